@@ -1,0 +1,27 @@
+//! Every function as a value that has been checked and not yet run.
+//!
+//! `logits::exp(x, out)` is `Backend::best().run(Map::new(Exp, x, out)?)`. Write
+//! the long form to choose the [`Backend`](crate::Backend). A kernel's
+//! constructor checks every argument; running it cannot fail.
+//!
+//! Each file of this module is one kernel: a struct of arguments, its checks,
+//! and one body for all instruction sets.
+
+mod cross_entropy;
+mod distribution;
+mod elementwise;
+mod linear;
+pub(crate) mod log_sum_exp;
+mod row_map;
+mod softmax;
+
+pub use crate::math::{exp::Exp, ln::Ln, sigmoid::Sigmoid};
+pub use crate::simd::Kernel;
+pub use crate::sweep::Function;
+pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
+pub use distribution::{CrossEntropy, Entropy, KlDivergence, RowsEntropy};
+pub use elementwise::{Map, MapInPlace};
+pub use linear::Linear;
+pub use log_sum_exp::{LogSumExp, RowsLogSumExp};
+pub use row_map::{RowMap, RowMapInPlace};
+pub use softmax::{LogSoftmax, Softmax};

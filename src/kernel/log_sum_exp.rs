@@ -1,0 +1,309 @@
+//! ln Σ e^x, and the sum itself for softmax and the losses.
+//!
+//! **Method.** Not Σ e^(x − max), whose subtraction rounds, but
+//! Σ e^x · 2^-N with one whole N for the row: the shift is exact and no pass for
+//! the maximum is needed. N starts from the first block and is raised when a
+//! block passes 2^(N + 64), by scaling the sums with a power of two.
+//!
+//! From |max| ≥ 256 on the roles change: reducing x would lose digits, but there
+//! x − max is exact wherever it matters (both are multiples of 2^-16 and their
+//! difference is below 2^7). Such rows take a pass for the maximum after all.
+
+use crate::error::{Error, check_length};
+use crate::math::exp::Parts;
+use crate::math::ln::ln_scaled;
+use crate::rows::Rows;
+use crate::simd::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd};
+use crate::sweep::{RUN, Total};
+use core::f32::consts::{LN_2, LOG2_E};
+
+/// From this magnitude of the maximum on, x − max is exact where it matters.
+const EXTREME: f32 = 256.0;
+/// How far, in powers of two, a block may rise above N: sums stay finite.
+const RISE: f32 = 64.0;
+/// How far below N elements stop counting: 2^-120 against a sum of at least
+/// 2^-24 is nothing even 2^24 times over, and products stay normal.
+const FALL: f32 = 120.0;
+
+/// Σ e^x over a row.
+pub(crate) enum ExpSum {
+    /// No element, or only −∞.
+    Empty,
+    /// A NaN among them.
+    Nan,
+    /// A +∞ and no NaN.
+    Infinite,
+    /// Anything else.
+    Finite(Scaled),
+}
+
+/// The number `(high + low) · 2^exponent · e^center`.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled {
+    /// Zero, or the row's maximum where that is extreme.
+    pub(crate) center: f32,
+    /// N, a whole number of moderate size.
+    pub(crate) exponent: f32,
+    /// Within [0.75, 1.5).
+    pub(crate) high: f32,
+    /// At most half the last bit of `high`.
+    pub(crate) low: f32,
+}
+
+impl Scaled {
+    /// From a positive sum in two words of any normal size.
+    #[inline(always)]
+    pub(crate) fn new<S: Simd>(
+        simd: S,
+        center: f32,
+        exponent: f32,
+        (high, low): (f32, f32),
+    ) -> Self {
+        let (high, e) = simd.splat(high).split_exp2();
+        let (high, e) = (high.first(), e.first());
+        Self { center, exponent: exponent + e, high, low: low * exp2(-e) }
+    }
+
+    /// The number's logarithm less `center`, in two words.
+    #[inline(always)]
+    pub(crate) fn ln<S: Simd>(self, simd: S) -> (f32, f32) {
+        let splat = |x| simd.splat(x);
+        let (high, low) = ln_scaled(splat(self.high), splat(self.low), splat(self.exponent));
+        (high.first(), low.first())
+    }
+}
+
+impl ExpSum {
+    /// Over `x`, without the element at `skip`.
+    #[inline(always)]
+    pub(crate) fn new<S: Simd>(simd: S, x: &[f32], skip: Option<usize>) -> Self {
+        let skip = skip.unwrap_or(usize::MAX);
+        // The block that holds `skip` and the tail are copied and padded with
+        // −∞, so that one loop serves all: before, block, after, tail.
+        let whole = x.len() - x.len() % BLOCK;
+        let (x, tail) = x.split_at_checked(whole).unwrap_or((x, &[]));
+        let at = (skip - skip % BLOCK).min(whole);
+        let (before, x) = x.split_at_checked(at).unwrap_or((x, &[]));
+        let (block, after) = x.split_at_checked(BLOCK).unwrap_or((&[], x));
+        let block = padded(simd, block, skip.wrapping_sub(at));
+        let tail = padded(simd, tail, skip.wrapping_sub(whole));
+        let row = [before, &block[..if x.is_empty() { 0 } else { BLOCK }], after, &tail];
+
+        match sum::<S, false>(simd, &row, Shift::unknown()) {
+            Pass::Done(sum) => sum,
+            Pass::Extreme => match maximum(simd, &row) {
+                max if max.is_nan() => Self::Nan,
+                f32::INFINITY => Self::Infinite,
+                f32::NEG_INFINITY => Self::Empty,
+                max => match sum::<S, true>(simd, &row, Shift::for_maximum(max)) {
+                    Pass::Done(sum) => sum,
+                    Pass::Extreme => Self::Nan, // cannot be: nothing exceeds the maximum
+                },
+            },
+        }
+    }
+
+    /// The sum's logarithm.
+    #[inline(always)]
+    pub(crate) fn ln<S: Simd>(self, simd: S) -> f32 {
+        match self {
+            Self::Empty => f32::NEG_INFINITY,
+            Self::Nan => f32::NAN,
+            Self::Infinite => f32::INFINITY,
+            Self::Finite(sum) => {
+                let (high, low) = sum.ln(simd);
+                sum.center + high + low
+            }
+        }
+    }
+}
+
+/// At most one block, padded with −∞, with −∞ at `skip` too.
+#[inline(always)]
+fn padded<S: Simd>(simd: S, x: &[f32], skip: usize) -> [f32; BLOCK] {
+    let mut block = simd.block_to_array(simd.load_block(x, f32::NEG_INFINITY));
+    if let Some(x) = block.get_mut(skip) {
+        *x = f32::NEG_INFINITY;
+    }
+    block
+}
+
+/// What is taken from the elements of a row before they are summed.
+#[derive(Clone, Copy)]
+struct Shift {
+    /// Subtracted from x.
+    center: f32,
+    /// N, subtracted from the power of two.
+    exponent: f32,
+    /// Above this N must rise; NaN while N is not known.
+    limit: f32,
+}
+
+impl Shift {
+    #[inline(always)]
+    fn unknown() -> Self {
+        Self { center: 0.0, exponent: 0.0, limit: f32::NAN }
+    }
+
+    /// For a row of which nothing exceeds `max`.
+    #[inline(always)]
+    fn for_maximum(max: f32) -> Self {
+        if max.abs() < EXTREME {
+            Self { center: 0.0, ..Self::near(max) }
+        } else {
+            Self { center: max, exponent: 0.0, limit: RISE * LN_2 }
+        }
+    }
+
+    /// N for sums of the order of e^x.
+    #[inline(always)]
+    fn near(x: f32) -> Self {
+        // Adding 1.5 · 2^23 rounds to whole numbers.
+        let exponent = (x * LOG2_E + 12_582_912.0) - 12_582_912.0;
+        Self { center: 0.0, exponent, limit: (exponent + RISE) * LN_2 }
+    }
+}
+
+/// How a pass over a row ended.
+enum Pass {
+    Done(ExpSum),
+    /// The maximum is extreme, or not to be had from where the row begins.
+    Extreme,
+}
+
+/// One pass over a row of whole blocks.
+#[inline(always)]
+fn sum<S: Simd, const CENTERED: bool>(simd: S, row: &[&[f32]], mut shift: Shift) -> Pass {
+    let mut total = Total::new(simd);
+    for piece in row {
+        for run in piece.chunks(RUN * BLOCK) {
+            let mut partial = simd.block(simd.splat(0.0));
+            for block in run.chunks_exact(BLOCK) {
+                let mut x = simd.load_block(block, f32::NEG_INFINITY);
+                if CENTERED {
+                    for x in x.as_mut() {
+                        *x = *x - shift.center;
+                    }
+                }
+                // One comparison sees growth, +∞, NaN and the first block.
+                let limit = simd.splat(shift.limit);
+                if !x.as_ref().iter().all(|x| x.le(limit).all()) {
+                    let max = match maximum(simd, &[block]) {
+                        f32::NEG_INFINITY => continue, // a first block with nothing in it
+                        max if max.abs() < EXTREME => max,
+                        _ => return Pass::Extreme, // NaN and +∞ too
+                    };
+                    let old = shift;
+                    shift = if old.limit.is_nan() && max > -16.0 && max <= RISE * LN_2 {
+                        Shift { limit: RISE * LN_2, ..old } // N = 0 serves
+                    } else {
+                        Shift::near(max)
+                    };
+                    if !old.limit.is_nan() {
+                        let factor = exp2(old.exponent - shift.exponent);
+                        total.scale(factor);
+                        for sum in partial.as_mut() {
+                            *sum = *sum * factor;
+                        }
+                    }
+                }
+                let zero_point = simd.splat(EIGHTHS - shift.exponent);
+                let floor = simd.splat((shift.exponent - FALL) * LN_2);
+                for (sum, x) in partial.as_mut().iter_mut().zip(x.as_ref()) {
+                    let e = Parts::new(x.max(floor), zero_point);
+                    *sum = *sum + e.mantissa().scale_exp2_normal(e.power);
+                }
+            }
+            total.add(partial);
+        }
+    }
+    if shift.limit.is_nan() {
+        return Pass::Done(ExpSum::Empty);
+    }
+    let sum = Scaled::new(simd, shift.center, shift.exponent, total.value(simd));
+    Pass::Done(ExpSum::Finite(sum))
+}
+
+/// The largest element, or NaN if there is one; −∞ if there is none.
+#[inline(always)]
+fn maximum<S: Simd>(simd: S, row: &[&[f32]]) -> f32 {
+    let mut max = simd.block(simd.splat(f32::NEG_INFINITY));
+    let mut nan = simd.block(simd.splat(0.0));
+    for block in row.iter().flat_map(|piece| piece.chunks_exact(BLOCK)) {
+        let x = simd.load_block(block, f32::NEG_INFINITY);
+        let lanes = max.as_mut().iter_mut().zip(nan.as_mut()).zip(x.as_ref());
+        for ((max, nan), x) in lanes {
+            *max = max.max(*x);
+            *nan = S::F32::select(x.eq(*x), *nan, *x);
+        }
+    }
+    let (max, nan) = (simd.block_to_array(max), simd.block_to_array(nan));
+    match nan.into_iter().find(|x| x.is_nan()) {
+        Some(nan) => nan,
+        None => max.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a }),
+    }
+}
+
+/// 2^n for whole n, zero from −127 down.
+#[inline(always)]
+pub(crate) fn exp2(n: f32) -> f32 {
+    if n < -126.0 { 0.0 } else { f32::from_bits(((n as i32 + 127) as u32) << 23) }
+}
+
+/// ln Σ e^x of one vector.
+pub struct LogSumExp<'a> {
+    x: &'a [f32],
+}
+
+impl<'a> LogSumExp<'a> {
+    /// Nothing to check.
+    #[inline]
+    #[must_use]
+    pub fn new(x: &'a [f32]) -> Self {
+        Self { x }
+    }
+}
+
+impl Kernel for LogSumExp<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f32 {
+        log_sum_exp(simd, self.x)
+    }
+}
+
+/// ln Σ e^x of each row.
+pub struct RowsLogSumExp<'a> {
+    x: Rows<'a>,
+    out: &'a mut [f32],
+}
+
+impl<'a> RowsLogSumExp<'a> {
+    /// # Errors
+    /// [`Error::Length`] if `out` has not one element a row.
+    #[inline]
+    pub fn new(x: Rows<'a>, out: &'a mut [f32]) -> Result<Self, Error> {
+        check_length("out", x.rows(), out.len())?;
+        Ok(Self { x, out })
+    }
+}
+
+impl Kernel for RowsLogSumExp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (x, out) in self.x.iter().zip(self.out) {
+            *out = log_sum_exp(simd, x);
+        }
+    }
+}
+
+#[inline(always)]
+fn log_sum_exp<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    match *x {
+        [x] => x,
+        _ => ExpSum::new(simd, x, None).ln(simd),
+    }
+}

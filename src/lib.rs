@@ -1,0 +1,223 @@
+//! From scores to probabilities to loss, in `f32`, with explicit SIMD and
+//! without `std`.
+#![no_std]
+
+mod backend;
+mod error;
+pub mod kernel;
+pub mod loss;
+mod math;
+pub mod rows;
+pub mod scalar;
+mod simd;
+mod sweep;
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+pub mod vector;
+
+pub use backend::Backend;
+pub use error::Error;
+pub use rows::{Rows, RowsMut};
+
+use kernel::{
+    CrossEntropy, Entropy, Exp, KlDivergence, Ln, LogSoftmax, LogSumExp, Map, MapInPlace, RowMap,
+    RowMapInPlace, Sigmoid, Softmax,
+};
+
+/// e^x for each element.
+///
+/// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
+/// Above 88.722839 (bits 0x42B17217) the result is +∞; subnormal results are
+/// rounded once, and the last that is not 0 is at −103.97208 (0xC2CFF1B4).
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 3];
+/// logits::exp(&[0.0, 1.0, f32::NEG_INFINITY], &mut out)?;
+/// assert_eq!(out, [1.0, core::f32::consts::E, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(Exp, x, out)?);
+    Ok(())
+}
+
+/// As [`exp`], in place.
+pub fn exp_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(Exp, x));
+}
+
+/// ln x for each element.
+///
+/// **Special values.** ln(±0) = −∞, ln 1 = +0, ln(+∞) = +∞; negative x and NaN
+/// give NaN. Subnormal x have their finite logarithm.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 3];
+/// logits::ln(&[1.0, 0.0, 2.0], &mut out)?;
+/// assert_eq!(out, [0.0, f32::NEG_INFINITY, core::f32::consts::LN_2]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(Ln, x, out)?);
+    Ok(())
+}
+
+/// As [`ln`], in place.
+pub fn ln_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(Ln, x));
+}
+
+/// The logistic function 1 / (1 + e^-x) of each element: the probability of the
+/// first of two classes whose scores differ by x.
+///
+/// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. The
+/// negative tail follows e^x down to the last subnormal.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// logits::sigmoid(&[0.0, -100.0], &mut out)?;
+/// assert_eq!(out, [0.5, (-100f32).exp()]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(Sigmoid, x, out)?);
+    Ok(())
+}
+
+/// As [`sigmoid`], in place.
+pub fn sigmoid_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(Sigmoid, x));
+}
+
+/// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
+///
+/// It exceeds the largest element by at most ln n. No score is too large: the
+/// exponentials are never formed at full size.
+///
+/// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
+/// without one a +∞ gives +∞. A single element is returned as it is.
+///
+/// ```
+/// assert_eq!(logits::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f32.ln());
+/// assert_eq!(logits::log_sum_exp(&[]), f32::NEG_INFINITY);
+/// ```
+#[must_use]
+pub fn log_sum_exp(x: &[f32]) -> f32 {
+    Backend::best().run(LogSumExp::new(x))
+}
+
+/// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
+///
+/// Adding a constant to all scores changes nothing; the error does not grow
+/// with their spread.
+///
+/// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or nothing but −∞ makes
+/// every result NaN. Small probabilities are kept down to the last subnormal.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut p = [0.0; 3];
+/// logits::softmax(&[1000.0, 1000.0, f32::NEG_INFINITY], &mut p)?;
+/// assert_eq!(p, [0.5, 0.5, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    error::check_length("out", x.len(), out.len())?;
+    Backend::best().run(RowMap::new(Softmax, Rows::one(x), RowsMut::one(out))?);
+    Ok(())
+}
+
+/// As [`softmax`], in place.
+pub fn softmax_in_place(x: &mut [f32]) {
+    Backend::best().run(RowMapInPlace::new(Softmax, RowsMut::one(x)));
+}
+
+/// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
+/// log-probabilities in nats.
+///
+/// **Special values.** −∞ stays −∞. A NaN, a +∞, or nothing but −∞ makes every
+/// result NaN.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// logits::log_softmax(&[-7.0, -7.0], &mut out)?;
+/// assert_eq!(out, [-2f32.ln(); 2]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    error::check_length("out", x.len(), out.len())?;
+    Backend::best().run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
+    Ok(())
+}
+
+/// As [`log_softmax`], in place.
+pub fn log_softmax_in_place(x: &mut [f32]) {
+    Backend::best().run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
+}
+
+/// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0
+/// (one class has everything) to ln n (all are equal).
+///
+/// `p` is taken as it is, not normalised. **Special values.** 0·ln 0 = 0; a
+/// negative or NaN probability gives NaN; no elements give 0.
+///
+/// ```
+/// assert_eq!(logits::entropy(&[0.5, 0.5]), 2f32.ln());
+/// assert_eq!(logits::entropy(&[0.0, 1.0]), 0.0);
+/// ```
+#[must_use]
+pub fn entropy(p: &[f32]) -> f32 {
+    Backend::best().run(Entropy::new(p))
+}
+
+/// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
+/// who believes Q is by outcomes from P. It is [`entropy`] of P plus
+/// [`kl_divergence`] of P from Q.
+///
+/// **Special values.** p = 0 gives 0 whatever q; p > 0 with q = 0 gives +∞; a
+/// negative or NaN p, or a negative or NaN q under p > 0, gives NaN.
+///
+/// # Errors
+/// [`Error::Length`] if `q` has another length than `p`.
+///
+/// ```
+/// assert_eq!(logits::cross_entropy(&[0.0, 1.0], &[0.5, 0.5])?, 2f32.ln());
+/// assert_eq!(logits::cross_entropy(&[0.0, 1.0], &[1.0, 0.0])?, f32::INFINITY);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+    Ok(Backend::best().run(CrossEntropy::new(p, q)?))
+}
+
+/// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
+/// surprise that believing Q adds to the entropy of P.
+///
+/// Never negative for inputs whose sums agree to within 2⁻²⁰ of their size, and
+/// exactly +0 for q = p. **Special values.** p = 0 gives 0 even if q = 0; p > 0
+/// with q = 0 gives +∞; a negative, infinite or NaN element on either side gives
+/// NaN.
+///
+/// # Errors
+/// [`Error::Length`] if `q` has another length than `p`.
+///
+/// ```
+/// assert_eq!(logits::kl_divergence(&[0.5, 0.5], &[0.5, 0.5])?, 0.0);
+/// assert_eq!(logits::kl_divergence(&[1.0, 0.0], &[0.5, 0.5])?, 2f32.ln());
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+    Ok(Backend::best().run(KlDivergence::new(p, q)?))
+}

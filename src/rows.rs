@@ -1,0 +1,422 @@
+//! Matrices by rows, and the crate's functions row by row.
+//!
+//! A [`Rows`] looks at a slice as rows of `columns` elements, `stride` apart.
+//! The functions here have the names of those at the crate's root and give, row
+//! by row, the same bits.
+
+use crate::Backend;
+use crate::error::Error;
+use crate::kernel::{self, Linear, LogSoftmax, RowMap, RowMapInPlace, RowsLogSumExp, Softmax};
+use core::slice::{Chunks, ChunksMut};
+
+/// A matrix read row by row.
+///
+/// ```
+/// use logits::Rows;
+///
+/// let rows = Rows::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3)?;
+/// assert_eq!((rows.rows(), rows.columns()), (2, 3));
+/// assert_eq!(rows.row(1), Some(&[4.0, 5.0, 6.0][..]));
+///
+/// // The same data as rows of two, the third element of each left out.
+/// let rows = Rows::with_stride(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3)?;
+/// assert_eq!(rows.row(1), Some(&[4.0, 5.0][..]));
+/// # Ok::<(), logits::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    data: &'a [f32],
+    columns: usize,
+    stride: usize,
+}
+
+/// A matrix written row by row.
+///
+/// ```
+/// use logits::{RowsMut, rows};
+///
+/// let mut data = [0.0, 0.0, 5.0, 5.0];
+/// rows::softmax_in_place(RowsMut::new(&mut data, 2)?);
+/// assert_eq!(data, [0.5; 4]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct RowsMut<'a> {
+    data: &'a mut [f32],
+    columns: usize,
+    stride: usize,
+}
+
+/// Whether `length` elements are rows of `columns`, `stride` apart; the last
+/// row may end with its columns or with its stride.
+const fn check(length: usize, columns: usize, stride: usize) -> Result<(), Error> {
+    if stride < columns {
+        return Err(Error::Stride { expected: columns, found: stride });
+    }
+    if length == 0 {
+        return Ok(());
+    }
+    if columns == 0 {
+        return Err(Error::NoColumns { length });
+    }
+    let last = length % stride;
+    if last != 0 && last != columns {
+        return Err(Error::PartialRow { length, columns, stride });
+    }
+    Ok(())
+}
+
+impl<'a> Rows<'a> {
+    /// `data` as rows of `columns` elements, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::NoColumns`] for data with 0 columns, [`Error::PartialRow`] if
+    /// the length is not a multiple of `columns`.
+    pub const fn new(data: &'a [f32], columns: usize) -> Result<Self, Error> {
+        Self::with_stride(data, columns, columns)
+    }
+
+    /// `data` as rows of `columns` elements that begin `stride` apart. What
+    /// lies between them is not read. The last row need not be padded.
+    ///
+    /// # Errors
+    /// [`Error::Stride`] if `stride < columns`, [`Error::NoColumns`] for data
+    /// with 0 columns, [`Error::PartialRow`] if the data ends elsewhere than
+    /// after a row's columns or stride.
+    pub const fn with_stride(
+        data: &'a [f32],
+        columns: usize,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        match check(data.len(), columns, stride) {
+            Ok(()) => Ok(Self { data, columns, stride }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One row: the whole vector.
+    pub(crate) const fn one(data: &'a [f32]) -> Self {
+        Self { data, columns: data.len(), stride: data.len() }
+    }
+
+    /// The number of rows.
+    #[inline]
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.data.len().div_ceil(at_least_one(self.stride))
+    }
+
+    /// The length of each row.
+    #[inline]
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Row `i`, or `None` past the last.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, i: usize) -> Option<&'a [f32]> {
+        let start = i.checked_mul(self.stride)?;
+        self.data.get(start..start.checked_add(self.columns)?).filter(|row| !row.is_empty())
+    }
+
+    /// The rows in order.
+    #[inline]
+    #[must_use]
+    pub fn iter(&self) -> Iter<'a> {
+        Iter { chunks: self.data.chunks(at_least_one(self.stride)), columns: self.columns }
+    }
+}
+
+impl<'a> RowsMut<'a> {
+    /// `data` as rows of `columns` elements, one after the other.
+    ///
+    /// # Errors
+    /// As [`Rows::new`].
+    pub const fn new(data: &'a mut [f32], columns: usize) -> Result<Self, Error> {
+        Self::with_stride(data, columns, columns)
+    }
+
+    /// `data` as rows of `columns` elements that begin `stride` apart. What
+    /// lies between them is neither read nor written.
+    ///
+    /// # Errors
+    /// As [`Rows::with_stride`].
+    pub const fn with_stride(
+        data: &'a mut [f32],
+        columns: usize,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        match check(data.len(), columns, stride) {
+            Ok(()) => Ok(Self { data, columns, stride }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One row: the whole vector.
+    pub(crate) const fn one(data: &'a mut [f32]) -> Self {
+        let length = data.len();
+        Self { data, columns: length, stride: length }
+    }
+
+    /// The number of rows.
+    #[inline]
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.as_rows().rows()
+    }
+
+    /// The length of each row.
+    #[inline]
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Row `i`, or `None` past the last.
+    #[inline]
+    #[must_use]
+    pub fn row(&mut self, i: usize) -> Option<&mut [f32]> {
+        let start = i.checked_mul(self.stride)?;
+        self.data.get_mut(start..start.checked_add(self.columns)?).filter(|row| !row.is_empty())
+    }
+
+    /// The rows in order.
+    #[inline]
+    #[must_use]
+    pub fn iter_mut(&mut self) -> IterMut<'_> {
+        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
+    }
+
+    /// The same rows, to be read.
+    #[inline]
+    #[must_use]
+    pub const fn as_rows(&self) -> Rows<'_> {
+        Rows { data: self.data, columns: self.columns, stride: self.stride }
+    }
+
+    /// The same rows, borrowed for a shorter time.
+    #[inline]
+    #[must_use]
+    pub const fn reborrow(&mut self) -> RowsMut<'_> {
+        RowsMut { data: self.data, columns: self.columns, stride: self.stride }
+    }
+}
+
+/// A stride for chunks: that of no data at all does not matter.
+const fn at_least_one(stride: usize) -> usize {
+    if stride == 0 { 1 } else { stride }
+}
+
+/// The rows of a [`Rows`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    chunks: Chunks<'a, f32>,
+    columns: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [f32];
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.chunks.next()?.get(..self.columns)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.chunks.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+/// The rows of a [`RowsMut`].
+#[derive(Debug)]
+pub struct IterMut<'a> {
+    chunks: ChunksMut<'a, f32>,
+    columns: usize,
+}
+
+impl<'a> Iterator for IterMut<'a> {
+    type Item = &'a mut [f32];
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.chunks.next()?.get_mut(..self.columns)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.chunks.size_hint()
+    }
+}
+
+impl ExactSizeIterator for IterMut<'_> {}
+
+impl<'a> IntoIterator for Rows<'a> {
+    type Item = &'a [f32];
+    type IntoIter = Iter<'a>;
+
+    #[inline]
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Rows<'a> {
+    type Item = &'a [f32];
+    type IntoIter = Iter<'a>;
+
+    #[inline]
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut RowsMut<'_> {
+    type Item = &'a mut [f32];
+    type IntoIter = IterMut<'a>;
+
+    #[inline]
+    fn into_iter(self) -> IterMut<'a> {
+        self.iter_mut()
+    }
+}
+
+/// `Ok` if `found` has the shape of `expected`.
+pub(crate) fn check_shape(
+    argument: &'static str,
+    expected: Rows<'_>,
+    found: &RowsMut<'_>,
+) -> Result<(), Error> {
+    check_row_count(argument, expected.rows(), found.rows())?;
+    check_column_count(argument, expected.columns(), found.columns())
+}
+
+pub(crate) fn check_row_count(
+    argument: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(Error::RowCount { argument, expected, found }) }
+}
+
+pub(crate) fn check_column_count(
+    argument: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(Error::ColumnCount { argument, expected, found }) }
+}
+
+/// The scores of a linear classifier, s = W x + b, for each row x:
+/// `out[i][k] = Σⱼ weights[k][j] · x[i][j] + bias[k]`.
+///
+/// `x` has a row an example and a column a feature, `weights` a row a class and
+/// a column a feature, `bias` an element a class, `out` a row an example and a
+/// column a class. Sums are compensated beyond 256 features; NaN and infinities
+/// follow IEEE 754.
+///
+/// # Errors
+/// [`Error::ColumnCount`] if `weights` has other columns than `x`, or `out`
+/// other columns than `weights` has rows; [`Error::Length`] if `bias` has not
+/// one element a class; [`Error::RowCount`] if `out` has other rows than `x`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let x = Rows::new(&[1.0, 2.0], 2)?;
+/// let weights = Rows::new(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0], 2)?;
+/// let mut scores = [0.0; 3];
+/// rows::linear(x, weights, &[0.5, 0.0, -1.0], RowsMut::new(&mut scores, 3)?)?;
+/// assert_eq!(scores, [1.5, 2.0, 2.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Linear::new(x, weights, bias, out)?);
+    Ok(())
+}
+
+/// The logarithm of each row's sum of exponentials, as [`crate::log_sum_exp`].
+///
+/// # Errors
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// rows::log_sum_exp(Rows::new(&[0.0, 0.0, 7.0, f32::NEG_INFINITY], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 7.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(RowsLogSumExp::new(x, out)?);
+    Ok(())
+}
+
+/// Each row's softmax, as [`crate::softmax`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let mut out = [0.0; 4];
+/// rows::softmax(Rows::new(&[0.0, 0.0, 100.0, -100.0], 2)?, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [0.5, 0.5, 1.0, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(RowMap::new(Softmax, x, out)?);
+    Ok(())
+}
+
+/// As [`softmax`], in place.
+pub fn softmax_in_place(x: RowsMut<'_>) {
+    Backend::best().run(RowMapInPlace::new(Softmax, x));
+}
+
+/// The logarithm of each row's softmax, as [`crate::log_softmax`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let mut out = [0.0; 2];
+/// rows::log_softmax(Rows::new(&[3.0, 3.0], 2)?, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [-2f32.ln(); 2]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(RowMap::new(LogSoftmax, x, out)?);
+    Ok(())
+}
+
+/// As [`log_softmax`], in place.
+pub fn log_softmax_in_place(x: RowsMut<'_>) {
+    Backend::best().run(RowMapInPlace::new(LogSoftmax, x));
+}
+
+/// Each row's entropy in nats, as [`crate::entropy`].
+///
+/// # Errors
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// rows::entropy(Rows::new(&[0.5, 0.5, 1.0, 0.0], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    Ok(())
+}

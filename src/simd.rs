@@ -1,0 +1,188 @@
+//! What a vector can do, said once.
+//!
+//! A [`Simd`] value is a *token*: it exists only inside code compiled for its
+//! instruction set, so whoever holds one may use that set. Vectors come from
+//! tokens, and everything else is a safe operation on vectors; kernels are
+//! formulas over them. How an instruction set does an operation is decided in
+//! the files below `simd/`, and nowhere else.
+
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+/// Gives a vector type its arithmetic operators, each also with an `f32` on the
+/// right; the backend says what each does.
+macro_rules! operators {
+    (
+        $lanes:ty,
+        add: |$a:ident, $b:ident| $add:expr,
+        sub: |$c:ident, $d:ident| $sub:expr,
+        mul: |$e:ident, $f:ident| $mul:expr,
+        div: |$g:ident, $h:ident| $div:expr,
+        neg: |$n:ident| $neg:expr,
+    ) => {
+        $crate::simd::operators!(@ $lanes, Add, add, $a, $b, $add);
+        $crate::simd::operators!(@ $lanes, Sub, sub, $c, $d, $sub);
+        $crate::simd::operators!(@ $lanes, Mul, mul, $e, $f, $mul);
+        $crate::simd::operators!(@ $lanes, Div, div, $g, $h, $div);
+        impl core::ops::Neg for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                let $n = self;
+                $neg
+            }
+        }
+    };
+    (@ $lanes:ty, $trait:ident, $method:ident, $a:ident, $b:ident, $value:expr) => {
+        impl core::ops::$trait for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                let ($a, $b) = (self, other);
+                $value
+            }
+        }
+        impl core::ops::$trait<f32> for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: f32) -> Self {
+                core::ops::$trait::$method(self, $crate::simd::Lanes::splat(self, other))
+            }
+        }
+    };
+}
+pub(crate) use operators;
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub(crate) mod avx2;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub(crate) mod avx512;
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+pub(crate) mod portable;
+pub(crate) mod scalar;
+
+/// Sums run over this many logical lanes whatever the width of a register, so
+/// that every backend adds in the same order.
+pub(crate) const BLOCK: usize = 16;
+
+/// `EIGHTHS + k` for a whole number `k / 8` of small size has `k` in its lowest
+/// bits: adding it rounds to eighths, and its bits index tables and build
+/// powers of two.
+pub(crate) const EIGHTHS: f32 = 1_572_864.0; // 1.5 · 2^20, whose last bit is 2^-3
+
+/// Something a backend can run: the arguments of one public function.
+pub trait Kernel {
+    /// What the function returns.
+    type Output;
+    /// The function's body, for whichever instruction set `S` proves.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// A backend's token: proof that its instructions may be used, and the source
+/// of its vectors.
+pub trait Simd: Copy {
+    /// A vector of `f32`.
+    type F32: Lanes;
+    /// [`BLOCK`] lanes, as an array of vectors.
+    type Block: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+
+    /// Whether `mul_add` rounds once. Backends that agree in this agree in
+    /// every bit.
+    const FUSED: bool;
+
+    /// The same value in every lane.
+    fn splat(self, value: f32) -> Self::F32;
+    /// The first lanes of `from`. Lanes past its end hold `fill`.
+    fn load(self, from: &[f32], fill: f32) -> Self::F32;
+    /// Writes the first lanes; those past the end of `to` are dropped.
+    fn store(self, value: Self::F32, to: &mut [f32]);
+    /// The same vector throughout a block.
+    fn block(self, value: Self::F32) -> Self::Block;
+
+    /// Loads a block. Lanes past the end of `from` hold `fill`.
+    #[inline(always)]
+    fn load_block(self, from: &[f32], fill: f32) -> Self::Block {
+        let mut block = self.block(self.splat(fill));
+        for (lanes, from) in block.as_mut().iter_mut().zip(from.chunks(Self::F32::COUNT)) {
+            *lanes = self.load(from, fill);
+        }
+        block
+    }
+
+    /// The lanes of a block in order.
+    #[inline(always)]
+    fn block_to_array(self, block: Self::Block) -> [f32; BLOCK] {
+        let mut array = [0.0; BLOCK];
+        for (lanes, to) in block.as_ref().iter().zip(array.chunks_mut(Self::F32::COUNT)) {
+            self.store(*lanes, to);
+        }
+        array
+    }
+}
+
+/// A vector of `f32` lanes. An `f32` operand means that value in every lane.
+pub trait Lanes:
+    Copy
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + Add<f32, Output = Self>
+    + Sub<f32, Output = Self>
+    + Mul<f32, Output = Self>
+    + Div<f32, Output = Self>
+{
+    /// Lanes of one vector; divides [`BLOCK`].
+    const COUNT: usize;
+    /// As [`Simd::FUSED`].
+    const FUSED: bool;
+    /// One truth value a lane.
+    type Mask: Mask;
+
+    /// `value` in every lane; `self` proves that the instructions exist.
+    fn splat(self, value: f32) -> Self;
+    /// The first lane.
+    fn first(self) -> f32;
+
+    /// `self · factor + term`, rounded once or twice as [`Lanes::FUSED`] says.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The smaller. With a NaN, or zeros of both signs, either operand.
+    fn min(self, other: Self) -> Self;
+    /// The larger. With a NaN, or zeros of both signs, either operand.
+    fn max(self, other: Self) -> Self;
+    /// The magnitude: the sign bit cleared, of NaN too.
+    fn abs(self) -> Self;
+
+    /// `self < other`, false with a NaN.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// `self <= other`, false with a NaN.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `self == other`, false with a NaN.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `yes` where `mask` holds, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// `table[k mod 8]` for `self = EIGHTHS + k/8`.
+    fn lookup(self, table: &[f32; 8]) -> Self;
+    /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
+    /// results included; |k/8| ≤ 250 and
+    /// 1/4 ≤ |self| < 4.
+    fn scale_exp2(self, power: Self) -> Self;
+    /// [`scale_exp2`](Self::scale_exp2) where k/8 lies within [-180, 60].
+    fn scale_exp2_down(self, power: Self) -> Self;
+    /// [`scale_exp2`](Self::scale_exp2) where the result is normal.
+    fn scale_exp2_normal(self, power: Self) -> Self;
+    /// `(m, e)` with self = m · 2^e and 0.75 ≤ m < 1.5, for positive finite
+    /// lanes, subnormals included; other lanes hold anything.
+    fn split_exp2(self) -> (Self, Self);
+}
+
+/// One truth value a lane.
+pub trait Mask: Copy {
+    /// Whether it holds in every lane.
+    fn all(self) -> bool;
+    /// Whether it holds in some lane.
+    fn any(self) -> bool;
+    /// Where both hold.
+    fn and(self, other: Self) -> Self;
+}

@@ -1,0 +1,250 @@
+//! AVX2 with FMA: eight lanes.
+//!
+//! Why the `unsafe` here is sound: [`Avx2`] is made only in [`entry`], which is
+//! compiled for AVX2 and FMA and called only through [`Support`], which exists
+//! only where the CPU was seen to have both. Vectors come from that token or
+//! from one another, so every intrinsic below runs on a CPU that has it. Memory
+//! is touched through slices whose length was checked on the line before, or
+//! by a masked instruction that touches only the lanes within the slice.
+#![allow(unsafe_code)]
+
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+#[cfg(target_arch = "x86")]
+use core::arch::x86::*;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+cpufeatures::new!(cpu, "avx2", "fma");
+
+/// Proof that the CPU has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(crate) struct Support(());
+
+impl Support {
+    /// Asks the CPU, once; a constant where the build enables both.
+    #[inline(always)]
+    pub(crate) fn detect() -> Option<Self> {
+        cpu::get().then_some(Self(()))
+    }
+
+    /// Runs a kernel on AVX2.
+    #[inline(always)]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves the features.
+        unsafe { entry(kernel) }
+    }
+}
+
+/// Where AVX2 code begins: everything generic below is inlined into it.
+#[target_feature(enable = "avx2,fma")]
+fn entry<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// The token of AVX2 with FMA.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// Eight lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct F32(__m256);
+
+/// The first n words of `&TAIL[8 - n..]` select n lanes.
+static TAIL: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Selects the first `count` lanes.
+#[inline(always)]
+fn tail(count: usize) -> __m256i {
+    let from = &TAIL[8 - count.min(8)..];
+    // SAFETY: the slice holds 8 words or more, see above for the intrinsic.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+impl Simd for Avx2 {
+    type F32 = F32;
+    type Block = [F32; 2];
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> F32 {
+        F32(unsafe { _mm256_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32], fill: f32) -> F32 {
+        if let Some(from) = from.first_chunk::<8>() {
+            return F32(unsafe { _mm256_loadu_ps(from.as_ptr()) });
+        }
+        unsafe {
+            let mask = tail(from.len());
+            let lanes = _mm256_maskload_ps(from.as_ptr(), mask);
+            F32(_mm256_blendv_ps(_mm256_set1_ps(fill), lanes, _mm256_castsi256_ps(mask)))
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, value: F32, to: &mut [f32]) {
+        if let Some(to) = to.first_chunk_mut::<8>() {
+            return unsafe { _mm256_storeu_ps(to.as_mut_ptr(), value.0) };
+        }
+        unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
+    }
+
+    #[inline(always)]
+    fn block(self, value: F32) -> Self::Block {
+        [value; 2]
+    }
+}
+
+impl Lanes for F32 {
+    const COUNT: usize = 8;
+    const FUSED: bool = true;
+    type Mask = Mask8;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self {
+        Self(unsafe { _mm256_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm256_cvtss_f32(self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, term.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm256_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask8 {
+        Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> Mask8 {
+        Mask8(unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn eq(self, other: Self) -> Mask8 {
+        Mask8(unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
+        Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 8]) -> Self {
+        // The permute looks at the lowest three bits of each index only.
+        Self(unsafe {
+            _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), _mm256_castps_si256(self.0))
+        })
+    }
+
+    #[inline(always)]
+    fn scale_exp2(self, power: Self) -> Self {
+        // Two factors, each a normal power of two: the first product is exact.
+        unsafe {
+            let offset = _mm256_set1_epi32((EIGHTHS.to_bits() - 8 * 254) as i32);
+            let eighths = _mm256_sub_epi32(_mm256_castps_si256(power.0), offset);
+            let n = _mm256_srli_epi32::<3>(eighths);
+            let half = _mm256_srli_epi32::<4>(eighths);
+            let rest = _mm256_sub_epi32(n, half);
+            let first = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(half));
+            let second = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(rest));
+            Self(_mm256_mul_ps(_mm256_mul_ps(self.0, first), second))
+        }
+    }
+
+    #[inline(always)]
+    fn scale_exp2_down(self, power: Self) -> Self {
+        // Up by 2^64, where everything is normal, then down with one rounding.
+        unsafe {
+            let up = _mm256_add_epi32(self.add_exponent(power), _mm256_set1_epi32(64 << 23));
+            let down = _mm256_set1_ps(5.421_010_862_427_522e-20);
+            Self(_mm256_mul_ps(_mm256_castsi256_ps(up), down))
+        }
+    }
+
+    #[inline(always)]
+    fn scale_exp2_normal(self, power: Self) -> Self {
+        Self(unsafe { _mm256_castsi256_ps(self.add_exponent(power)) })
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        unsafe {
+            // Subnormals are first scaled by 2^24, exactly.
+            let subnormal = self.lt(self.splat(f32::MIN_POSITIVE)).0;
+            let scaled = (self * 16_777_216.0).0;
+            let bits = _mm256_castps_si256(_mm256_blendv_ps(self.0, scaled, subnormal));
+            let bias = _mm256_and_ps(subnormal, _mm256_set1_ps(24.0));
+            let three_quarters = _mm256_set1_epi32(0.75f32.to_bits() as i32);
+            let e = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, three_quarters));
+            let m = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(e));
+            let e = _mm256_sub_ps(_mm256_cvtepi32_ps(e), bias);
+            (Self(_mm256_castsi256_ps(m)), Self(e))
+        }
+    }
+}
+
+impl F32 {
+    /// The bits of `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to
+    /// the exponent.
+    #[inline(always)]
+    fn add_exponent(self, power: Self) -> __m256i {
+        unsafe {
+            let n = _mm256_slli_epi32::<20>(_mm256_castps_si256(power.0));
+            let whole = _mm256_and_si256(n, _mm256_set1_epi32(-0x0080_0000));
+            _mm256_add_epi32(_mm256_castps_si256(self.0), whole)
+        }
+    }
+}
+
+/// All bits of a lane, or none.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask8(__m256);
+
+impl Mask for Mask8 {
+    #[inline(always)]
+    fn all(self) -> bool {
+        unsafe { _mm256_movemask_ps(self.0) == 0xFF }
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        unsafe { _mm256_movemask_ps(self.0) != 0 }
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(unsafe { _mm256_and_ps(self.0, other.0) })
+    }
+}
+
+super::operators! {
+    F32,
+    add: |a, b| F32(unsafe { _mm256_add_ps(a.0, b.0) }),
+    sub: |a, b| F32(unsafe { _mm256_sub_ps(a.0, b.0) }),
+    mul: |a, b| F32(unsafe { _mm256_mul_ps(a.0, b.0) }),
+    div: |a, b| F32(unsafe { _mm256_div_ps(a.0, b.0) }),
+    neg: |a| F32(unsafe { _mm256_xor_ps(a.0, _mm256_set1_ps(-0.0)) }),
+}

@@ -1,0 +1,208 @@
+//! AVX-512 (F, DQ, BW, VL): sixteen lanes.
+//!
+//! Why the `unsafe` here is sound: [`Avx512`] is made only in [`entry`], which
+//! is compiled for these features and called only through [`Support`], which
+//! exists only where the CPU was seen to have them. Vectors come from that
+//! token or from one another, so every intrinsic below runs on a CPU that has
+//! it. Memory is touched through slices whose length was checked on the line
+//! before, or by a masked instruction that touches only the lanes within the
+//! slice.
+#![allow(unsafe_code)]
+
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+#[cfg(target_arch = "x86")]
+use core::arch::x86::*;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+cpufeatures::new!(cpu, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma");
+
+/// Proof that the CPU has AVX-512.
+#[derive(Clone, Copy)]
+pub(crate) struct Support(());
+
+impl Support {
+    /// Asks the CPU, once; a constant where the build enables the features.
+    #[inline(always)]
+    pub(crate) fn detect() -> Option<Self> {
+        cpu::get().then_some(Self(()))
+    }
+
+    /// Runs a kernel on AVX-512.
+    #[inline(always)]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves the features.
+        unsafe { entry(kernel) }
+    }
+}
+
+/// Where AVX-512 code begins: everything generic below is inlined into it.
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+fn entry<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// The token of AVX-512.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// Sixteen lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct F32(__m512);
+
+/// Selects the first `count` lanes.
+#[inline(always)]
+fn tail(count: usize) -> __mmask16 {
+    ((1u32 << count.min(16)) - 1) as __mmask16
+}
+
+impl Simd for Avx512 {
+    type F32 = F32;
+    type Block = [F32; 1];
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> F32 {
+        F32(unsafe { _mm512_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32], fill: f32) -> F32 {
+        if let Some(from) = from.first_chunk::<16>() {
+            return F32(unsafe { _mm512_loadu_ps(from.as_ptr()) });
+        }
+        unsafe { F32(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), tail(from.len()), from.as_ptr())) }
+    }
+
+    #[inline(always)]
+    fn store(self, value: F32, to: &mut [f32]) {
+        if let Some(to) = to.first_chunk_mut::<16>() {
+            return unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value.0) };
+        }
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
+    }
+
+    #[inline(always)]
+    fn block(self, value: F32) -> Self::Block {
+        [value]
+    }
+}
+
+impl Lanes for F32 {
+    const COUNT: usize = 16;
+    const FUSED: bool = true;
+    type Mask = __mmask16;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm512_cvtss_f32(self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, term.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(unsafe { _mm512_abs_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn eq(self, other: Self) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
+        Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 8]) -> Self {
+        // The permute looks at the lowest four bits of each index: two copies.
+        unsafe {
+            let table = _mm256_loadu_ps(table.as_ptr());
+            let table = _mm512_broadcast_f32x8(table);
+            Self(_mm512_permutexvar_ps(_mm512_castps_si512(self.0), table))
+        }
+    }
+
+    #[inline(always)]
+    fn scale_exp2(self, power: Self) -> Self {
+        // The instruction takes the floor itself, and rounds once.
+        Self(unsafe { _mm512_scalef_ps(self.0, (power - EIGHTHS).0) })
+    }
+
+    #[inline(always)]
+    fn scale_exp2_down(self, power: Self) -> Self {
+        self.scale_exp2(power)
+    }
+
+    #[inline(always)]
+    fn scale_exp2_normal(self, power: Self) -> Self {
+        self.scale_exp2(power)
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        unsafe {
+            let m = Self(_mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(self.0));
+            // A mantissa of 1.5 or more was halved, which the exponent makes up.
+            let e = _mm512_getexp_ps(self.0);
+            let halved = m.lt(m.splat(1.0));
+            (m, Self(_mm512_mask_add_ps(e, halved, e, _mm512_set1_ps(1.0))))
+        }
+    }
+}
+
+impl Mask for __mmask16 {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self == 0xFFFF
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self != 0
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+}
+
+super::operators! {
+    F32,
+    add: |a, b| F32(unsafe { _mm512_add_ps(a.0, b.0) }),
+    sub: |a, b| F32(unsafe { _mm512_sub_ps(a.0, b.0) }),
+    mul: |a, b| F32(unsafe { _mm512_mul_ps(a.0, b.0) }),
+    div: |a, b| F32(unsafe { _mm512_div_ps(a.0, b.0) }),
+    neg: |a| F32(unsafe { _mm512_xor_ps(a.0, _mm512_set1_ps(-0.0)) }),
+}

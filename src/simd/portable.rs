@@ -1,0 +1,203 @@
+//! `wide::f32x8`: whatever vectors the build enables (SSE2, NEON, wasm
+//! simd128), or plain arrays.
+//!
+//! `wide` supplies lanes only. Its own `exp`, `ln` and `round` are slower, less
+//! accurate, or differ by target.
+
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+use wide::{f32x8, u32x8};
+
+/// The token of the portable backend.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+/// Runs a kernel on `wide`'s vectors.
+#[inline]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable)
+}
+
+/// Eight lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct F32(pub(crate) f32x8);
+
+impl Simd for Portable {
+    type F32 = F32;
+    type Block = [F32; 2];
+    const FUSED: bool = FUSED;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> F32 {
+        F32(f32x8::splat(value))
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32], fill: f32) -> F32 {
+        if let Some(from) = from.first_chunk::<8>() {
+            return F32(f32x8::new(*from));
+        }
+        let mut lanes = [fill; 8];
+        for (lane, from) in lanes.iter_mut().zip(from) {
+            *lane = *from;
+        }
+        F32(f32x8::new(lanes))
+    }
+
+    #[inline(always)]
+    fn store(self, value: F32, to: &mut [f32]) {
+        if let Some(to) = to.first_chunk_mut::<8>() {
+            *to = value.0.to_array();
+            return;
+        }
+        for (to, lane) in to.iter_mut().zip(value.0.as_array()) {
+            *to = *lane;
+        }
+    }
+
+    #[inline(always)]
+    fn block(self, value: F32) -> Self::Block {
+        [value; 2]
+    }
+}
+
+/// Whether `wide` fuses here: its own condition, that of its `f32x4` included.
+pub(crate) const FUSED: bool = cfg!(any(
+    all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
+    all(target_arch = "aarch64", target_feature = "neon"),
+));
+
+impl Lanes for F32 {
+    const COUNT: usize = 8;
+    const FUSED: bool = FUSED;
+    type Mask = Mask8;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self {
+        Self(f32x8::splat(value))
+    }
+
+    #[inline(always)]
+    fn first(self) -> f32 {
+        self.0.as_array()[0]
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(self.0.mul_add(factor.0, term.0))
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(self.0.fast_min(other.0))
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(self.0.fast_max(other.0))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0x7FFF_FFFF)))
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_lt(other.0))
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_le(other.0))
+    }
+
+    #[inline(always)]
+    fn eq(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_eq(other.0))
+    }
+
+    #[inline(always)]
+    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
+        Self(mask.0.select(yes.0, no.0))
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 8]) -> Self {
+        let index = self.0.to_bits().to_array();
+        Self(f32x8::new(index.map(|i| table[(i & 7) as usize])))
+    }
+
+    #[inline(always)]
+    fn scale_exp2(self, power: Self) -> Self {
+        // Two factors, each a normal power of two: the first product is exact.
+        let eighths = power.0.to_bits() - u32x8::splat(EIGHTHS.to_bits() - 8 * 254);
+        let n = eighths >> 3u32;
+        let half = n >> 1u32;
+        let factor = |n: u32x8| f32x8::from_bits(n << 23u32);
+        Self(self.0 * factor(half) * factor(n - half))
+    }
+
+    #[inline(always)]
+    fn scale_exp2_down(self, power: Self) -> Self {
+        // Up by 2^64, where everything is normal, then down with one rounding.
+        let up = add_exponent(self.0, power.0) + u32x8::splat(64 << 23);
+        Self(f32x8::from_bits(up) * f32x8::splat(5.421_010_862_427_522e-20))
+    }
+
+    #[inline(always)]
+    fn scale_exp2_normal(self, power: Self) -> Self {
+        Self(f32x8::from_bits(add_exponent(self.0, power.0)))
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        // Subnormals are first scaled by 2^24, exactly.
+        let subnormal = self.0.simd_lt(f32x8::splat(f32::MIN_POSITIVE));
+        let x = subnormal.select(self.0 * f32x8::splat(16_777_216.0), self.0);
+        let bias = subnormal & f32x8::splat(24.0);
+        let bits = x.to_bits();
+        // Offset by 2^8 exponents so that the shift may be unsigned.
+        let e = (bits - u32x8::splat(0.75f32.to_bits()) + u32x8::splat(256 << 23)) >> 23u32;
+        let m = bits - ((e - u32x8::splat(256)) << 23u32);
+        // 2^23 + e as bits, then as a number.
+        let e = f32x8::from_bits(e | u32x8::splat(8_388_608f32.to_bits()));
+        (Self(f32x8::from_bits(m)), Self(e - f32x8::splat(8_388_608.0 + 256.0) - bias))
+    }
+}
+
+/// The bits of `x · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to the
+/// exponent.
+#[inline(always)]
+fn add_exponent(x: f32x8, power: f32x8) -> u32x8 {
+    x.to_bits() + ((power.to_bits() << 20u32) & u32x8::splat(0xFF80_0000))
+}
+
+/// All bits of a lane, or none.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask8(f32x8);
+
+impl Mask for Mask8 {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.all()
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.any()
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+super::operators! {
+    F32,
+    add: |a, b| F32(a.0 + b.0),
+    sub: |a, b| F32(a.0 - b.0),
+    mul: |a, b| F32(a.0 * b.0),
+    div: |a, b| F32(a.0 / b.0),
+    neg: |a| F32(-a.0),
+}

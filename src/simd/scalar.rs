@@ -1,0 +1,214 @@
+//! One lane: any target, and what a microcontroller runs.
+//!
+//! `unsafe` appears only in the fused multiply-add below: its instruction is
+//! part of the target the crate was built for, as the `cfg` beside it says.
+#![allow(unsafe_code)]
+
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd};
+
+/// The token of the scalar backend.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar;
+
+/// Runs a kernel one lane at a time.
+#[inline]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Scalar)
+}
+
+/// One lane.
+#[derive(Clone, Copy)]
+pub(crate) struct F32(pub(crate) f32);
+
+impl Simd for Scalar {
+    type F32 = F32;
+    type Block = [F32; BLOCK];
+    const FUSED: bool = FUSED;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> F32 {
+        F32(value)
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32], fill: f32) -> F32 {
+        F32(from.first().copied().unwrap_or(fill))
+    }
+
+    #[inline(always)]
+    fn store(self, value: F32, to: &mut [f32]) {
+        if let Some(to) = to.first_mut() {
+            *to = value.0;
+        }
+    }
+
+    #[inline(always)]
+    fn block(self, value: F32) -> Self::Block {
+        [value; BLOCK]
+    }
+}
+
+impl Lanes for F32 {
+    const COUNT: usize = 1;
+    const FUSED: bool = FUSED;
+    type Mask = bool;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self {
+        Self(value)
+    }
+
+    #[inline(always)]
+    fn first(self) -> f32 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(mul_add(self.0, factor.0, term.0))
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        if self.0 < other.0 { self } else { other }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if self.0 > other.0 { self } else { other }
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> bool {
+        self.0 < other.0
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> bool {
+        self.0 <= other.0
+    }
+
+    #[inline(always)]
+    fn eq(self, other: Self) -> bool {
+        self.0 == other.0
+    }
+
+    #[inline(always)]
+    fn select(mask: bool, yes: Self, no: Self) -> Self {
+        if mask { yes } else { no }
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 8]) -> Self {
+        Self(table[(self.0.to_bits() & 7) as usize])
+    }
+
+    #[inline(always)]
+    fn scale_exp2(self, power: Self) -> Self {
+        // Two factors, each a normal power of two: the first product is exact.
+        let n = (power.0.to_bits().wrapping_sub(EIGHTHS.to_bits()) as i32 >> 3) + 254;
+        let half = n >> 1;
+        Self(self.0 * exp2_biased(half) * exp2_biased(n - half))
+    }
+
+    #[inline(always)]
+    fn scale_exp2_down(self, power: Self) -> Self {
+        // Up by 2^64, where everything is normal, then down with one rounding.
+        Self(add_exponent(self.0, power.0, 64) * 5.421_010_862_427_522e-20)
+    }
+
+    #[inline(always)]
+    fn scale_exp2_normal(self, power: Self) -> Self {
+        Self(add_exponent(self.0, power.0, 0))
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        // Subnormals are first scaled by 2^24, exactly.
+        let subnormal = self.0 < f32::MIN_POSITIVE;
+        let x = if subnormal { self.0 * 16_777_216.0 } else { self.0 };
+        let bias = if subnormal { 24 } else { 0 };
+        let e = x.to_bits().wrapping_sub(0.75f32.to_bits()) as i32 >> 23;
+        let m = f32::from_bits(x.to_bits().wrapping_sub((e << 23) as u32));
+        (Self(m), Self((e - bias) as f32))
+    }
+}
+
+/// `x · 2^(⌊k/8⌋ + extra)` for `power = EIGHTHS + k/8`, by adding to the
+/// exponent.
+#[inline(always)]
+fn add_exponent(x: f32, power: f32, extra: u32) -> f32 {
+    let n = (power.to_bits() << 20) & 0xFF80_0000;
+    f32::from_bits(x.to_bits().wrapping_add(n).wrapping_add(extra << 23))
+}
+
+/// `2^(n - 127)` for 1 ≤ n ≤ 254.
+#[inline(always)]
+fn exp2_biased(n: i32) -> f32 {
+    f32::from_bits((n as u32) << 23)
+}
+
+impl Mask for bool {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+}
+
+/// Whether the target has a fused multiply-add that stable Rust can name.
+pub(crate) const FUSED: bool = cfg!(any(
+    all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
+    all(target_arch = "aarch64", target_feature = "neon"),
+));
+
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"))]
+#[inline(always)]
+fn mul_add(x: f32, factor: f32, term: f32) -> f32 {
+    #[cfg(target_arch = "x86")]
+    use core::arch::x86::{_mm_cvtss_f32, _mm_fmadd_ss, _mm_set_ss};
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::{_mm_cvtss_f32, _mm_fmadd_ss, _mm_set_ss};
+    // SAFETY: the build has FMA.
+    unsafe { _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(x), _mm_set_ss(factor), _mm_set_ss(term))) }
+}
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+#[inline(always)]
+fn mul_add(x: f32, factor: f32, term: f32) -> f32 {
+    use core::arch::aarch64::{vdup_n_f32, vfma_f32, vget_lane_f32};
+    // SAFETY: the build has NEON.
+    unsafe { vget_lane_f32::<0>(vfma_f32(vdup_n_f32(term), vdup_n_f32(x), vdup_n_f32(factor))) }
+}
+
+#[cfg(not(any(
+    all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
+    all(target_arch = "aarch64", target_feature = "neon"),
+)))]
+#[inline(always)]
+fn mul_add(x: f32, factor: f32, term: f32) -> f32 {
+    x * factor + term
+}
+
+super::operators! {
+    F32,
+    add: |a, b| F32(a.0 + b.0),
+    sub: |a, b| F32(a.0 - b.0),
+    mul: |a, b| F32(a.0 * b.0),
+    div: |a, b| F32(a.0 / b.0),
+    neg: |a| F32(-a.0),
+}

@@ -1,0 +1,129 @@
+//! What every test needs: the backends, a measure of error, and hostile data.
+#![allow(dead_code, unreachable_pub)] // each test binary uses its own part
+
+use logits::Backend;
+
+/// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
+/// missing one into a failure.
+pub fn backends() -> Vec<Backend> {
+    let backends: Vec<_> = Backend::available().collect();
+    if let Ok(required) = std::env::var("LOGITS_REQUIRE_BACKENDS") {
+        for name in required.split(',').filter(|name| !name.is_empty()) {
+            assert!(
+                backends.iter().any(|backend| backend.name() == name),
+                "backend {name} is required and not available; there are {backends:?}"
+            );
+        }
+    }
+    backends
+}
+
+/// The distance of `found` from `exact` in units in the last place of an `f32`
+/// of the size of `exact`. Wrong infinities and NaN are infinitely far.
+pub fn ulp(found: f32, exact: f64) -> f64 {
+    if found.is_nan() || exact.is_nan() {
+        return if found.is_nan() && exact.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    let nearest = exact as f32;
+    if found.is_infinite() || nearest.is_infinite() {
+        return if found == nearest { 0.0 } else { f64::INFINITY };
+    }
+    (f64::from(found) - exact).abs() / unit(exact)
+}
+
+/// The distance between neighbouring `f32` at the size of `x`.
+pub fn unit(x: f64) -> f64 {
+    let exponent = libm::ilogb(x.abs().max(f64::from(f32::MIN_POSITIVE)));
+    libm::ldexp(1.0, exponent.max(-126) - 23)
+}
+
+/// The same bits, any NaN standing for every other.
+pub fn same(a: f32, b: f32) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+/// Asserts that two slices hold the same bits.
+#[track_caller]
+pub fn assert_same(a: &[f32], b: &[f32], what: &dyn std::fmt::Display) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        assert!(same(*a, *b), "{what}: [{i}] is {a:e} and {b:e}");
+    }
+}
+
+/// A small generator (Marsaglia's xorshift, 64 bits): the same numbers on every
+/// machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Uniform in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Uniform in [low, high).
+    pub fn between(&mut self, low: f32, high: f32) -> f32 {
+        (f64::from(low) + self.unit() * (f64::from(high) - f64::from(low))) as f32
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.bits() % n as u64) as usize
+    }
+
+    /// Any f32 bit pattern.
+    pub fn any(&mut self) -> f32 {
+        f32::from_bits(self.bits() as u32)
+    }
+
+    pub fn vector(&mut self, n: usize, low: f32, high: f32) -> Vec<f32> {
+        (0..n).map(|_| self.between(low, high)).collect()
+    }
+
+    /// Scores drawn like a network's: normal with deviation `sigma`.
+    pub fn normal(&mut self, n: usize, sigma: f32) -> Vec<f32> {
+        (0..n)
+            .map(|_| {
+                let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+                let angle = 2.0 * std::f64::consts::PI * self.unit();
+                (f64::from(sigma) * radius * libm::cos(angle)) as f32
+            })
+            .collect()
+    }
+}
+
+/// Softmax's sum in f64: (maximum, Σ e^(x − maximum)).
+pub fn exp_sum(x: &[f32]) -> (f64, f64) {
+    let max = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(f64::from(b)));
+    let terms = x.iter().map(|&x| libm::exp(f64::from(x) - max));
+    // Neumaier's compensated sum: long rows stay far below an f32 ULP.
+    let (mut sum, mut low) = (0.0, 0.0);
+    for term in terms {
+        let next: f64 = sum + term;
+        low += if sum >= term { (sum - next) + term } else { (term - next) + sum };
+        sum = next;
+    }
+    (max, sum + low)
+}
+
+/// log-sum-exp in f64.
+pub fn log_sum_exp(x: &[f32]) -> f64 {
+    let (max, sum) = exp_sum(x);
+    max + libm::log(sum)
+}
+
+/// Softmax in f64.
+pub fn softmax(x: &[f32]) -> Vec<f64> {
+    let (max, sum) = exp_sum(x);
+    x.iter().map(|&x| libm::exp(f64::from(x) - max) / sum).collect()
+}

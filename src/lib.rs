@@ -3,6 +3,7 @@
 #![no_std]
 
 mod backend;
+pub mod contract;
 mod error;
 pub mod kernel;
 pub mod loss;

@@ -102,8 +102,8 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn load_block(self, from: &[f32], fill: f32) -> Self::Block {
         let mut block = self.block(self.splat(fill));
-        for (lanes, from) in block.as_mut().iter_mut().zip(from.chunks(Self::F32::COUNT)) {
-            *lanes = self.load(from, fill);
+        for (j, lanes) in block.as_mut().iter_mut().enumerate() {
+            *lanes = self.load(from.get(j * Self::F32::COUNT..).unwrap_or(&[]), fill);
         }
         block
     }
@@ -112,8 +112,8 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn block_to_array(self, block: Self::Block) -> [f32; BLOCK] {
         let mut array = [0.0; BLOCK];
-        for (lanes, to) in block.as_ref().iter().zip(array.chunks_mut(Self::F32::COUNT)) {
-            self.store(*lanes, to);
+        for (j, lanes) in block.as_ref().iter().enumerate() {
+            self.store(*lanes, array.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
         }
         array
     }

@@ -65,7 +65,10 @@ pub(crate) fn sum<S: Simd, const N: usize>(
         for start in (run..length.min(run + RUN * BLOCK)).step_by(BLOCK) {
             for (j, sum) in partial.as_mut().iter_mut().enumerate() {
                 let at = start + j * S::F32::COUNT;
-                let x = inputs.map(|x| simd.load(x.get(at..).unwrap_or(&[]), 0.0));
+                let mut x = [simd.splat(0.0); N];
+                for (x, input) in x.iter_mut().zip(inputs) {
+                    *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
+                }
                 *sum = *sum + f.term(x);
             }
         }
@@ -91,18 +94,21 @@ impl<S: Simd> Total<S> {
     /// Adds a block; what the addition rounds off is kept in `low`.
     #[inline(always)]
     pub(crate) fn add(&mut self, block: S::Block) {
-        let totals = self.high.as_mut().iter_mut().zip(self.low.as_mut());
-        for ((high, low), x) in totals.zip(block.as_ref()) {
-            let (sum, error) = two_sum(*high, *x);
-            *high = sum;
-            *low = *low + error;
+        let (high, low) = (self.high.as_mut(), self.low.as_mut());
+        for (j, x) in block.as_ref().iter().enumerate() {
+            let (sum, error) = two_sum(high[j], *x);
+            high[j] = sum;
+            low[j] = low[j] + error;
         }
     }
 
     /// Multiplies what was summed so far by a power of two.
     #[inline(always)]
     pub(crate) fn scale(&mut self, factor: f32) {
-        for sum in self.high.as_mut().iter_mut().chain(self.low.as_mut()) {
+        for sum in self.high.as_mut() {
+            *sum = *sum * factor;
+        }
+        for sum in self.low.as_mut() {
             *sum = *sum * factor;
         }
     }

@@ -57,19 +57,18 @@ impl RowLoss {
     /// For a score below +∞ and the sum over the other classes.
     #[inline(always)]
     fn finite<S: Simd>(simd: S, score: f32, others: Scaled) -> Self {
-        let splat = |x| simd.splat(x);
         // The label's own share. Beyond ±700 the lesser of it and the others'
         // is nothing to the greater, whatever its exact size.
         let distance = score - others.center;
-        let own = Parts::new(splat(distance.clamp(-700.0, 700.0)), splat(EIGHTHS));
+        let own = Parts::new(simd.splat(distance.clamp(-700.0, 700.0)), simd.splat(EIGHTHS));
         let (own_high, own_low) = fast_two_sum(own.table, own.rest);
         let own_exponent = own.exponent();
 
         // tail = others / own = (ratio + ratio_low) · 2^gap
-        let ratio = splat(others.high) / own_high;
-        let mut error = splat(others.low) - ratio * own_low;
+        let ratio = simd.splat(others.high) / own_high;
+        let mut error = simd.splat(others.low) - ratio * own_low;
         if S::FUSED {
-            error = error + ratio.mul_add(-own_high, splat(others.high));
+            error = error + ratio.mul_add(-own_high, simd.splat(others.high));
         }
         let ratio_low = error / own_high;
         let gap = others.exponent - own_exponent;
@@ -78,10 +77,10 @@ impl RowLoss {
             let (high, low) = others.ln(simd);
             (high - distance) + low
         } else if gap > 64.0 {
-            let (high, low) = ln_scaled(ratio, ratio_low, splat(gap));
+            let (high, low) = ln_scaled(ratio, ratio_low, simd.splat(gap));
             (high + low).first()
         } else {
-            let tail = ratio.scale_exp2(splat(EIGHTHS + gap.max(-250.0)));
+            let tail = ratio.scale_exp2(simd.splat(EIGHTHS + gap.max(-250.0)));
             ln_1p_positive(tail, ratio_low * exp2(gap)).first()
         };
 
@@ -92,7 +91,8 @@ impl RowLoss {
         let low = (others.low * a + own_low.first() * b) + error;
         let all = Scaled::new(simd, others.center, top, fast_two_sum(high, low));
         let shift = (others.exponent - all.exponent).max(-250.0);
-        let share = (splat(others.high) / splat(all.high)).scale_exp2(splat(EIGHTHS + shift));
+        let share = (simd.splat(others.high) / simd.splat(all.high))
+            .scale_exp2(simd.splat(EIGHTHS + shift));
         Self {
             loss,
             at_label: -share.first(),

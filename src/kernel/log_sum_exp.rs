@@ -67,8 +67,8 @@ impl Scaled {
     /// The number's logarithm less `center`, in two words.
     #[inline(always)]
     pub(crate) fn ln<S: Simd>(self, simd: S) -> (f32, f32) {
-        let splat = |x| simd.splat(x);
-        let (high, low) = ln_scaled(splat(self.high), splat(self.low), splat(self.exponent));
+        let (high, low) =
+            ln_scaled(simd.splat(self.high), simd.splat(self.low), simd.splat(self.exponent));
         (high.first(), low.first())
     }
 }
@@ -149,9 +149,19 @@ impl Shift {
     #[inline(always)]
     fn for_maximum(max: f32) -> Self {
         if max.abs() < EXTREME {
-            Self { center: 0.0, ..Self::near(max) }
+            Self::near(max)
         } else {
             Self { center: max, exponent: 0.0, limit: RISE * LN_2 }
+        }
+    }
+
+    /// For a row that goes on with a block of this maximum.
+    #[inline(always)]
+    fn raised(self, max: f32) -> Self {
+        if self.limit.is_nan() && max > -16.0 && max <= RISE * LN_2 {
+            Self { center: 0.0, exponent: 0.0, limit: RISE * LN_2 } // N = 0 serves
+        } else {
+            Self::near(max)
         }
     }
 
@@ -175,46 +185,27 @@ enum Pass {
 #[inline(always)]
 fn sum<S: Simd, const CENTERED: bool>(simd: S, row: &[&[f32]], mut shift: Shift) -> Pass {
     let mut total = Total::new(simd);
-    for piece in row {
-        for run in piece.chunks(RUN * BLOCK) {
-            let mut partial = simd.block(simd.splat(0.0));
-            for block in run.chunks_exact(BLOCK) {
-                let mut x = simd.load_block(block, f32::NEG_INFINITY);
-                if CENTERED {
-                    for x in x.as_mut() {
-                        *x = *x - shift.center;
+    for &piece in row {
+        let mut rest = piece;
+        while let Some(block) = rest.get(..BLOCK) {
+            let done = sum_run::<S, CENTERED>(simd, rest, shift, &mut total);
+            let mut next = done;
+            if done == 0 {
+                // The block in front passes the limit, or is the first of all.
+                let max = maximum(simd, &[block]);
+                if max == f32::NEG_INFINITY {
+                    next = BLOCK; // a first block with nothing in it
+                } else if max.abs() < EXTREME {
+                    let raised = shift.raised(max);
+                    if !shift.limit.is_nan() {
+                        total.scale(exp2(shift.exponent - raised.exponent));
                     }
-                }
-                // One comparison sees growth, +∞, NaN and the first block.
-                let limit = simd.splat(shift.limit);
-                if !x.as_ref().iter().all(|x| x.le(limit).all()) {
-                    let max = match maximum(simd, &[block]) {
-                        f32::NEG_INFINITY => continue, // a first block with nothing in it
-                        max if max.abs() < EXTREME => max,
-                        _ => return Pass::Extreme, // NaN and +∞ too
-                    };
-                    let old = shift;
-                    shift = if old.limit.is_nan() && max > -16.0 && max <= RISE * LN_2 {
-                        Shift { limit: RISE * LN_2, ..old } // N = 0 serves
-                    } else {
-                        Shift::near(max)
-                    };
-                    if !old.limit.is_nan() {
-                        let factor = exp2(old.exponent - shift.exponent);
-                        total.scale(factor);
-                        for sum in partial.as_mut() {
-                            *sum = *sum * factor;
-                        }
-                    }
-                }
-                let zero_point = simd.splat(EIGHTHS - shift.exponent);
-                let floor = simd.splat((shift.exponent - FALL) * LN_2);
-                for (sum, x) in partial.as_mut().iter_mut().zip(x.as_ref()) {
-                    let e = Parts::new(x.max(floor), zero_point);
-                    *sum = *sum + e.mantissa().scale_exp2_normal(e.power);
+                    shift = raised;
+                } else {
+                    return Pass::Extreme; // NaN and +∞ too
                 }
             }
-            total.add(partial);
+            rest = rest.get(next..).unwrap_or(&[]);
         }
     }
     if shift.limit.is_nan() {
@@ -224,6 +215,44 @@ fn sum<S: Simd, const CENTERED: bool>(simd: S, row: &[&[f32]], mut shift: Shift)
     Pass::Done(ExpSum::Finite(sum))
 }
 
+/// Adds up to [`RUN`] blocks to the total, as far as they stay within the
+/// shift's limit; says how many elements that was.
+#[inline(always)]
+fn sum_run<S: Simd, const CENTERED: bool>(
+    simd: S,
+    x: &[f32],
+    shift: Shift,
+    total: &mut Total<S>,
+) -> usize {
+    let limit = simd.splat(shift.limit);
+    let floor = simd.splat((shift.exponent - FALL) * LN_2);
+    let zero_point = simd.splat(EIGHTHS - shift.exponent);
+    let mut partial = simd.block(simd.splat(0.0));
+    let mut done = 0;
+    for block in x.chunks_exact(BLOCK).take(RUN) {
+        let mut x = simd.load_block(block, f32::NEG_INFINITY);
+        // One comparison sees growth, +∞, NaN and the first block.
+        let mut within = true;
+        for x in x.as_mut() {
+            if CENTERED {
+                *x = *x - shift.center;
+            }
+            within &= x.le(limit).all();
+        }
+        if !within {
+            break;
+        }
+        let partial = partial.as_mut();
+        for (j, x) in x.as_ref().iter().enumerate() {
+            let e = Parts::new(x.max(floor), zero_point);
+            partial[j] = partial[j] + e.mantissa().scale_exp2_normal(e.power);
+        }
+        done += BLOCK;
+    }
+    total.add(partial);
+    done
+}
+
 /// The largest element, or NaN if there is one; −∞ if there is none.
 #[inline(always)]
 fn maximum<S: Simd>(simd: S, row: &[&[f32]]) -> f32 {
@@ -231,10 +260,10 @@ fn maximum<S: Simd>(simd: S, row: &[&[f32]]) -> f32 {
     let mut nan = simd.block(simd.splat(0.0));
     for block in row.iter().flat_map(|piece| piece.chunks_exact(BLOCK)) {
         let x = simd.load_block(block, f32::NEG_INFINITY);
-        let lanes = max.as_mut().iter_mut().zip(nan.as_mut()).zip(x.as_ref());
-        for ((max, nan), x) in lanes {
-            *max = max.max(*x);
-            *nan = S::F32::select(x.eq(*x), *nan, *x);
+        let (max, nan) = (max.as_mut(), nan.as_mut());
+        for (j, x) in x.as_ref().iter().enumerate() {
+            max[j] = max[j].max(*x);
+            nan[j] = S::F32::select(x.eq(*x), nan[j], *x);
         }
     }
     let (max, nan) = (simd.block_to_array(max), simd.block_to_array(nan));

@@ -75,6 +75,10 @@ impl Simd for Avx2 {
         if let Some(from) = from.first_chunk::<8>() {
             return F32(unsafe { _mm256_loadu_ps(from.as_ptr()) });
         }
+        // A masked load of nothing, from nowhere, is right but takes an assist.
+        if from.is_empty() {
+            return self.splat(fill);
+        }
         unsafe {
             let mask = tail(from.len());
             let lanes = _mm256_maskload_ps(from.as_ptr(), mask);

@@ -71,6 +71,10 @@ impl Simd for Avx512 {
         if let Some(from) = from.first_chunk::<16>() {
             return F32(unsafe { _mm512_loadu_ps(from.as_ptr()) });
         }
+        // A masked load of nothing, from nowhere, is right but takes an assist.
+        if from.is_empty() {
+            return self.splat(fill);
+        }
         unsafe { F32(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), tail(from.len()), from.as_ptr())) }
     }
 

@@ -118,13 +118,17 @@ impl Lanes for F32 {
 
     #[inline(always)]
     fn select(mask: Mask8, yes: Self, no: Self) -> Self {
-        Self(mask.0.select(yes.0, no.0))
+        Self(no.0 ^ (mask.0 & (yes.0 ^ no.0)))
     }
 
     #[inline(always)]
     fn lookup(self, table: &[f32; 8]) -> Self {
-        let index = self.0.to_bits().to_array();
-        Self(f32x8::new(index.map(|i| table[(i & 7) as usize])))
+        let bits = self.0.to_bits().to_array();
+        let mut lanes = [0.0; 8];
+        for j in 0..8 {
+            lanes[j] = table[(bits[j] & 7) as usize];
+        }
+        Self(f32x8::new(lanes))
     }
 
     #[inline(always)]
@@ -153,7 +157,7 @@ impl Lanes for F32 {
     fn split_exp2(self) -> (Self, Self) {
         // Subnormals are first scaled by 2^24, exactly.
         let subnormal = self.0.simd_lt(f32x8::splat(f32::MIN_POSITIVE));
-        let x = subnormal.select(self.0 * f32x8::splat(16_777_216.0), self.0);
+        let x = Self::select(Mask8(subnormal), self * 16_777_216.0, self).0;
         let bias = subnormal & f32x8::splat(24.0);
         let bits = x.to_bits();
         // Offset by 2^8 exponents so that the shift may be unsigned.

@@ -1,0 +1,63 @@
+//! Elements per second of the main functions, on every backend.
+//!
+//! `cargo bench` runs all; `cargo bench -- softmax/16384` one size. Compare
+//! figures of one run only: other processes and the clock move them together.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use logits::kernel::{Exp, Kernel, LabelLossAndGradient, Ln, LogSumExp, Map, RowMap, Softmax};
+use logits::{Backend, Rows, RowsMut};
+use std::hint::black_box;
+use std::time::Duration;
+
+const LENGTHS: [usize; 6] = [8, 64, 1 << 10, 1 << 14, 1 << 17, 1 << 20];
+
+/// Scores in ±6, the same on every machine.
+fn scores(n: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 * 12.0 - 6.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Measures a call over a vector of each length, on each backend.
+fn measure<O>(c: &mut Criterion, name: &str, call: impl Fn(Backend, &[f32], &mut [f32]) -> O) {
+    let mut group = c.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(500));
+    for n in LENGTHS {
+        let x: Vec<f32> =
+            scores(n).into_iter().map(|x| if name == "ln" { x.abs() } else { x }).collect();
+        let mut out = vec![0.0; n];
+        group.throughput(Throughput::Elements(n as u64));
+        for backend in Backend::available() {
+            let id = BenchmarkId::new(n.to_string(), backend.name());
+            group.bench_function(id, |b| {
+                b.iter(|| black_box(call(backend, black_box(&x), black_box(&mut out))));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Runs a kernel whose arguments fit by construction.
+fn run<K: Kernel>(backend: Backend, kernel: Result<K, logits::Error>) -> Option<K::Output> {
+    kernel.ok().map(|kernel| backend.run(kernel))
+}
+
+fn benches(c: &mut Criterion) {
+    measure(c, "exp", |backend, x, out| run(backend, Map::new(Exp, x, out)));
+    measure(c, "ln", |backend, x, out| run(backend, Map::new(Ln, x, out)));
+    measure(c, "log_sum_exp", |backend, x, _| backend.run(LogSumExp::new(x)));
+    measure(c, "softmax", |backend, x, out| {
+        let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
+        run(backend, RowMap::new(Softmax, x, out))
+    });
+    measure(c, "cross_entropy_and_gradient", |backend, x, out| {
+        let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
+        run(backend, LabelLossAndGradient::new(x, &[3], out))
+    });
+}
+
+criterion_group!(throughput, benches);
+criterion_main!(throughput);

@@ -1,0 +1,83 @@
+//! What each function promises: its largest error and its special values.
+//!
+//! Tests, fuzz targets and documentation read this table; nothing repeats its
+//! figures by hand. Errors are in units in the last place (ULP): the distance
+//! of neighbouring `f32` at the size of the exact result, 2⁻¹⁴⁹ for subnormals.
+//!
+//! ```
+//! for row in logits::contract::ELEMENTWISE {
+//!     println!("{}: at most {} ULP", row.name, row.ulp);
+//! }
+//! ```
+
+/// The promise of one elementwise function.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Elementwise {
+    /// The function's name.
+    pub name: &'static str,
+    /// The largest error, in ULP, for every input and on every backend.
+    pub ulp: f64,
+    /// Inputs and their exact results, signs of zero included; a NaN means any
+    /// NaN.
+    pub special: &'static [(f32, f32)],
+}
+
+const INFINITY: f32 = f32::INFINITY;
+const NAN: f32 = f32::NAN;
+
+/// The elementwise functions.
+pub const ELEMENTWISE: [Elementwise; 3] = [
+    Elementwise {
+        name: "exp",
+        ulp: 0.75,
+        special: &[
+            (INFINITY, INFINITY),
+            (-INFINITY, 0.0),
+            (0.0, 1.0),
+            (-0.0, 1.0),
+            (NAN, NAN),
+            // 0x42B17217 is the last that is finite, 0xC2CFF1B4 the last that is not 0.
+            (f32::from_bits(0x42B1_7217), f32::from_bits(0x7F7F_FF84)),
+            (f32::from_bits(0x42B1_7218), INFINITY),
+            (f32::from_bits(0xC2CF_F1B4), f32::from_bits(1)),
+            (f32::from_bits(0xC2CF_F1B5), 0.0),
+            (f32::MAX, INFINITY),
+            (f32::MIN, 0.0),
+            (f32::from_bits(1), 1.0),
+            (-f32::from_bits(1), 1.0),
+        ],
+    },
+    Elementwise {
+        name: "ln",
+        ulp: 0.86,
+        special: &[
+            (INFINITY, INFINITY),
+            (-INFINITY, NAN),
+            (0.0, -INFINITY),
+            (-0.0, -INFINITY),
+            (1.0, 0.0),
+            (-1.0, NAN),
+            (-f32::from_bits(1), NAN),
+            (NAN, NAN),
+            (f32::from_bits(1), -103.278_93),
+            (f32::MIN_POSITIVE, -87.336_55),
+            (f32::MAX, 88.722_84),
+        ],
+    },
+    Elementwise {
+        name: "sigmoid",
+        ulp: 2.1,
+        special: &[
+            (INFINITY, 1.0),
+            (-INFINITY, 0.0),
+            (0.0, 0.5),
+            (-0.0, 0.5),
+            (NAN, NAN),
+            (f32::from_bits(0xC2CF_F1B4), f32::from_bits(1)),
+            (f32::from_bits(0xC2CF_F1B5), 0.0),
+            (f32::MAX, 1.0),
+            (f32::MIN, 0.0),
+        ],
+    },
+];

@@ -1,0 +1,609 @@
+//! Properties of the crate as functions of raw bytes: they panic if one fails.
+//!
+//! The fuzz targets call them with whatever the fuzzer invents, `corpus.rs`
+//! with the committed seeds. Both declare [`crate::common`] beside this module.
+#![allow(dead_code, unreachable_pub)] // each binary uses its own part
+
+use crate::common::{
+    assert_same, backends, exp_sum, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+};
+use logits::kernel::{
+    CrossEntropy, Entropy, Exp, KlDivergence, LabelLoss, LabelLossAndGradient, Ln, LogSoftmax,
+    LogSumExp, Map, MapInPlace, RowMap, RowMapInPlace, RowsLogSumExp, Sigmoid, Softmax,
+};
+use logits::{Backend, Error, Rows, RowsMut};
+use std::fmt::Display;
+
+/// The largest errors allowed, in ULP. What was measured is the maximum over
+/// all backends.
+mod tolerance {
+    pub const EXP: f64 = 0.75;
+    pub const LN: f64 = 0.86;
+    pub const SIGMOID: f64 = 2.1;
+
+    pub const SOFTMAX: f64 = 3.0;
+    pub const LOG_SOFTMAX: f64 = 3.0;
+    pub const LOG_SUM_EXP: f64 = 3.0;
+    pub const LOSS: f64 = 3.0;
+    pub const GRADIENT: f64 = 3.0;
+    pub const MEAN_LOSS: f64 = 3.0;
+    pub const ENTROPY: f64 = 3.0;
+    pub const CROSS_ENTROPY: f64 = 3.0;
+    pub const KL_DIVERGENCE: f64 = 3.0;
+}
+
+/// Asserts that `found` lies within `tolerance` units in the last place of
+/// `size`, which is |exact| for a relative error. A size of 0 asks for 0, an
+/// infinity or NaN for itself.
+#[track_caller]
+fn within(what: &dyn Display, found: f32, exact: f64, size: f64, tolerance: f64) {
+    let error = ulp(found, exact);
+    if error > 0.0 {
+        let error = error * (unit(exact) / unit(size));
+        assert!(
+            size != 0.0 && error <= tolerance,
+            "{what}: {found:e} for {exact:e}, {error} ULP off"
+        );
+    }
+}
+
+/// Little-endian `f32`, any bit pattern; up to three bytes at the end are left.
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+/// What surrounds the memory under test: no result has these bits.
+const GUARD: f32 = f32::from_bits(0x7FD5_5AA5);
+
+/// Rows that start anywhere within a vector, in memory of which nothing else
+/// may change.
+#[derive(Clone)]
+struct Matrix {
+    memory: Vec<f32>,
+    original: Vec<f32>,
+    start: usize,
+    length: usize,
+    columns: usize,
+    stride: usize,
+}
+
+impl Matrix {
+    fn new(start: usize, values: &[f32], columns: usize, stride: usize) -> Self {
+        let guard = |n| std::iter::repeat_n(GUARD, n);
+        let memory: Vec<_> = guard(start).chain(values.iter().copied()).chain(guard(16)).collect();
+        Self { original: memory.clone(), memory, start, length: values.len(), columns, stride }
+    }
+
+    fn vector(start: usize, values: &[f32]) -> Self {
+        Self::new(start, values, values.len(), values.len())
+    }
+
+    fn slice(&self) -> &[f32] {
+        &self.memory[self.start..][..self.length]
+    }
+
+    fn slice_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[self.start..][..self.length]
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows::with_stride(self.slice(), self.columns, self.stride).expect("a valid shape")
+    }
+
+    fn rows_mut(&mut self) -> RowsMut<'_> {
+        let (columns, stride) = (self.columns, self.stride);
+        RowsMut::with_stride(self.slice_mut(), columns, stride).expect("a valid shape")
+    }
+
+    /// The elements of all rows, and the assertion that nothing else changed.
+    #[track_caller]
+    fn elements(&self) -> Vec<f32> {
+        let inside = self.start..self.start + self.length;
+        let mut elements = Vec::with_capacity(self.length);
+        for (i, (now, before)) in self.memory.iter().zip(&self.original).enumerate() {
+            if inside.contains(&i) && (i - self.start) % self.stride < self.columns {
+                elements.push(*now);
+            } else {
+                assert_eq!(now.to_bits(), before.to_bits(), "[{i}] of {inside:?} was written");
+            }
+        }
+        elements
+    }
+
+    #[track_caller]
+    fn assert_untouched(&self) {
+        assert!(bits(&self.memory).eq(bits(&self.original)), "a rejected call wrote");
+    }
+}
+
+fn bits(x: &[f32]) -> impl Iterator<Item = u32> {
+    x.iter().map(|x| x.to_bits())
+}
+
+/// Backends of a class agree in every bit: the results of the first of each.
+#[derive(Default)]
+struct Classes([Option<Vec<f32>>; 2]);
+
+impl Classes {
+    #[track_caller]
+    fn check(&mut self, what: &dyn Display, backend: Backend, found: &[f32]) {
+        let first = self.0[usize::from(backend.is_fused())].get_or_insert_with(|| found.to_vec());
+        assert_same(first, found, &format_args!("{what}, first of its class and {backend:?}"));
+    }
+}
+
+/// A function of each element.
+struct Elementwise {
+    name: &'static str,
+    map: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    in_place: fn(Backend, &mut [f32]),
+    exact: fn(f64) -> f64,
+    tolerance: f64,
+}
+
+const ELEMENTWISE: [Elementwise; 3] = [
+    Elementwise {
+        name: "exp",
+        map: |backend, x, out| Ok(backend.run(Map::new(Exp, x, out)?)),
+        in_place: |backend, x| backend.run(MapInPlace::new(Exp, x)),
+        exact: libm::exp,
+        tolerance: tolerance::EXP,
+    },
+    Elementwise {
+        name: "ln",
+        map: |backend, x, out| Ok(backend.run(Map::new(Ln, x, out)?)),
+        in_place: |backend, x| backend.run(MapInPlace::new(Ln, x)),
+        exact: libm::log,
+        tolerance: tolerance::LN,
+    },
+    Elementwise {
+        name: "sigmoid",
+        map: |backend, x, out| Ok(backend.run(Map::new(Sigmoid, x, out)?)),
+        in_place: |backend, x| backend.run(MapInPlace::new(Sigmoid, x)),
+        exact: |x| 1.0 / (1.0 + libm::exp(-x)), // for x → −∞ the quotient stays exact
+        tolerance: tolerance::SIGMOID,
+    },
+];
+
+/// exp, ln and sigmoid: error, special values, in place, backends, memory.
+///
+/// | Byte | Meaning                                              |
+/// |------|------------------------------------------------------|
+/// | 0    | low nibble: offset of the input; high: of the output |
+/// | 1..  | the input, `f32` little-endian                       |
+pub fn elementwise(data: &[u8]) {
+    let (&offsets, values) = data.split_first().unwrap_or((&0, &[]));
+    let (x_offset, out_offset) = (usize::from(offsets % 16), usize::from(offsets / 16));
+    let x = Matrix::vector(x_offset, &floats(values));
+    let blank = Matrix::vector(out_offset, &vec![GUARD; x.length]);
+
+    for Elementwise { name, map, in_place, exact, tolerance } in ELEMENTWISE {
+        let mut classes = Classes::default();
+        for backend in backends() {
+            let mut out = blank.clone();
+            map(backend, x.slice(), out.slice_mut()).expect("equal lengths");
+            let y = out.elements();
+            for (i, (&x, &y)) in x.slice().iter().zip(&y).enumerate() {
+                let exact = exact(f64::from(x));
+                let what = format_args!("{name} on {backend:?}, [{i}], x = {x:e}");
+                within(&what, y, exact, exact.abs(), tolerance);
+                let signs_agree = y.is_sign_negative() == exact.is_sign_negative();
+                assert!(signs_agree || y.is_nan(), "{what}: {y:e} for {exact:e}");
+            }
+            classes.check(&name, backend, &y);
+
+            let mut out = x.clone();
+            in_place(backend, out.slice_mut());
+            assert_same(&y, &out.elements(), &format_args!("{name} on {backend:?}, in place"));
+
+            let mut out = blank.clone();
+            if let Some((_, shorter)) = out.slice_mut().split_first_mut() {
+                assert!(map(backend, x.slice(), shorter).is_err());
+            }
+            out.assert_untouched();
+        }
+    }
+}
+
+/// A function of each row.
+struct RowWise {
+    name: &'static str,
+    map: fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>,
+    in_place: fn(Backend, RowsMut<'_>),
+}
+
+const SOFTMAX: RowWise = RowWise {
+    name: "softmax",
+    map: |backend, x, out| Ok(backend.run(RowMap::new(Softmax, x, out)?)),
+    in_place: |backend, x| backend.run(RowMapInPlace::new(Softmax, x)),
+};
+
+const LOG_SOFTMAX: RowWise = RowWise {
+    name: "log_softmax",
+    map: |backend, x, out| Ok(backend.run(RowMap::new(LogSoftmax, x, out)?)),
+    in_place: |backend, x| backend.run(RowMapInPlace::new(LogSoftmax, x)),
+};
+
+/// A matrix of scores with labels, and where results go.
+struct Case {
+    scores: Matrix,
+    labels: Vec<u32>,
+    /// Of another stride than `scores`, and at another offset.
+    blank: Matrix,
+}
+
+impl Case {
+    fn decode(data: &[u8]) -> Self {
+        let byte = |i| usize::from(data.get(i).copied().unwrap_or(0));
+        let mut values = floats(data.get(3..).unwrap_or(&[]));
+        let columns = if byte(0) == 255 { values.len() } else { byte(0) % 71 };
+        let (padding, out_padding) = (byte(1) % 4, byte(1) / 4 % 4);
+        let (stride, out_stride) = (columns + padding, columns + out_padding);
+        let offset = byte(1) / 16;
+
+        let rest = values.len() % stride.max(1);
+        let is_matrix = values.is_empty() || columns > 0 && (rest == 0 || rest == columns);
+        assert_eq!(Rows::with_stride(&values, columns, stride).is_ok(), is_matrix);
+        assert_eq!(RowsMut::with_stride(&mut values, columns, stride).is_ok(), is_matrix);
+        if !is_matrix {
+            values.truncate(if columns == 0 { 0 } else { values.len() - rest });
+        }
+
+        let scores = Matrix::new(offset, &values, columns, stride);
+        let rows = scores.rows().rows();
+        let label = |row| ((byte(2) + row) % columns) as u32;
+        Self {
+            labels: (0..rows).map(label).collect(),
+            blank: Matrix::new(15 - offset, &vec![GUARD; rows * out_stride], columns, out_stride),
+            scores,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&[f32], usize)> {
+        self.scores.rows().into_iter().zip(self.labels.iter().map(|&label| label as usize))
+    }
+
+    /// The function's results, the same in all its forms.
+    fn map(&self, backend: Backend, RowWise { name, map, in_place }: &RowWise) -> Vec<f32> {
+        let mut out = self.blank.clone();
+        map(backend, self.scores.rows(), out.rows_mut()).expect("equal shapes");
+        let results = out.elements();
+
+        let mut out = self.scores.clone();
+        in_place(backend, out.rows_mut());
+        assert_same(&results, &out.elements(), &format_args!("{name} on {backend:?}, in place"));
+
+        for ((x, _), expected) in self.rows().zip(results.chunks(self.scores.columns.max(1))) {
+            let mut out = vec![GUARD; x.len()];
+            map(backend, one_row(x), RowsMut::new(&mut out, x.len()).expect("one row"))
+                .expect("equal shapes");
+            assert_same(expected, &out, &format_args!("{name} on {backend:?}, row alone"));
+        }
+        results
+    }
+}
+
+fn one_row(x: &[f32]) -> Rows<'_> {
+    Rows::new(x, x.len()).expect("one row")
+}
+
+/// What a row of scores and its label should give.
+struct Expected {
+    softmax: Vec<f64>,
+    log_softmax: Vec<f64>,
+    log_sum_exp: f64,
+    loss: f64,
+    gradient: Vec<f64>,
+}
+
+impl Expected {
+    fn new(x: &[f32], label: usize) -> Self {
+        let has_nan = x.iter().any(|x| x.is_nan());
+        let top = x.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        if has_nan || top.is_infinite() {
+            let nan = vec![f64::NAN; x.len()];
+            return Self {
+                softmax: nan.clone(),
+                log_softmax: nan.clone(),
+                log_sum_exp: if has_nan { f64::NAN } else { f64::from(top) },
+                loss: f64::NAN,
+                gradient: nan,
+            };
+        }
+        let (max, sum) = exp_sum(x);
+        let softmax = softmax(x);
+        let (loss, at_label) = label_loss(x, label);
+        let mut gradient = softmax.clone();
+        gradient[label] = at_label;
+        Self {
+            softmax,
+            log_softmax: x.iter().map(|&x| (f64::from(x) - max) - libm::log(sum)).collect(),
+            log_sum_exp: log_sum_exp_exact(x),
+            loss,
+            gradient,
+        }
+    }
+}
+
+/// ln(1 + tail) and −tail/(1 + tail) with tail = Σ_{j≠label} e^(x[j] − x[label]),
+/// neither by cancellation nor through overflow.
+fn label_loss(x: &[f32], label: usize) -> (f64, f64) {
+    if x[label] == f32::NEG_INFINITY {
+        return (f64::INFINITY, -1.0);
+    }
+    let differences = || {
+        let others = x.iter().enumerate().filter(move |&(j, _)| j != label);
+        others.map(|(_, &other)| f64::from(other) - f64::from(x[label]))
+    };
+    // tail = sum · e^shift
+    let shift = differences().fold(0.0, f64::max);
+    let sum: f64 = differences().map(|difference| libm::exp(difference - shift)).sum();
+    let loss =
+        if shift == 0.0 { libm::log1p(sum) } else { shift + libm::log(libm::exp(-shift) + sum) };
+    (loss, -sum / (libm::exp(-shift) + sum))
+}
+
+/// Everything on rows of scores: error, special values, forms, backends,
+/// memory, and shapes that must be rejected.
+///
+/// | Byte | Meaning                                                         |
+/// |------|-----------------------------------------------------------------|
+/// | 0    | columns, modulo 71; 255: all values are one row                 |
+/// | 1    | bits 0-1: padding between the input's rows; 2-3: the output's;  |
+/// |      | 4-7: offset of the input                                        |
+/// | 2    | label of the first row, modulo columns; each next row: one more |
+/// | 3..  | the input, `f32` little-endian                                  |
+///
+/// Values that are no matrix of this shape must be rejected; they are then cut
+/// down to one that is.
+pub fn rows(data: &[u8]) {
+    let case = Case::decode(data);
+    rejects_invalid_arguments(&case);
+    let expected: Vec<_> = case.rows().map(|(x, label)| Expected::new(x, label)).collect();
+
+    let mut classes = Classes::default();
+    for backend in backends() {
+        let softmax = check_softmax(&case, backend, &expected);
+        let log_softmax = check_log_softmax(&case, backend, &expected);
+        let sums = check_log_sum_exp(&case, backend, &expected);
+        let losses = check_loss(&case, backend, &expected);
+        let divergences = check_distributions(&case, backend, &softmax);
+        let specials = check_not_distributions(&case, backend);
+        let all = [softmax, log_softmax, sums, losses, divergences, specials].concat();
+        classes.check(&"rows", backend, &all);
+    }
+}
+
+fn check_softmax(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let found = case.map(backend, &SOFTMAX);
+    let exact = expected.iter().flat_map(|row| &row.softmax);
+    for (i, (&p, &exact)) in found.iter().zip(exact).enumerate() {
+        let what = format_args!("softmax on {backend:?}, [{i}]");
+        within(&what, p, exact, exact.abs(), tolerance::SOFTMAX);
+    }
+    found
+}
+
+fn check_log_softmax(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let found = case.map(backend, &LOG_SOFTMAX);
+    let exact = expected.iter().flat_map(|row| &row.log_softmax);
+    for (i, (&y, &exact)) in found.iter().zip(exact).enumerate() {
+        let what = format_args!("log_softmax on {backend:?}, [{i}]");
+        within(&what, y, exact, exact.abs().max(1.0), tolerance::LOG_SOFTMAX);
+    }
+    found
+}
+
+fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let mut out = Matrix::vector(3, &vec![GUARD; expected.len()]);
+    let kernel = RowsLogSumExp::new(case.scores.rows(), out.slice_mut());
+    backend.run(kernel.expect("an element a row"));
+    let found = out.elements();
+    for (i, ((x, _), Expected { log_sum_exp: exact, .. })) in case.rows().zip(expected).enumerate()
+    {
+        let what = format_args!("log_sum_exp on {backend:?}, row {i}");
+        within(&what, found[i], *exact, exact.abs().max(1.0), tolerance::LOG_SUM_EXP);
+        if let [x] = *x {
+            assert!(same(found[i], x), "{what}: {:e} for only {x:e}", found[i]);
+        }
+        let alone = backend.run(LogSumExp::new(x));
+        assert!(same(found[i], alone), "{what}: {:e}, alone {alone:e}", found[i]);
+    }
+    found
+}
+
+/// The loss of each row, then the gradient.
+fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let scores = case.scores.rows();
+    let mut out = case.blank.clone();
+    let kernel = LabelLossAndGradient::new(scores, &case.labels, out.rows_mut());
+    let total = backend.run(kernel.expect("valid labels, equal shapes"));
+    let gradient = out.elements();
+    let plain = backend.run(LabelLoss::new(scores, &case.labels).expect("valid labels"));
+    assert!(same(total.sum, plain.sum) && same(total.mean(), plain.mean()));
+
+    let mut found = Vec::new();
+    for (i, (x, label)) in case.rows().enumerate() {
+        let Expected { loss: exact, gradient: exact_gradient, .. } = &expected[i];
+        let what = format_args!("loss on {backend:?}, row {i}, label {label}");
+
+        let kernel = LabelLoss::new(one_row(x), &case.labels[i..=i]);
+        let loss = backend.run(kernel.expect("a valid label")).sum;
+        within(&what, loss, *exact, exact.abs(), tolerance::LOSS);
+        found.push(loss);
+
+        let row = &gradient[i * x.len()..][..x.len()];
+        for (k, (&g, &exact)) in row.iter().zip(exact_gradient).enumerate() {
+            let what = format_args!("{what}: gradient[{k}]");
+            within(&what, g, exact, exact.abs(), tolerance::GRADIENT);
+        }
+        if x[label] == f32::NEG_INFINITY {
+            assert!(row[label] == -1.0 || row[label].is_nan(), "{what}: {row:?}");
+        }
+
+        let mut alone = vec![GUARD; x.len()];
+        let out = RowsMut::new(&mut alone, x.len()).expect("one row");
+        let kernel = LabelLossAndGradient::new(one_row(x), &case.labels[i..=i], out);
+        let with_gradient = backend.run(kernel.expect("a valid label")).sum;
+        assert!(same(loss, with_gradient), "{what}: with gradient {with_gradient:e}");
+        assert_same(row, &alone, &format_args!("{what}: gradient alone"));
+    }
+
+    assert_eq!(total.count, found.len());
+    assert_eq!(total.weight, found.len() as f32);
+    let sum: f64 = found.iter().map(|&loss| f64::from(loss)).sum();
+    let count = found.len() as f64;
+    // The sum may overflow where the mean would not.
+    let mean = if (sum as f32).is_finite() { sum / count } else { f64::from(sum as f32) };
+    let what = format_args!("mean loss on {backend:?}");
+    within(&what, total.mean(), mean, mean.abs(), tolerance::MEAN_LOSS);
+    found.extend(gradient);
+    found
+}
+
+/// Entropy, cross-entropy and divergence of each row of softmax results, from
+/// the next row and from itself reversed.
+fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f32> {
+    let columns = case.scores.columns.max(1);
+    let mut found = Vec::new();
+    for (i, p) in softmax.chunks(columns).enumerate() {
+        let what = format_args!("{backend:?}, row {i}");
+        let terms = || p.iter().map(|&p| x_ln_y(p, p));
+        let entropy = backend.run(Entropy::new(p));
+        let size: f64 = terms().map(f64::abs).sum();
+        let exact = -terms().sum::<f64>();
+        within(&format_args!("entropy, {what}"), entropy, exact, size, tolerance::ENTROPY);
+        found.push(entropy);
+
+        let own = divergence(backend, p, p);
+        let zero = if p[0].is_nan() { f32::NAN } else { 0.0 };
+        assert!(same(own, zero), "divergence from itself, {what}: {own:e}");
+
+        let next = softmax.chunks(columns).nth(i + 1).unwrap_or(&softmax[..columns]);
+        let reversed: Vec<_> = p.iter().rev().copied().collect();
+        for q in [next, &reversed] {
+            found.push(check_cross_entropy(backend, p, q));
+            found.push(check_divergence(backend, p, q));
+        }
+    }
+    found
+}
+
+fn cross_entropy(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    backend.run(CrossEntropy::new(p, q).expect("equal lengths"))
+}
+
+fn divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    backend.run(KlDivergence::new(p, q).expect("equal lengths"))
+}
+
+fn pairs<'a>(p: &'a [f32], q: &'a [f32]) -> impl Iterator<Item = (f32, f32)> {
+    p.iter().copied().zip(q.iter().copied())
+}
+
+/// p·ln q with 0·ln q = 0.
+fn x_ln_y(p: f32, q: f32) -> f64 {
+    if p == 0.0 { 0.0 } else { f64::from(p) * libm::log(f64::from(q)) }
+}
+
+fn check_cross_entropy(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    let found = cross_entropy(backend, p, q);
+    let terms = || pairs(p, q).map(|(p, q)| x_ln_y(p, q));
+    let what = format_args!("cross-entropy on {backend:?} of {p:?} and {q:?}");
+    let size: f64 = terms().map(f64::abs).sum();
+    within(&what, found, -terms().sum::<f64>(), size, tolerance::CROSS_ENTROPY);
+    found
+}
+
+/// The terms p·ln(p/q) + (q − p) are ≥ 0, and Σ(q − p) of softmax results is
+/// rounding.
+fn check_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    let found = divergence(backend, p, q);
+    let (mut exact, mut size) = (0.0, 0.0);
+    for (p, q) in pairs(p, q) {
+        let surplus = f64::from(q) - f64::from(p);
+        let logarithm = x_ln_y(p, p) - if p == 0.0 { 0.0 } else { x_ln_y(p, q) };
+        exact += logarithm + surplus;
+        size += logarithm.abs() + surplus.abs() + f64::from(p);
+    }
+    let what = format_args!("divergence on {backend:?} of {p:?} from {q:?}");
+    within(&what, found, exact, size, tolerance::KL_DIVERGENCE);
+    assert!(found >= 0.0 || found.is_nan(), "{what}: {found:e}");
+    found
+}
+
+/// Special values of the same functions where `p` and `q` are no distributions
+/// but the raw scores of neighbouring rows.
+fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
+    let rows = || case.scores.rows().into_iter();
+    let mut found = Vec::new();
+    for (p, q) in rows().zip(rows().skip(1).chain(rows())) {
+        let what = format_args!("{backend:?}, p = {p:?}, q = {q:?}");
+        let invalid = |x: f32| x.is_nan() || x < 0.0;
+
+        let entropy = backend.run(Entropy::new(p));
+        assert_eq!(entropy.is_nan(), p.iter().any(|&p| invalid(p)), "{what}: {entropy:e}");
+
+        let cross_entropy = cross_entropy(backend, p, q);
+        if pairs(p, q).any(|(p, q)| invalid(p) || p > 0.0 && invalid(q)) {
+            assert!(cross_entropy.is_nan(), "{what}: {cross_entropy:e}");
+        }
+
+        let divergence = divergence(backend, p, q);
+        if p.iter().chain(q).any(|&x| invalid(x) || x == f32::INFINITY) {
+            assert!(divergence.is_nan(), "{what}: {divergence:e}");
+        } else if pairs(p, q).any(|(p, q)| p > 0.0 && q == 0.0) {
+            assert!(divergence == f32::INFINITY, "{what}: {divergence:e}");
+        }
+        found.extend([entropy, cross_entropy, divergence]);
+    }
+    found
+}
+
+/// Arguments whose shapes do not fit give an error and write nothing.
+fn rejects_invalid_arguments(case: &Case) {
+    let Case { scores, labels, blank } = case;
+    let (x, columns) = (scores.rows(), scores.columns);
+    let count = x.rows();
+    if count == 0 {
+        return;
+    }
+    let values = scores.slice();
+    assert_eq!(
+        Rows::with_stride(values, columns + 1, columns).err(),
+        Some(Error::Stride { expected: columns + 1, found: columns })
+    );
+    assert_eq!(Rows::new(values, 0).err(), Some(Error::NoColumns { length: values.len() }));
+    assert!(Rows::new(values, values.len() + 1).is_err(), "less than a row");
+    assert!(Rows::new(values, usize::MAX).is_err(), "less than a row");
+
+    let mut sums = vec![GUARD; count + 1];
+    assert!(RowsLogSumExp::new(x, &mut sums).is_err());
+    assert!(RowsLogSumExp::new(x, &mut sums[2..]).is_err());
+    assert!(bits(&sums).all(|sum| sum == GUARD.to_bits()));
+    assert!(CrossEntropy::new(values, &values[1..]).is_err());
+    assert!(KlDivergence::new(values, &values[1..]).is_err());
+
+    let mut out = blank.clone();
+    let row = count - 1;
+    for label in [columns as u32, u32::MAX] {
+        let mut labels = labels.clone();
+        labels[row] = label;
+        let error = Some(Error::Label { row, label, columns });
+        assert_eq!(LabelLoss::new(x, &labels).err(), error);
+        assert_eq!(LabelLossAndGradient::new(x, &labels, out.rows_mut()).err(), error);
+    }
+    assert!(LabelLoss::new(x, &labels[1..]).is_err());
+    assert!(LabelLossAndGradient::new(x, &labels[1..], out.rows_mut()).is_err());
+    out.assert_untouched();
+
+    for (count, columns) in [(count - 1, columns), (count + 1, columns), (count, columns + 1)] {
+        let mut out = Matrix::new(0, &vec![GUARD; count * columns], columns, columns);
+        for backend in backends() {
+            assert!((SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
+            assert!((LOG_SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
+        }
+        assert!(LabelLossAndGradient::new(x, labels, out.rows_mut()).is_err());
+        out.assert_untouched();
+    }
+}

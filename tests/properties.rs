@@ -1,0 +1,517 @@
+//! The algebra of softmax, log-sum-exp, entropies and losses, as properties of
+//! random scores on every backend.
+//!
+//! Nothing here depends on how a value is computed: each property ties results
+//! to each other, or to a few lines of f64.
+
+mod common;
+
+use common::{backends, ulp, unit};
+use logits::kernel::{
+    CrossEntropy, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, Ln, LogSoftmax,
+    LogSumExp, Map, RowMap, Sigmoid, Softmax,
+};
+use logits::{Backend, Rows, RowsMut};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{TestCaseResult, TestRunner};
+use std::f64::consts::LN_2;
+
+static WORST: std::sync::Mutex<std::collections::BTreeMap<String, f64>> =
+    std::sync::Mutex::new(std::collections::BTreeMap::new());
+
+const SOFTMAX: f64 = 1e9;
+const LSE: f64 = 1e9;
+const ANY: f64 = 1e9;
+
+/// Checks a property of random input on every backend.
+fn check<S: Strategy>(input: S, property: impl Fn(On, &S::Value) -> TestCaseResult) {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config)
+        .run(&input, |value| backends().into_iter().try_for_each(|b| property(On(b), &value)))
+        .unwrap_or_else(|error| panic!("{error}"));
+    println!("{:#?}", WORST.lock().unwrap());
+}
+
+/// The crate's functions on one backend.
+#[derive(Clone, Copy, Debug)]
+struct On(Backend);
+
+impl On {
+    fn softmax(self, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        self.0.run(RowMap::new(Softmax, row(x), row_mut(&mut out)).unwrap());
+        out
+    }
+
+    fn log_softmax(self, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        self.0.run(RowMap::new(LogSoftmax, row(x), row_mut(&mut out)).unwrap());
+        out
+    }
+
+    fn log_sum_exp(self, x: &[f32]) -> f32 {
+        self.0.run(LogSumExp::new(x))
+    }
+
+    fn sigmoid(self, x: f32) -> f32 {
+        let mut out = [0.0];
+        self.0.run(Map::new(Sigmoid, &[x], &mut out).unwrap());
+        out[0]
+    }
+
+    fn ln(self, x: f32) -> f32 {
+        let mut out = [0.0];
+        self.0.run(Map::new(Ln, &[x], &mut out).unwrap());
+        out[0]
+    }
+
+    fn entropy(self, p: &[f32]) -> f32 {
+        self.0.run(Entropy::new(p))
+    }
+
+    fn cross_entropy(self, p: &[f32], q: &[f32]) -> f32 {
+        self.0.run(CrossEntropy::new(p, q).unwrap())
+    }
+
+    fn kl_divergence(self, p: &[f32], q: &[f32]) -> f32 {
+        self.0.run(KlDivergence::new(p, q).unwrap())
+    }
+
+    fn loss(self, scores: &[f32], label: usize) -> f32 {
+        self.0.run(LabelLoss::new(row(scores), &[label as u32]).unwrap()).sum
+    }
+
+    fn gradient(self, scores: &[f32], label: usize) -> Vec<f32> {
+        let mut out = vec![0.0; scores.len()];
+        let labels = [label as u32];
+        self.0.run(LabelLossAndGradient::new(row(scores), &labels, row_mut(&mut out)).unwrap());
+        out
+    }
+
+    /// Fails unless `error` is at most `bound`; NaN fails.
+    fn within(self, what: &str, error: f64, bound: f64) -> TestCaseResult {
+        let mut w = WORST.lock().unwrap();
+        let e = w.entry(what.to_string()).or_insert(f64::NEG_INFINITY);
+        if !(error <= *e) {
+            *e = error;
+        }
+        drop(w);
+        prop_assert!(error <= bound, "{what}: error {error}, bound {bound} on {:?}", self.0);
+        Ok(())
+    }
+
+    /// As [`within`](Self::within), for logarithms and what they should be.
+    fn logs_within(self, what: &str, found: &[f32], exact: &[f32], bound: f64) -> TestCaseResult {
+        for (&found, &exact) in found.iter().zip(exact) {
+            let (found, exact) = (f64::from(found), f64::from(exact));
+            self.within(what, (found - exact).abs() / unit_from_1(exact), bound)?;
+        }
+        Ok(())
+    }
+
+    /// As [`within`](Self::within), for each of two rows in ULP.
+    fn each_within(self, what: &str, found: &[f32], exact: &[f32], bound: f64) -> TestCaseResult {
+        for (&found, &exact) in found.iter().zip(exact) {
+            self.within(what, ulp(found, f64::from(exact)), bound)?;
+        }
+        Ok(())
+    }
+}
+
+/// One row.
+fn row(x: &[f32]) -> Rows<'_> {
+    Rows::new(x, x.len()).unwrap()
+}
+
+fn row_mut(x: &mut [f32]) -> RowsMut<'_> {
+    let columns = x.len();
+    RowsMut::new(x, columns).unwrap()
+}
+
+/// The distance of `f32` neighbours at x, or at 1 where |x| is less: for results
+/// that are sums of larger terms.
+fn unit_from_1(x: f64) -> f64 {
+    unit(x.abs().max(1.0))
+}
+
+/// What the sum of a row may err by for each ULP of its elements' errors.
+fn units(x: &[f32]) -> f64 {
+    x.iter().map(|&x| unit(f64::from(x))).sum()
+}
+
+fn max(x: &[f32]) -> f32 {
+    x.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn sum(x: &[f32]) -> f64 {
+    x.iter().map(|&x| f64::from(x)).sum()
+}
+
+/// ln(1 + e^z) in f64.
+fn softplus(z: f64) -> f64 {
+    z.max(0.0) + libm::log1p(libm::exp(-z.abs()))
+}
+
+/// −ln softmax(x)\[label\] in f64, as the loss of the label against all others.
+fn loss(x: &[f64], label: usize) -> f64 {
+    let others = x.iter().enumerate().filter(|&(k, _)| k != label).map(|(_, x)| x);
+    let max = others.clone().copied().fold(f64::NEG_INFINITY, f64::max);
+    let others = max + libm::log(others.map(|x| libm::exp(x - max)).sum());
+    softplus(others - x[label])
+}
+
+/// Row lengths: around the sizes of vectors and blocks, and sometimes long.
+fn length() -> impl Strategy<Value = usize> {
+    prop_oneof![19 => 1..=70_usize, 1 => 71..=2000_usize]
+}
+
+/// Like a network's scores: a bell within ±10.
+fn bell() -> impl Strategy<Value = f32> {
+    [-1f32..1.0, -1f32..1.0, -1f32..1.0].prop_map(|[a, b, c]| (a + b + c) * (10.0 / 3.0))
+}
+
+fn scores_of(n: usize) -> impl Strategy<Value = Vec<f32>> {
+    prop_oneof![
+        4 => vec(bell(), n),
+        2 => vec(-300f32..300.0, n),
+        // Far from 0, yet every class counts.
+        2 => (-1e4f32..1e4, vec(bell(), n))
+            .prop_map(|(offset, x)| x.into_iter().map(|x| x + offset).collect()),
+        1 => vec(-1e4f32..1e4, n),
+        1 => vec(-1e30f32..1e30, n),
+        // Everything in one row.
+        1 => vec(prop_oneof![bell(), -300f32..300.0, -1e4f32..1e4, -1e30f32..1.0], n),
+    ]
+}
+
+fn scores() -> impl Strategy<Value = Vec<f32>> {
+    length().prop_flat_map(scores_of)
+}
+
+/// Two rows of the same length, unrelated or close to each other.
+fn pair() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+    let close = |(x, noise, step): (Vec<f32>, Vec<f32>, f32)| {
+        let y = x.iter().zip(noise).map(|(x, noise)| x + step * noise).collect();
+        (x, y)
+    };
+    length().prop_flat_map(move |n| {
+        let step = prop_oneof![Just(1e-6f32), Just(1e-3), Just(0.1)];
+        prop_oneof![
+            2 => (scores_of(n), scores_of(n)),
+            1 => (scores_of(n), vec(-1f32..1.0, n), step).prop_map(close),
+        ]
+    })
+}
+
+/// Scores and the label of one of them.
+fn labelled() -> impl Strategy<Value = (Vec<f32>, usize)> {
+    (scores(), any::<Index>()).prop_map(|(x, label)| {
+        let label = label.index(x.len());
+        (x, label)
+    })
+}
+
+#[test]
+fn softmax_is_a_distribution() {
+    check(scores(), |on, x| {
+        let (p, exact) = (on.softmax(x), common::softmax(x));
+        for (&p, &exact) in p.iter().zip(&exact) {
+            prop_assert!((0.0..=1.0).contains(&p), "{p:e} on {on:?}");
+            on.within("softmax", ulp(p, exact), ANY)?;
+        }
+        // The sum errs by at most what its elements err by.
+        on.within("sum of softmax", (sum(&p) - 1.0).abs() / units(&p), ANY)
+    });
+}
+
+#[test]
+fn an_exact_shift_changes_only_log_sum_exp() {
+    // Eighths below 2^12 have 15 bits: sums are exact.
+    let eighths = |limit: i16| (-limit..=limit).prop_map(|k| f32::from(k) / 8.0);
+    let x = length().prop_flat_map(move |n| {
+        prop_oneof![vec(eighths(80), n), vec(eighths(2400), n), vec(eighths(8000), n)]
+    });
+    check((x, eighths(16000)), |on, (x, c)| {
+        let shifted: Vec<_> = x.iter().map(|x| x + c).collect();
+        on.each_within("softmax shift", &on.softmax(&shifted), &on.softmax(x), ANY)?;
+        on.logs_within("log-softmax shift", &on.log_softmax(&shifted), &on.log_softmax(x), ANY)?;
+        let (moved, lse) = (f64::from(on.log_sum_exp(&shifted)), f64::from(on.log_sum_exp(x)));
+        let error = (moved - (lse + f64::from(*c))).abs();
+        on.within("log-sum-exp shift", error / (unit_from_1(moved) + unit_from_1(lse)), ANY)
+    });
+}
+
+#[test]
+fn a_rounded_shift_changes_softmax_by_the_rounding_alone() {
+    let x = length().prop_flat_map(|n| prop_oneof![vec(bell(), n), vec(-300f32..300.0, n)]);
+    let shift = prop_oneof![-1f32..1.0, -300f32..300.0, -1e4f32..1e4];
+    check((x, shift), |on, (x, c)| {
+        let shifted: Vec<_> = x.iter().map(|x| x + c).collect();
+        let p = on.softmax(x);
+        // What rounding does to each score multiplies its probability.
+        let factors = x
+            .iter()
+            .zip(&shifted)
+            .map(|(&x, &shifted)| libm::exp(f64::from(shifted) - (f64::from(x) + f64::from(*c))));
+        let expected: Vec<_> = p.iter().zip(factors).map(|(&p, f)| f64::from(p) * f).collect();
+        let total: f64 = expected.iter().sum::<f64>() / sum(&p);
+        for (found, expected) in on.softmax(&shifted).into_iter().zip(expected) {
+            on.within("softmax rounded shift", ulp(found, expected / total), ANY)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn log_sum_exp_exceeds_the_maximum_by_at_most_ln_n() {
+    check(scores(), |on, x| {
+        let lse = f64::from(on.log_sum_exp(x));
+        let low = f64::from(max(x));
+        let high = low + libm::log(x.len() as f64);
+        on.within("lse below max", (low - lse) / unit_from_1(low), ANY)?;
+        on.within("lse above", (lse - high) / unit_from_1(high), ANY)?;
+        if let &[x] = &x[..] {
+            prop_assert_eq!(on.log_sum_exp(&[x]).to_bits(), x.to_bits());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn log_sum_exp_is_monotone() {
+    let raised = length().prop_flat_map(|n| {
+        let step = prop_oneof![Just(0.0), 0f32..1e-5, 0f32..1.0, 0f32..100.0];
+        (scores_of(n), vec(step, n))
+    });
+    check(raised, |on, (x, steps)| {
+        let y: Vec<_> = x.iter().zip(steps).map(|(x, step)| x + step).collect();
+        let (before, after) = (f64::from(on.log_sum_exp(x)), f64::from(on.log_sum_exp(&y)));
+        on.within("monotone", (before - after) / unit_from_1(before), ANY)?;
+        let most = x.iter().zip(&y).map(|(&x, &y)| f64::from(y) - f64::from(x)).fold(0.0, f64::max);
+        on.within(
+            "lipschitz",
+            ((after - before) - most) / (unit_from_1(after) + unit_from_1(before)),
+            ANY,
+        )
+    });
+}
+
+#[test]
+fn all_scores_twice_add_ln_2_to_log_sum_exp() {
+    check(scores(), |on, x| {
+        let (once, twice) = (on.log_sum_exp(x), on.log_sum_exp(&[&x[..], x].concat()));
+        let expected = f64::from(once) + LN_2;
+        let error = (f64::from(twice) - expected).abs();
+        on.within("twice", error / unit_from_1(expected), ANY)
+    });
+}
+
+#[test]
+fn exp_of_log_softmax_is_softmax() {
+    check(scores(), |on, x| {
+        for (p, log) in on.softmax(x).into_iter().zip(on.log_softmax(x)) {
+            let (p, log) = (f64::from(p), f64::from(log));
+            let error = (libm::exp(log) - p).abs();
+            // An error of the logarithm is a relative error here.
+            on.within("exp log", error / (p * unit_from_1(log) + unit(p)), ANY)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn sigmoid_is_softmax_of_two() {
+    // Scores of 22 bits: their difference is exact.
+    let score = (-110 << 14..=110 << 14).prop_map(|k: i32| k as f32 / 16384.0);
+    check([score.clone(), score], |on, &[a, b]| {
+        let sigmoid = on.sigmoid(a - b);
+        on.within("sigmoid", ulp(on.softmax(&[a, b])[0], f64::from(sigmoid)), ANY)
+    });
+}
+
+#[test]
+fn cross_entropy_is_entropy_plus_divergence() {
+    check(pair(), |on, (x, y)| {
+        let (p, q) = (on.softmax(x), on.softmax(y));
+        let cross = f64::from(on.cross_entropy(&p, &q));
+        let (entropy, kl) = (f64::from(on.entropy(&p)), f64::from(on.kl_divergence(&p, &q)));
+        if cross == f64::INFINITY {
+            prop_assert_eq!(kl, cross, "{:?}", on);
+            return Ok(());
+        }
+        // The divergence takes the sums of P and Q for equal.
+        let surplus = (sum(&q) - sum(&p)).abs();
+        let error = (cross - (entropy + kl)).abs() - surplus;
+        on.within("H + KL", error / (unit(cross) + unit(1.0)), ANY)?;
+        on.within("gibbs", (entropy - cross - surplus) / (unit(cross) + unit(1.0)), ANY)
+    });
+}
+
+#[test]
+fn divergence_is_not_negative_and_0_from_itself() {
+    check(pair(), |on, (x, y)| {
+        let (p, q) = (on.softmax(x), on.softmax(y));
+        let kl = on.kl_divergence(&p, &q);
+        prop_assert!(kl >= 0.0 && kl.is_sign_positive(), "{kl:e} on {on:?}");
+        prop_assert_eq!(on.kl_divergence(&p, &p).to_bits(), 0, "{:?}", on);
+        Ok(())
+    });
+}
+
+#[test]
+fn entropy_lies_between_0_and_ln_n() {
+    let equal = length().prop_map(|n| vec![0.0; n]);
+    check(prop_oneof![4 => scores(), 1 => equal], |on, x| {
+        let p = on.softmax(x);
+        let entropy = on.entropy(&p);
+        prop_assert!(entropy >= 0.0 && entropy.is_sign_positive(), "{entropy:e} on {on:?}");
+        // Rounded probabilities of sum s: at most −Σ (s/n)·ln(s/n).
+        let s = sum(&p);
+        let most = s * libm::log(x.len() as f64 / s);
+        let excess = f64::from(entropy) - most;
+        on.within("entropy above", excess / unit(most), ANY)?;
+        if x.iter().all(|&x| x == 0.0) {
+            on.within("entropy equal", excess.abs() / unit(most), ANY)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn one_hot_cross_entropy_is_minus_ln_q() {
+    check(labelled(), |on, (x, label)| {
+        let q = on.softmax(x);
+        let mut one_hot = vec![0.0; x.len()];
+        one_hot[*label] = 1.0;
+        let (cross, q) = (on.cross_entropy(&one_hot, &q), q[*label]);
+        prop_assert_eq!(cross, -on.ln(q), "{:?}", on);
+
+        if q > 0.0 {
+            let (loss, q) = (f64::from(on.loss(x, *label)), f64::from(q));
+            let error = (f64::from(cross) - loss).abs();
+            // q is rounded, and an error of q is divided by it.
+            on.within("label form", error / (unit(q) / q + unit(loss)), ANY)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn two_class_loss_is_softplus() {
+    let score = || prop_oneof![bell(), -100f32..100.0, -1e4f32..1e4, -1e30f32..1e30];
+    check([score(), score()], |on, x| {
+        for label in [0, 1] {
+            let exact = softplus(f64::from(x[1 - label]) - f64::from(x[label]));
+            on.within("softplus", ulp(on.loss(x, label), exact), ANY)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn gradient_is_softmax_less_one_hot() {
+    check(labelled(), |on, (x, label)| {
+        let (p, mut gradient) = (on.softmax(x), on.gradient(x, *label));
+        on.within("sum of gradient", sum(&gradient).abs() / units(&gradient), ANY)?;
+
+        let at_label = f64::from(gradient[*label]);
+        let expected = f64::from(p[*label]) - 1.0;
+        on.within(
+            "gradient label",
+            (at_label - expected).abs() / (unit(f64::from(p[*label])) + unit(expected)),
+            ANY,
+        )?;
+        gradient[*label] = p[*label];
+        on.each_within("gradient elsewhere", &gradient, &p, ANY)
+    });
+}
+
+#[test]
+fn gradient_is_the_slope_of_the_loss() {
+    const STEP: f64 = 1.0 / 16384.0; // errs by less than 2e-9, of its square and of f64
+    let x = (1..=70_usize).prop_flat_map(|n| prop_oneof![vec(bell(), n), vec(-300f32..300.0, n)]);
+    check((x, any::<Index>(), any::<Index>()), |on, (x, label, column)| {
+        let (label, column) = (label.index(x.len()), column.index(x.len()));
+        let moved = |step| {
+            let mut x: Vec<_> = x.iter().copied().map(f64::from).collect();
+            x[column] += step;
+            loss(&x, label)
+        };
+        let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+        let gradient = f64::from(on.gradient(x, label)[column]);
+        on.within("slope", ((gradient - slope).abs() - 2e-9) / unit(slope), ANY)
+    });
+}
+
+#[test]
+fn masking_drops_the_class() {
+    let masked = labelled().prop_flat_map(|(x, label)| {
+        let n = x.len();
+        (
+            Just(x),
+            vec(any::<bool>(), n).prop_map(move |mut keep| {
+                keep[label] = true;
+                keep
+            }),
+            Just(label),
+        )
+    });
+    check(masked, |on, (x, keep, label)| {
+        let kept = |x: &[f32]| -> Vec<f32> {
+            x.iter().zip(keep).filter(|&(_, &keep)| keep).map(|(&x, _)| x).collect()
+        };
+        let dropped = |x: &[f32], expected: f32| {
+            x.iter().zip(keep).all(|(x, &keep)| keep || x.to_bits() == expected.to_bits())
+        };
+        let rest = kept(x);
+        let new_label = keep[..*label].iter().filter(|&&keep| keep).count();
+        let masked: Vec<_> = x
+            .iter()
+            .zip(keep)
+            .map(|(&x, &keep)| if keep { x } else { f32::NEG_INFINITY })
+            .collect();
+
+        let p = on.softmax(&masked);
+        prop_assert!(dropped(&p, 0.0), "{on:?}");
+        on.each_within("mask softmax", &kept(&p), &on.softmax(&rest), ANY)?;
+
+        let log = on.log_softmax(&masked);
+        prop_assert!(dropped(&log, f32::NEG_INFINITY), "{on:?}");
+        on.logs_within("mask log-softmax", &kept(&log), &on.log_softmax(&rest), ANY)?;
+        on.logs_within("mask lse", &[on.log_sum_exp(&masked)], &[on.log_sum_exp(&rest)], ANY)?;
+
+        let gradient = on.gradient(&masked, *label);
+        prop_assert!(dropped(&gradient, 0.0), "{on:?}");
+        on.each_within("mask gradient", &kept(&gradient), &on.gradient(&rest, new_label), ANY)?;
+        on.each_within("mask loss", &[on.loss(&masked, *label)], &[on.loss(&rest, new_label)], ANY)
+    });
+}
+
+#[test]
+fn permuting_the_classes_permutes_the_results() {
+    let permuted = labelled().prop_flat_map(|(x, label)| {
+        let order = (0..x.len()).collect::<Vec<_>>();
+        (Just(x), Just(order).prop_shuffle(), Just(label))
+    });
+    check(permuted, |on, (x, order, label)| {
+        let permute = |x: &[f32]| order.iter().map(|&k| x[k]).collect::<Vec<_>>();
+        let y = permute(x);
+        let new_label = order.iter().position(|k| k == label).unwrap();
+
+        on.each_within("perm softmax", &on.softmax(&y), &permute(&on.softmax(x)), ANY)?;
+        for (a, b) in on.log_softmax(&y).into_iter().zip(permute(&on.log_softmax(x))) {
+            on.within("perm log softmax", f64::from(a - b).abs() / unit_from_1(f64::from(b)), ANY)?;
+        }
+        let (a, b) = (f64::from(on.log_sum_exp(&y)), f64::from(on.log_sum_exp(x)));
+        on.within("perm lse", (a - b).abs() / unit_from_1(b), ANY)?;
+        on.each_within(
+            "perm gradient",
+            &on.gradient(&y, new_label),
+            &permute(&on.gradient(x, *label)),
+            ANY,
+        )?;
+        on.each_within("perm loss", &[on.loss(&y, new_label)], &[on.loss(x, *label)], ANY)
+    });
+}

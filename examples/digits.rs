@@ -183,8 +183,8 @@ impl Examples {
         self.labels.len()
     }
 
-    fn rows(&self) -> std::result::Result<Rows<'_>, logits::Error> {
-        Rows::new(&self.features, FEATURES)
+    fn rows(&self) -> Result<Rows<'_>> {
+        Ok(Rows::new(&self.features, FEATURES)?)
     }
 
     fn picture(&self, i: usize) -> &[f32] {
@@ -581,7 +581,7 @@ fn show_identity(
     young: &Predictions,
     examples: [usize; 4],
 ) -> Result<()> {
-    let terms = |i: usize| -> std::result::Result<[f64; 5], logits::Error> {
+    let terms = |i: usize| -> Result<[f64; 5]> {
         let (p, q) = (trained.probabilities(i), young.probabilities(i));
         let cross = f64::from(logits::cross_entropy(p, q)?);
         let entropy = f64::from(logits::entropy(p));
@@ -589,7 +589,7 @@ fn show_identity(
         let sum = entropy + divergence;
         Ok([cross, entropy, divergence, sum, (cross - sum).abs()])
     };
-    let all = (0..trained.len()).map(terms).collect::<std::result::Result<Vec<_>, _>>()?;
+    let all = (0..trained.len()).map(terms).collect::<Result<Vec<_>>>()?;
     let mean = array::from_fn(|k| all.iter().map(|t| t[k]).sum::<f64>() / all.len() as f64);
     let most = array::from_fn(|k| all.iter().map(|t| t[k]).fold(0.0, f64::max));
 
@@ -774,7 +774,7 @@ fn draw_curves(objective: &[f32], test_loss: &[f32]) -> Result<String> {
     };
     let ([left, right], [bottom, top]) = (x.pixels, y.pixels);
 
-    let svg = &mut String::new();
+    let mut svg = String::new();
     writeln!(
         svg,
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 460" width="760" height="460"
@@ -825,14 +825,14 @@ fn draw_curves(objective: &[f32], test_loss: &[f32]) -> Result<String> {
         writeln!(svg, r#"<text x="{}" y="{}">{name}: {last:.4}</text>"#, key + 38.0, row + 4.5)?;
     }
     writeln!(svg, "</svg>")?;
-    Ok(std::mem::take(svg))
+    Ok(svg)
 }
 
 /// The model and a digit it knows, for a program without files or memory to
 /// allocate: a Rust module.
 fn firmware_source(path: &Path, model: &Model, test: &Examples, digit: usize) -> Result<String> {
     let name = path.file_name().unwrap_or(path.as_os_str()).display();
-    let source = &mut String::new();
+    let mut source = String::new();
     writeln!(
         source,
         "//! Softmax regression on handwritten digits, trained by
@@ -841,21 +841,17 @@ fn firmware_source(path: &Path, model: &Model, test: &Examples, digit: usize) ->
 //! Scores are W x + b. Data: Optical Recognition of Handwritten Digits,
 //! E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0."
     )?;
-    write_floats(
-        source,
-        "WEIGHTS",
-        "W: a row of 64 features for each of 10 classes.",
-        model.weights(),
-    )?;
-    write_floats(source, "BIAS", "b: one element a class.", model.bias())?;
+    let doc = "W: a row of 64 features for each of 10 classes.";
+    write_floats(&mut source, "WEIGHTS", doc, model.weights())?;
+    write_floats(&mut source, "BIAS", "b: one element a class.", model.bias())?;
     let doc = format!("x: test digit {digit}, which the model knows.");
-    write_floats(source, "DIGIT", &doc, test.picture(digit))?;
+    write_floats(&mut source, "DIGIT", &doc, test.picture(digit))?;
     writeln!(
         source,
         "\n/// The class of `DIGIT`.\npub static LABEL: u32 = {};",
         test.labels[digit]
     )?;
-    Ok(std::mem::take(source))
+    Ok(source)
 }
 
 /// A `static` array, bit for bit, each row of a picture on a line.

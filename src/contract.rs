@@ -30,7 +30,7 @@ const NAN: f32 = f32::NAN;
 pub const ELEMENTWISE: [Elementwise; 3] = [
     Elementwise {
         name: "exp",
-        ulp: 0.75,
+        ulp: 0.76,
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, 0.0),
@@ -50,7 +50,7 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
     },
     Elementwise {
         name: "ln",
-        ulp: 0.86,
+        ulp: 0.85,
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, NAN),
@@ -67,7 +67,7 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
     },
     Elementwise {
         name: "sigmoid",
-        ulp: 2.1,
+        ulp: 1.1,
         special: &[
             (INFINITY, 1.0),
             (-INFINITY, 0.0),

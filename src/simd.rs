@@ -166,11 +166,13 @@ pub trait Lanes:
     fn lookup(self, table: &[f32; 8]) -> Self;
     /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
     /// results included; |k/8| ≤ 250 and
-    /// 1/4 ≤ |self| < 4.
+    /// 2^-50 ≤ |self| < 4, or self = 0.
     fn scale_exp2(self, power: Self) -> Self;
-    /// [`scale_exp2`](Self::scale_exp2) where k/8 lies within [-180, 60].
+    /// [`scale_exp2`](Self::scale_exp2) where k/8 lies within [-180, 60]
+    /// and 1/4 ≤ |self| < 4.
     fn scale_exp2_down(self, power: Self) -> Self;
-    /// [`scale_exp2`](Self::scale_exp2) where the result is normal.
+    /// [`scale_exp2`](Self::scale_exp2) where operand and result are
+    /// normal.
     fn scale_exp2_normal(self, power: Self) -> Self;
     /// `(m, e)` with self = m · 2^e and 0.75 ≤ m < 1.5, for positive finite
     /// lanes, subnormals included; other lanes hold anything.

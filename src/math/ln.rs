@@ -75,8 +75,9 @@ fn ln_words<V: Lanes>(x: V, c: V, exponent: V) -> (V, V) {
     let f = m - 1.0;
     let e = e + exponent;
     let (high, error) = fast_two_sum(e * LN_2[0], f);
-    let square = f.mul_add(horner(f, POLYNOMIAL), x.splat(-0.5));
-    let low = (f * f).mul_add(square, e.mul_add(x.splat(LN_2[1]), c));
+    let cubic = (f * f * f).mul_add(horner(f, POLYNOMIAL), e.mul_add(x.splat(LN_2[1]), c));
+    // Adding −f²/2 last spares it a rounding of its own where fused.
+    let low = f.mul_add(f * -0.5, cubic);
     (high, low + error)
 }
 

@@ -17,15 +17,15 @@ use std::fmt::Display;
 /// The largest errors allowed, in ULP. What was measured is the maximum over
 /// all backends.
 mod tolerance {
-    pub const EXP: f64 = 0.75;
-    pub const LN: f64 = 0.86;
-    pub const SIGMOID: f64 = 2.1;
+    pub const EXP: f64 = 0.77;
+    pub const LN: f64 = 0.89;
+    pub const SIGMOID: f64 = 2.4;
 
-    pub const SOFTMAX: f64 = 3.0;
-    pub const LOG_SOFTMAX: f64 = 3.0;
+    pub const SOFTMAX: f64 = 4.0;
+    pub const LOG_SOFTMAX: f64 = 4.0;
     pub const LOG_SUM_EXP: f64 = 3.0;
     pub const LOSS: f64 = 3.0;
-    pub const GRADIENT: f64 = 3.0;
+    pub const GRADIENT: f64 = 4.0;
     pub const MEAN_LOSS: f64 = 3.0;
     pub const ENTROPY: f64 = 3.0;
     pub const CROSS_ENTROPY: f64 = 3.0;
@@ -470,7 +470,7 @@ fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f3
         let what = format_args!("{backend:?}, row {i}");
         let terms = || p.iter().map(|&p| x_ln_y(p, p));
         let entropy = backend.run(Entropy::new(p));
-        let size: f64 = terms().map(f64::abs).sum();
+        let size = terms().map(size).sum();
         let exact = -terms().sum::<f64>();
         within(&format_args!("entropy, {what}"), entropy, exact, size, tolerance::ENTROPY);
         found.push(entropy);
@@ -506,11 +506,16 @@ fn x_ln_y(p: f32, q: f32) -> f64 {
     if p == 0.0 { 0.0 } else { f64::from(p) * libm::log(f64::from(q)) }
 }
 
+/// A term's part in the size of a sum: it may be rounded as a subnormal.
+fn size(term: f64) -> f64 {
+    if term == 0.0 { 0.0 } else { term.abs() + f64::from(f32::MIN_POSITIVE) }
+}
+
 fn check_cross_entropy(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
     let found = cross_entropy(backend, p, q);
     let terms = || pairs(p, q).map(|(p, q)| x_ln_y(p, q));
     let what = format_args!("cross-entropy on {backend:?} of {p:?} and {q:?}");
-    let size: f64 = terms().map(f64::abs).sum();
+    let size = terms().map(size).sum();
     within(&what, found, -terms().sum::<f64>(), size, tolerance::CROSS_ENTROPY);
     found
 }

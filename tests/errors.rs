@@ -1,0 +1,419 @@
+//! What the crate refuses, in which words and with outputs untouched; and what
+//! it must accept: nothing at all, and last rows without padding.
+
+use logits::kernel::{self, Exp, LabelLoss, Map, RowMap, Softmax};
+use logits::loss::CrossEntropy;
+use logits::{Error, Rows, RowsMut, rows};
+
+/// A NaN that no function returns: outputs hold it until they are written.
+const SENTINEL: f32 = f32::from_bits(0x7FC0_1234);
+
+fn is_sentinel(x: &f32) -> bool {
+    x.to_bits() == SENTINEL.to_bits()
+}
+
+/// Asserts that a call with an output of `length` elements fails with `expected`,
+/// whose text is `display`, and writes nothing.
+#[track_caller]
+fn refuses(
+    length: usize,
+    expected: Error,
+    display: &str,
+    call: impl FnOnce(&mut [f32]) -> Result<(), Error>,
+) {
+    let mut out = vec![SENTINEL; length];
+    assert_eq!(call(&mut out), Err(expected));
+    assert_eq!(expected.to_string(), display);
+    assert!(out.iter().all(is_sentinel), "written in spite of {expected}: {out:?}");
+}
+
+/// `rows` rows of `columns` zeros.
+fn zeros(rows: usize, columns: usize) -> Vec<f32> {
+    vec![0.0; rows * columns]
+}
+
+type Elementwise = fn(&[f32], &mut [f32]) -> Result<(), Error>;
+type RowByRow = fn(Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+type RowToNumber = fn(Rows<'_>, &mut [f32]) -> Result<(), Error>;
+type OfTwo = fn(&[f32], &[f32]) -> Result<f32, Error>;
+
+const ELEMENTWISE: [Elementwise; 5] =
+    [logits::exp, logits::ln, logits::sigmoid, logits::softmax, logits::log_softmax];
+const ROW_BY_ROW: [RowByRow; 2] = [rows::softmax, rows::log_softmax];
+const ROW_TO_NUMBER: [RowToNumber; 2] = [rows::log_sum_exp, rows::entropy];
+const OF_TWO: [OfTwo; 2] = [logits::cross_entropy, logits::kl_divergence];
+
+#[test]
+fn out_has_the_length_of_x() {
+    for f in ELEMENTWISE {
+        for (expected, found) in [(20, 19), (20, 21), (20, 0), (0, 1)] {
+            let error = Error::Length { argument: "out", expected, found };
+            let display = format!("`out` has length {found}, expected {expected}");
+            refuses(found, error, &display, |out| f(&zeros(1, expected), out));
+        }
+    }
+}
+
+#[test]
+fn q_has_the_length_of_p() {
+    for f in OF_TWO {
+        for (expected, found) in [(20, 19), (20, 21), (20, 0), (0, 1)] {
+            let error = Error::Length { argument: "q", expected, found };
+            let display = format!("`q` has length {found}, expected {expected}");
+            refuses(0, error, &display, |_| f(&zeros(1, expected), &zeros(1, found)).map(|_| ()));
+        }
+    }
+}
+
+#[test]
+fn out_has_one_element_a_row() {
+    for f in ROW_TO_NUMBER {
+        for (expected, found) in [(3, 2), (3, 4), (3, 0), (0, 1)] {
+            let error = Error::Length { argument: "out", expected, found };
+            let display = format!("`out` has length {found}, expected {expected}");
+            refuses(found, error, &display, |out| {
+                f(Rows::new(&zeros(expected, 5), 5).unwrap(), out)
+            });
+        }
+    }
+}
+
+#[test]
+fn out_has_the_shape_of_x() {
+    for f in ROW_BY_ROW {
+        for (expected, found) in [(3, 2), (3, 4), (3, 0), (0, 1)] {
+            let error = Error::RowCount { argument: "out", expected, found };
+            let display = format!("`out` has {found} rows, expected {expected}");
+            refuses(found * 5, error, &display, |out| {
+                f(Rows::new(&zeros(expected, 5), 5)?, RowsMut::new(out, 5)?)
+            });
+        }
+        // Even where there is no row.
+        for (rows, expected, found) in [(3, 5, 4), (3, 5, 6), (0, 5, 4), (0, 0, 1)] {
+            let error = Error::ColumnCount { argument: "out", expected, found };
+            let display = format!("`out` has {found} columns, expected {expected}");
+            refuses(rows * found, error, &display, |out| {
+                f(Rows::new(&zeros(rows, expected), expected)?, RowsMut::new(out, found)?)
+            });
+        }
+    }
+}
+
+#[test]
+fn linear_names_the_argument_that_does_not_fit() {
+    // Two examples of three features, four classes; one number off at a time.
+    let linear = |weights: [usize; 2], bias, out: [usize; 2], error, display: &str| {
+        refuses(out[0] * out[1], error, display, |data| {
+            rows::linear(
+                Rows::new(&zeros(2, 3), 3)?,
+                Rows::new(&zeros(weights[0], weights[1]), weights[1])?,
+                &zeros(1, bias),
+                RowsMut::new(data, out[1])?,
+            )
+        });
+    };
+    linear(
+        [4, 2],
+        4,
+        [2, 4],
+        Error::ColumnCount { argument: "weights", expected: 3, found: 2 },
+        "`weights` has 2 columns, expected 3",
+    );
+    linear(
+        [4, 3],
+        5,
+        [2, 4],
+        Error::Length { argument: "bias", expected: 4, found: 5 },
+        "`bias` has length 5, expected 4",
+    );
+    linear(
+        [4, 3],
+        4,
+        [3, 4],
+        Error::RowCount { argument: "out", expected: 2, found: 3 },
+        "`out` has 3 rows, expected 2",
+    );
+    linear(
+        [4, 3],
+        4,
+        [2, 5],
+        Error::ColumnCount { argument: "out", expected: 4, found: 5 },
+        "`out` has 5 columns, expected 4",
+    );
+}
+
+#[test]
+fn gradient_has_the_shape_of_scores() {
+    let gradient = |shape: [usize; 2], error, display: &str| {
+        refuses(shape[0] * shape[1], error, display, |out| {
+            let gradient = RowsMut::new(out, shape[1])?;
+            let scores = zeros(2, 3);
+            CrossEntropy::new()
+                .loss_and_gradient(Rows::new(&scores, 3)?, &[0, 1], gradient)
+                .map(|_| ())
+        });
+    };
+    gradient(
+        [3, 3],
+        Error::RowCount { argument: "gradient", expected: 2, found: 3 },
+        "`gradient` has 3 rows, expected 2",
+    );
+    gradient(
+        [2, 4],
+        Error::ColumnCount { argument: "gradient", expected: 3, found: 4 },
+        "`gradient` has 4 columns, expected 3",
+    );
+}
+
+/// Asserts that both forms of the loss refuse `labels` for three rows of four
+/// scores.
+#[track_caller]
+fn refuses_labels(labels: &[u32], error: Error, display: &str) {
+    let scores = zeros(3, 4);
+    let loss = CrossEntropy::new();
+    refuses(0, error, display, |_| loss.loss(Rows::new(&scores, 4)?, labels).map(|_| ()));
+    refuses(12, error, display, |out| {
+        loss.loss_and_gradient(Rows::new(&scores, 4)?, labels, RowsMut::new(out, 4)?).map(|_| ())
+    });
+}
+
+#[test]
+fn there_is_one_label_a_row() {
+    for found in [0, 2, 4] {
+        let error = Error::Length { argument: "labels", expected: 3, found };
+        let display = format!("`labels` has length {found}, expected 3");
+        refuses_labels(&vec![0; found], error, &display);
+    }
+}
+
+#[test]
+fn labels_are_below_the_number_of_columns() {
+    // The first row at fault is named, though the last is worse.
+    for (labels, row, label) in
+        [([0, 4, 5], 1, 4), ([3, 3, u32::MAX], 2, u32::MAX), ([u32::MAX, 9, 9], 0, u32::MAX)]
+    {
+        let error = Error::Label { row, label, columns: 4 };
+        let display = format!("label of row {row} is {label}, expected less than 4 columns");
+        refuses_labels(&labels, error, &display);
+    }
+}
+
+/// Asserts that neither kind of matrix takes data of such a shape.
+#[track_caller]
+fn refuses_shape(length: usize, columns: usize, stride: usize, error: Error, display: &str) {
+    let mut data = zeros(1, length);
+    refuses(0, error, display, |_| Rows::with_stride(&data, columns, stride).map(|_| ()));
+    refuses(0, error, display, |_| RowsMut::with_stride(&mut data, columns, stride).map(|_| ()));
+    if columns == stride {
+        refuses(0, error, display, |_| Rows::new(&data, columns).map(|_| ()));
+        refuses(0, error, display, |_| RowsMut::new(&mut data, columns).map(|_| ()));
+    }
+}
+
+#[test]
+fn data_has_columns() {
+    for stride in [0, 1, 5] {
+        let display = "`columns` is 0, expected 1 or more for `data` of length 5";
+        refuses_shape(5, 0, stride, Error::NoColumns { length: 5 }, display);
+    }
+}
+
+#[test]
+fn data_ends_where_a_row_ends() {
+    // With stride 5, three columns are whole, and so are five; four are not.
+    for (length, columns, stride) in
+        [(1, 2, 2), (7, 3, 3), (1, 3, 5), (4, 3, 5), (6, 3, 5), (9, 3, 5), (7, 3, usize::MAX)]
+    {
+        let display = format!(
+            "`data` has length {length}, expected rows of {columns} columns, {stride} apart"
+        );
+        let error = Error::PartialRow { length, columns, stride };
+        refuses_shape(length, columns, stride, error, &display);
+    }
+}
+
+#[test]
+fn rows_do_not_overlap() {
+    for (length, columns, stride) in [(6, 3, 2), (6, 3, 0), (0, 3, 2), (6, usize::MAX, 6)] {
+        let display = format!("`stride` is {stride}, expected {columns} columns or more");
+        let error = Error::Stride { expected: columns, found: stride };
+        refuses_shape(length, columns, stride, error, &display);
+    }
+}
+
+#[test]
+fn kernels_check_what_the_functions_check() {
+    let x = zeros(3, 4);
+    let rows = Rows::new(&x, 4).unwrap();
+    let length = |argument, expected, found| Error::Length { argument, expected, found };
+    let label = Error::Label { row: 2, label: 4, columns: 4 };
+    refuses(11, length("out", 12, 11), "`out` has length 11, expected 12", |out| {
+        Map::new(Exp, &x, out).map(|_| ())
+    });
+    refuses(
+        8,
+        Error::RowCount { argument: "out", expected: 3, found: 2 },
+        "`out` has 2 rows, expected 3",
+        |out| RowMap::new(Softmax, rows, RowsMut::new(out, 4)?).map(|_| ()),
+    );
+    refuses(0, length("q", 12, 11), "`q` has length 11, expected 12", |_| {
+        kernel::CrossEntropy::new(&x, &x[1..]).map(|_| ())
+    });
+    refuses(0, label, "label of row 2 is 4, expected less than 4 columns", |_| {
+        LabelLoss::new(rows, &[0, 3, 4]).map(|_| ())
+    });
+}
+
+#[test]
+fn errors_are_errors() {
+    let error: Box<dyn std::error::Error> = Box::from(logits::exp(&[], &mut [0.0]).unwrap_err());
+    assert_eq!(error.to_string(), "`out` has length 1, expected 0");
+    assert!(error.source().is_none());
+}
+
+#[test]
+fn nothing_is_accepted() -> Result<(), Error> {
+    for f in ELEMENTWISE {
+        f(&[], &mut [])?;
+    }
+    for f in OF_TWO {
+        assert_eq!(f(&[], &[])?.to_bits(), 0); // +0
+    }
+    assert_eq!(logits::log_sum_exp(&[]), f32::NEG_INFINITY);
+    assert_eq!(logits::entropy(&[]).to_bits(), 0);
+    for f in [logits::exp_in_place, logits::ln_in_place, logits::sigmoid_in_place]
+        .into_iter()
+        .chain([logits::softmax_in_place, logits::log_softmax_in_place])
+    {
+        f(&mut []);
+    }
+    Ok(())
+}
+
+#[test]
+fn no_rows_are_accepted() -> Result<(), Error> {
+    for (columns, stride) in [(0, 0), (0, 2), (3, 3), (3, 5), (usize::MAX, usize::MAX)] {
+        let x = Rows::with_stride(&[], columns, stride)?;
+        let out = || RowsMut::with_stride(&mut [], columns, stride);
+        assert_eq!((x.rows(), x.columns(), x.row(0), x.iter().len()), (0, columns, None, 0));
+        assert_eq!((out()?.rows(), out()?.columns()), (0, columns));
+        assert_eq!((out()?.row(0), out()?.iter_mut().len()), (None, 0));
+
+        for f in ROW_BY_ROW {
+            f(x, out()?)?;
+        }
+        for f in ROW_TO_NUMBER {
+            f(x, &mut [])?;
+        }
+        rows::softmax_in_place(out()?);
+        rows::log_softmax_in_place(out()?);
+
+        let loss = CrossEntropy::new();
+        for loss in [loss.loss(x, &[])?, loss.loss_and_gradient(x, &[], out()?)?] {
+            assert_eq!((loss.sum.to_bits(), loss.weight, loss.count), (0, 0.0, 0));
+            assert!(loss.mean().is_nan());
+            assert_eq!(loss.mean_or(-1.0), -1.0);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn linear_accepts_no_examples_and_no_classes() -> Result<(), Error> {
+    let weights = zeros(4, 3);
+    let x = Rows::new(&[], 3)?;
+    rows::linear(x, Rows::new(&weights, 3)?, &[0.0; 4], RowsMut::new(&mut [], 4)?)?;
+    rows::linear(x, x, &[], RowsMut::new(&mut [], 0)?)
+}
+
+#[test]
+fn the_last_row_need_not_be_padded() -> Result<(), Error> {
+    let data: Vec<_> = (0u8..15).map(f32::from).collect();
+    let expected = [[0.0, 1.0, 2.0], [5.0, 6.0, 7.0], [10.0, 11.0, 12.0]];
+    for length in [13, 15] {
+        let mut data = data[..length].to_vec();
+        let rows = Rows::with_stride(&data, 3, 5)?;
+        assert_eq!((rows.rows(), rows.columns()), (3, 3));
+        assert!(rows.iter().eq(expected));
+        assert!((0..3).map_while(|i| rows.row(i)).eq(expected));
+
+        let mut rows = RowsMut::with_stride(&mut data, 3, 5)?;
+        assert_eq!((rows.rows(), rows.columns()), (3, 3));
+        assert!(rows.iter_mut().eq(expected));
+        assert!(rows.as_rows().iter().eq(expected));
+        assert!(rows.reborrow().iter_mut().eq(expected));
+        for (i, expected) in expected.iter().enumerate() {
+            assert_eq!(rows.row(i).as_deref(), Some(&expected[..]));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn no_row_lies_past_the_last() -> Result<(), Error> {
+    let mut data = zeros(3, 5);
+    for (length, columns, stride) in [(15, 5, 5), (15, 3, 5), (13, 3, 5)] {
+        // From the last on: one row more, one whose start is past the data, and
+        // those whose place does not fit a usize.
+        for i in [3, 4, usize::MAX / 5, usize::MAX / 5 + 1, usize::MAX] {
+            let rows = Rows::with_stride(&data[..length], columns, stride)?;
+            assert_eq!(rows.row(i), None);
+            let mut rows = RowsMut::with_stride(&mut data[..length], columns, stride)?;
+            assert_eq!(rows.row(i), None);
+        }
+    }
+    Ok(())
+}
+
+/// Asserts that an iterator of `count` rows knows at every step how many are
+/// left, and stays at its end.
+#[track_caller]
+fn counts_down<I: ExactSizeIterator>(mut rows: I, count: usize) {
+    for left in (0..=count).rev() {
+        assert_eq!((rows.size_hint(), rows.len()), ((left, Some(left)), left));
+        assert_eq!(rows.next().is_some(), left > 0);
+    }
+    assert!(rows.next().is_none());
+}
+
+#[test]
+fn iterators_know_how_many_rows_are_left() -> Result<(), Error> {
+    let mut data = zeros(3, 5);
+    for (length, columns, stride, count) in
+        [(15, 5, 5, 3), (15, 3, 5, 3), (13, 3, 5, 3), (3, 3, 5, 1), (15, 1, 1, 15), (0, 3, 5, 0)]
+    {
+        let rows = Rows::with_stride(&data[..length], columns, stride)?;
+        counts_down(rows.iter(), count);
+        counts_down((&rows).into_iter(), count);
+        counts_down(rows.into_iter(), count);
+        let mut rows = RowsMut::with_stride(&mut data[..length], columns, stride)?;
+        counts_down(rows.iter_mut(), count);
+        counts_down((&mut rows).into_iter(), count);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_lies_between_rows_is_neither_read_nor_written() -> Result<(), Error> {
+    // A NaN that is read would show in its row.
+    let x = [0.0, 0.0, SENTINEL, 0.0, 0.0];
+    let x = Rows::with_stride(&x, 2, 3)?;
+    let is_whole = |out: &[f32]| {
+        out.iter().enumerate().all(|(i, x)| if i % 4 < 2 { x.is_finite() } else { is_sentinel(x) })
+    };
+    for f in ROW_BY_ROW {
+        let mut out = [SENTINEL; 8];
+        f(x, RowsMut::with_stride(&mut out, 2, 4)?)?;
+        assert!(is_whole(&out), "{out:?}");
+    }
+    let mut out = [SENTINEL; 8];
+    let gradient = RowsMut::with_stride(&mut out, 2, 4)?;
+    let loss = CrossEntropy::new().loss_and_gradient(x, &[0, 1], gradient)?;
+    assert!(loss.sum.is_finite() && is_whole(&out), "{loss:?} {out:?}");
+    for f in ROW_TO_NUMBER {
+        let mut out = [SENTINEL; 2];
+        f(x, &mut out)?;
+        assert!(out.iter().all(|x| x.is_finite()), "{out:?}");
+    }
+    Ok(())
+}

@@ -81,3 +81,13 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
         ],
     },
 ];
+
+/// The largest error of each softmax output, in ULP.
+pub const SOFTMAX: f64 = 2.0;
+
+/// The largest error of log-sum-exp, in ULP of the larger of 1 and the result.
+pub const LOG_SUM_EXP: f64 = 1.0;
+
+/// The largest error of each log-softmax output, in ULP of the largest of 1,
+/// the result, and the logarithm of the sum.
+pub const LOG_SOFTMAX: f64 = 1.0;

@@ -23,5 +23,5 @@ pub use distribution::{CrossEntropy, Entropy, KlDivergence, RowsEntropy};
 pub use elementwise::{Map, MapInPlace};
 pub use linear::Linear;
 pub use log_sum_exp::{LogSumExp, RowsLogSumExp};
-pub use row_map::{RowMap, RowMapInPlace};
+pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use softmax::{LogSoftmax, Softmax};

@@ -21,15 +21,15 @@ mod tolerance {
     pub const LN: f64 = 0.89;
     pub const SIGMOID: f64 = 2.4;
 
-    pub const SOFTMAX: f64 = 4.0;
-    pub const LOG_SOFTMAX: f64 = 4.0;
-    pub const LOG_SUM_EXP: f64 = 3.0;
-    pub const LOSS: f64 = 3.0;
-    pub const GRADIENT: f64 = 4.0;
-    pub const MEAN_LOSS: f64 = 3.0;
-    pub const ENTROPY: f64 = 3.0;
-    pub const CROSS_ENTROPY: f64 = 3.0;
-    pub const KL_DIVERGENCE: f64 = 3.0;
+    pub const SOFTMAX: f64 = 4.5;
+    pub const LOG_SOFTMAX: f64 = 1.6;
+    pub const LOG_SUM_EXP: f64 = 1.4;
+    pub const LOSS: f64 = 2.4;
+    pub const GRADIENT: f64 = 4.5;
+    pub const MEAN_LOSS: f64 = 1.6;
+    pub const ENTROPY: f64 = 2.6;
+    pub const CROSS_ENTROPY: f64 = 2.6;
+    pub const KL_DIVERGENCE: f64 = 2.6;
 }
 
 /// Asserts that `found` lies within `tolerance` units in the last place of

@@ -1,0 +1,353 @@
+//! log-sum-exp, softmax and log-softmax on every backend: error, special
+//! values, and the equality of all their forms.
+
+mod common;
+
+use common::{Random, assert_same, backends, same, ulp};
+use logits::contract::{LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX};
+use logits::kernel::{
+    Linear, LogSoftmax, LogSumExp, RowFunction, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
+};
+use logits::{Backend, Error, Rows, RowsMut, rows};
+
+/// Runs a row function on one vector.
+fn row(backend: Backend, f: impl RowFunction, x: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.5; x.len()];
+    let (x, rows) = (Rows::new(x, x.len()), RowsMut::new(&mut out, x.len()));
+    backend.run(RowMap::new(f, x.unwrap(), rows.unwrap()).unwrap());
+    out
+}
+
+/// Vectors of ordinary and of awkward scores.
+fn vectors() -> Vec<(String, Vec<f32>)> {
+    let mut random = Random::new(4);
+    let mut vectors = Vec::new();
+    for n in (1..=67).chain([100, 255, 256, 257, 1000, 4096, 20_000]) {
+        for sigma in [1.0, 4.0, 10.0, 30.0] {
+            vectors.push((format!("normal, σ = {sigma}, n = {n}"), random.normal(n, sigma)));
+        }
+        for base in [-1e30, -3e4, -260.0, -200.0, -90.0, 50.0, 100.0, 255.0, 257.0, 1e6, 1e30] {
+            let around = random.normal(n, 3.0).into_iter().map(|x| base + x).collect();
+            vectors.push((format!("around {base}, n = {n}"), around));
+        }
+        vectors.push((format!("all equal, n = {n}"), vec![random.between(-300.0, 300.0); n]));
+        let mut alternating = vec![80.0; n];
+        alternating.iter_mut().skip(1).step_by(2).for_each(|x| *x = -80.0);
+        vectors.push((format!("alternating ±80, n = {n}"), alternating));
+        let mut rising: Vec<f32> = (0..n).map(|i| i as f32 * 7.0 - 250.0).collect();
+        vectors.push((format!("rising, n = {n}"), rising.clone()));
+        rising.reverse();
+        vectors.push((format!("falling, n = {n}"), rising));
+        for (name, rest) in [("dominated", -20.0), ("masked but one", f32::NEG_INFINITY)] {
+            let mut one = vec![rest; n];
+            one[random.below(n)] = 3.0;
+            vectors.push((format!("{name}, n = {n}"), one));
+        }
+        vectors.push((format!("wide, n = {n}"), random.vector(n, -1e4, 1e4)));
+        vectors.push((format!("huge, n = {n}"), random.vector(n, -3e38, 3e38)));
+        let mut masked = random.normal(n, 5.0);
+        masked.iter_mut().step_by(3).skip(1).for_each(|x| *x = f32::NEG_INFINITY);
+        vectors.push((format!("every third masked, n = {n}"), masked));
+    }
+    vectors
+}
+
+/// The largest error met, and where.
+struct Worst(f64, String);
+
+impl Worst {
+    fn meet(&mut self, error: f64, what: &str) {
+        if error > self.0 {
+            *self = Self(error, what.to_owned());
+        }
+    }
+
+    #[track_caller]
+    fn check(self, limit: f64, function: &str, backend: Backend) {
+        let Self(error, what) = self;
+        println!("{function} {backend:?}: {error:.3} ULP for {what}");
+        assert!(error <= limit, "{function} {backend:?}: {error} > {limit} ULP for {what}");
+    }
+}
+
+#[test]
+fn errors_stay_within_the_contract() {
+    let vectors = vectors();
+    for backend in backends() {
+        let mut worst = [(); 3].map(|()| Worst(0.0, String::new()));
+        for (what, x) in &vectors {
+            let lse = common::log_sum_exp(x);
+            let found = backend.run(LogSumExp::new(x));
+            worst[0].meet((f64::from(found) - lse).abs() / common::unit(lse.abs().max(1.0)), what);
+            for (&found, exact) in row(backend, Softmax, x).iter().zip(common::softmax(x)) {
+                worst[1].meet(ulp(found, exact), what);
+            }
+            for (&found, &x) in row(backend, LogSoftmax, x).iter().zip(x) {
+                let exact = f64::from(x) - lse;
+                if exact.is_finite() && exact > f64::from(f32::MIN) {
+                    // Relative to the larger of the result and the sum's logarithm.
+                    let size = exact.abs().max(lse.abs()).max(1.0);
+                    worst[2].meet((f64::from(found) - exact).abs() / common::unit(size), what);
+                } else {
+                    assert!(found == f32::NEG_INFINITY, "log_softmax {backend:?} {what}");
+                }
+            }
+        }
+        let [log_sum_exp, softmax, log_softmax] = worst;
+        log_sum_exp.check(LOG_SUM_EXP, "log_sum_exp", backend);
+        softmax.check(SOFTMAX, "softmax", backend);
+        log_softmax.check(LOG_SOFTMAX, "log_softmax", backend);
+    }
+}
+
+#[test]
+fn long_sums_do_not_drift() {
+    let mut random = Random::new(5);
+    let x = random.normal(1 << 20, 2.0);
+    let exact = common::log_sum_exp(&x);
+    for backend in backends() {
+        let found = backend.run(LogSumExp::new(&x));
+        assert!(ulp(found, exact) <= LOG_SUM_EXP, "{found} for {exact} on {backend:?}");
+        let sum: f64 = row(backend, Softmax, &x).into_iter().map(f64::from).sum();
+        // The reciprocal is off by at most 2^-24, each element by as much at random.
+        assert!((sum - 1.0).abs() <= 6e-8, "Σ softmax = 1 + {:e} on {backend:?}", sum - 1.0);
+    }
+}
+
+#[test]
+fn special_values() {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    for backend in backends() {
+        let lse = |x: &[f32]| backend.run(LogSumExp::new(x));
+        assert_eq!(lse(&[]), -INF);
+        for n in [1, 2, 15, 16, 17, 33, 300] {
+            for at in [0, n / 2, n - 1] {
+                // A row of scores with one special value, in any place.
+                let with = |base: f32, special: f32| {
+                    let mut x = vec![base; n];
+                    x[at] = special;
+                    x
+                };
+                assert_eq!(lse(&with(-INF, -INF)), -INF);
+                assert_eq!(lse(&with(1.0, INF)), INF);
+                assert_eq!(lse(&with(-INF, INF)), INF);
+                assert!(lse(&with(1.0, NAN)).is_nan());
+                assert!(lse(&with(INF, NAN)).is_nan());
+                assert!(lse(&with(-INF, NAN)).is_nan());
+                let undefined =
+                    [(-INF, -INF), (1.0, INF), (1.0, NAN), (-INF, INF), (INF, NAN), (1e30, NAN)];
+                for (base, special) in undefined {
+                    let x = with(base, special);
+                    for out in [row(backend, Softmax, &x), row(backend, LogSoftmax, &x)] {
+                        assert!(out.iter().all(|y| y.is_nan()), "{base} {special} {backend:?}");
+                    }
+                }
+                let masked = with(2.0, -INF);
+                if n > 1 {
+                    assert_eq!(row(backend, Softmax, &masked)[at].to_bits(), 0);
+                    assert_eq!(row(backend, LogSoftmax, &masked)[at], -INF);
+                }
+                let certain = with(-INF, -3.0);
+                let mut one_hot = vec![0.0; n];
+                one_hot[at] = 1.0;
+                assert_same(&row(backend, Softmax, &certain), &one_hot, &"one-hot");
+            }
+        }
+        for x in [0.0, -0.0, 1.0, -87.5, 1e-45, 3e38, -3e38, 88.9, 1234.5] {
+            assert!(same(lse(&[x]), x), "one element is itself: {x:e} {backend:?}");
+            assert_eq!(row(backend, Softmax, &[x]), [1.0]);
+        }
+    }
+}
+
+/// Elements of a row: mostly scores, some special.
+fn scores(random: &mut Random, n: usize) -> Vec<f32> {
+    let special = [f32::NEG_INFINITY, f32::NAN, f32::INFINITY, 300.0, -300.0, 1e30, 0.0];
+    let kind = random.below(12);
+    (0..n)
+        .map(|_| match kind {
+            0 if random.below(20) == 0 => special[random.below(special.len())],
+            1 if random.below(3) == 0 => special[0],
+            2 => random.between(-400.0, 400.0),
+            3 => random.any(),
+            _ => random.between(-20.0, 20.0),
+        })
+        .collect()
+}
+
+/// A row's results depend neither on its length's remainder, its alignment or
+/// its neighbours, nor on the form of the call.
+#[test]
+fn every_length_offset_and_form_gives_the_same_bits() {
+    let mut random = Random::new(6);
+    for length in 0..=67 {
+        for offset in 0..16 {
+            let data = scores(&mut random, offset + length);
+            let x = &data[offset..];
+            for backend in backends() {
+                let what = format!("{backend:?} {length} at {offset}");
+                forms_agree(backend, Softmax, x, offset, &what);
+                forms_agree(backend, LogSoftmax, x, offset, &what);
+                let one = backend.run(LogSumExp::new(x));
+                let moved = backend.run(LogSumExp::new(&x.to_vec()));
+                assert!(same(one, moved), "{what}");
+            }
+        }
+    }
+}
+
+fn forms_agree(backend: Backend, f: impl RowFunction, x: &[f32], offset: usize, what: &str) {
+    let expected = row(backend, f, x);
+    let n = x.len();
+
+    let guard = f32::from_bits(0x7FC0_1234);
+    let mut out = vec![guard; offset + n + 16];
+    let target = RowsMut::new(&mut out[offset..][..n], n).unwrap();
+    backend.run(RowMap::new(f, Rows::new(x, n).unwrap(), target).unwrap());
+    assert_same(&out[offset..][..n], &expected, &what);
+    let mut outside = out[..offset].iter().chain(&out[offset + n..]);
+    assert!(outside.all(|x| x.to_bits() == guard.to_bits()), "{what}");
+
+    let mut in_place = x.to_vec();
+    backend.run(RowMapInPlace::new(f, RowsMut::new(&mut in_place, n).unwrap()));
+    assert_same(&in_place, &expected, &what);
+}
+
+#[test]
+fn rows_equal_single_vectors_whatever_the_stride() {
+    let mut random = Random::new(7);
+    for columns in [1, 2, 3, 7, 8, 10, 15, 16, 17, 31, 33, 64, 100] {
+        for padding in [0, 1, 5] {
+            let (count, stride) = (1 + random.below(9), columns + padding);
+            let data: Vec<f32> = (0..count).flat_map(|_| scores(&mut random, stride)).collect();
+            let x = Rows::with_stride(&data, columns, stride).unwrap();
+            assert_eq!((x.rows(), x.iter().count()), (count, count));
+            for backend in backends() {
+                let what = format!("{backend:?} {count}x{columns}+{padding}");
+                let mut lse = vec![0.0; count];
+                backend.run(RowsLogSumExp::new(x, &mut lse).unwrap());
+                for (x, lse) in x.iter().zip(&lse) {
+                    assert!(same(backend.run(LogSumExp::new(x)), *lse), "{what}");
+                }
+                rows_agree(backend, Softmax, x, stride, &what);
+                rows_agree(backend, LogSoftmax, x, stride, &what);
+            }
+        }
+    }
+}
+
+fn rows_agree(backend: Backend, f: impl RowFunction, x: Rows<'_>, stride: usize, what: &str) {
+    let columns = x.columns();
+    let mut out = vec![-7.0; x.rows() * stride];
+    let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
+    backend.run(RowMap::new(f, x, target).unwrap());
+    for (x, out) in x.iter().zip(out.chunks(stride)) {
+        assert_same(&out[..columns], &row(backend, f, x), &what);
+        assert!(out[columns..].iter().all(|&x| x == -7.0), "{what}: padding is written");
+    }
+}
+
+#[test]
+fn backends_of_a_class_agree_to_the_bit() {
+    let mut random = Random::new(8);
+    let mut data: Vec<Vec<f32>> = (0..600).map(|n| scores(&mut random, n)).collect();
+    data.extend(vectors().into_iter().map(|(_, x)| x));
+    for x in &data {
+        let results: Vec<_> = backends()
+            .into_iter()
+            .map(|backend| {
+                let mut all = row(backend, Softmax, x);
+                all.extend(row(backend, LogSoftmax, x));
+                all.push(backend.run(LogSumExp::new(x)));
+                (backend, all)
+            })
+            .collect();
+        for (a, x) in &results {
+            for (b, y) in &results {
+                if a.is_fused() == b.is_fused() {
+                    assert_same(x, y, &format!("{a:?} and {b:?}, n = {}", x.len() / 2));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
+    let mut random = Random::new(9);
+    let data = random.normal(7 * 13, 5.0);
+    let x = Rows::new(&data, 13)?;
+    let best = Backend::best();
+    let mut out = vec![0.0; data.len()];
+    let expect = |f: fn(&[f32]) -> Vec<f32>| x.iter().flat_map(f).collect::<Vec<_>>();
+    let softmax = expect(|x| row(Backend::best(), Softmax, x));
+    let log_softmax = expect(|x| row(Backend::best(), LogSoftmax, x));
+
+    rows::softmax(x, RowsMut::new(&mut out, 13)?)?;
+    assert_same(&out, &softmax, &"rows::softmax");
+    rows::log_softmax(x, RowsMut::new(&mut out, 13)?)?;
+    assert_same(&out, &log_softmax, &"rows::log_softmax");
+    out.copy_from_slice(&data);
+    rows::softmax_in_place(RowsMut::new(&mut out, 13)?);
+    assert_same(&out, &softmax, &"rows::softmax_in_place");
+    out.copy_from_slice(&data);
+    rows::log_softmax_in_place(RowsMut::new(&mut out, 13)?);
+    assert_same(&out, &log_softmax, &"rows::log_softmax_in_place");
+
+    let (first, mut out) = (&data[..13], vec![0.0; 13]);
+    logits::softmax(first, &mut out)?;
+    assert_same(&out, &softmax[..13], &"softmax");
+    logits::log_softmax(first, &mut out)?;
+    assert_same(&out, &log_softmax[..13], &"log_softmax");
+    out.copy_from_slice(first);
+    logits::softmax_in_place(&mut out);
+    assert_same(&out, &softmax[..13], &"softmax_in_place");
+    out.copy_from_slice(first);
+    logits::log_softmax_in_place(&mut out);
+    assert_same(&out, &log_softmax[..13], &"log_softmax_in_place");
+
+    let mut sums = [0.0; 7];
+    rows::log_sum_exp(x, &mut sums)?;
+    for (x, sum) in x.iter().zip(sums) {
+        assert!(same(sum, best.run(LogSumExp::new(x))));
+        assert!(same(sum, logits::log_sum_exp(x)));
+    }
+    Ok(())
+}
+
+#[test]
+fn linear_scores() {
+    let mut random = Random::new(10);
+    for (examples, features, classes) in [(1, 1, 1), (3, 5, 2), (4, 64, 10), (2, 700, 3)] {
+        let x = random.normal(examples * features, 1.0);
+        let weights = random.normal(classes * features, 1.0);
+        let bias = random.normal(classes, 1.0);
+        let mut results = Vec::new();
+        for backend in backends() {
+            let mut out = vec![0.0; examples * classes];
+            let kernel = Linear::new(
+                Rows::new(&x, features).unwrap(),
+                Rows::new(&weights, features).unwrap(),
+                &bias,
+                RowsMut::new(&mut out, classes).unwrap(),
+            );
+            backend.run(kernel.unwrap());
+            for (i, scores) in out.chunks(classes).enumerate() {
+                for (k, &score) in scores.iter().enumerate() {
+                    let pairs = x[i * features..].iter().zip(&weights[k * features..][..features]);
+                    let products = pairs.map(|(&x, &w)| f64::from(x) * f64::from(w));
+                    let (exact, size) =
+                        products.fold((f64::from(bias[k]), 1.0), |(s, a), p| (s + p, a + p.abs()));
+                    let error = (f64::from(score) - exact).abs();
+                    assert!(error <= 2e-7 * size, "{error:e} of {size} on {backend:?}");
+                }
+            }
+            results.push(out);
+        }
+        // Products and sums only: nothing to fuse, so all classes agree.
+        for out in &results {
+            assert_same(out, &results[0], &"linear");
+        }
+    }
+}

@@ -7,8 +7,8 @@
 use crate::Backend;
 use crate::error::Error;
 use crate::kernel::{LabelLoss, LabelLossAndGradient};
+use crate::math::words::{fast_two_sum, two_sum};
 use crate::rows::{Rows, RowsMut};
-use crate::sweep::two_sum;
 
 /// What a loss function returns: the losses of all rows, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -50,10 +50,8 @@ impl Loss {
     #[inline(always)]
     pub(crate) fn add(&mut self, loss: f32) {
         let (sum, error) = two_sum(self.sum, loss);
-        self.sum = sum;
-        if sum.is_finite() {
-            self.low += error;
-        }
+        (self.sum, self.low) =
+            if sum.is_finite() { fast_two_sum(sum, self.low + error) } else { (sum, 0.0) };
         self.count += 1;
         self.weight = self.count as f32;
     }

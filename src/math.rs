@@ -4,3 +4,4 @@ pub(crate) mod exp;
 pub(crate) mod ln;
 pub(crate) mod polynomial;
 pub(crate) mod sigmoid;
+pub(crate) mod words;

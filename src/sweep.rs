@@ -4,6 +4,7 @@
 //! element goes through the same formula, and sums run over [`BLOCK`] logical
 //! lanes in an order that depends on the length alone.
 
+use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
 
 /// A function of one element, for every lane alike.
@@ -46,10 +47,6 @@ pub(crate) trait Term<const N: usize>: Copy {
     fn term<V: Lanes>(self, x: [V; N]) -> V;
 }
 
-/// Blocks that are added in plain f32 before they join the compensated total:
-/// few enough that what their roundings lose stays below the last bit.
-pub(crate) const RUN: usize = 16;
-
 /// `Σᵢ term(x₀[i], x₁[i], …)` as two words whose sum it is, over the length of
 /// the first input; the others are taken to continue with zeros.
 #[inline(always)]
@@ -60,19 +57,17 @@ pub(crate) fn sum<S: Simd, const N: usize>(
 ) -> (f32, f32) {
     let length = inputs.first().map_or(0, |x| x.len());
     let mut total = Total::new(simd);
-    for run in (0..length).step_by(RUN * BLOCK) {
-        let mut partial = simd.block(simd.splat(0.0));
-        for start in (run..length.min(run + RUN * BLOCK)).step_by(BLOCK) {
-            for (j, sum) in partial.as_mut().iter_mut().enumerate() {
-                let at = start + j * S::F32::COUNT;
-                let mut x = [simd.splat(0.0); N];
-                for (x, input) in x.iter_mut().zip(inputs) {
-                    *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
-                }
-                *sum = *sum + f.term(x);
+    for start in (0..length).step_by(BLOCK) {
+        let mut terms = simd.block(simd.splat(0.0));
+        for (j, term) in terms.as_mut().iter_mut().enumerate() {
+            let at = start + j * S::F32::COUNT;
+            let mut x = [simd.splat(0.0); N];
+            for (x, input) in x.iter_mut().zip(inputs) {
+                *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
             }
+            *term = f.term(x);
         }
-        total.add(partial);
+        total.add(terms);
     }
     total.value(simd)
 }
@@ -130,26 +125,4 @@ impl<S: Simd> Total<S> {
         // Infinities and NaN live in `high`; their "error" means nothing.
         if high[0].is_finite() { fast_two_sum(high[0], low[0]) } else { (high[0], 0.0) }
     }
-}
-
-/// `a + b` rounded, and the error of the rounding (Knuth).
-#[inline(always)]
-pub(crate) fn two_sum<T>(a: T, b: T) -> (T, T)
-where
-    T: Copy + core::ops::Add<Output = T> + core::ops::Sub<Output = T>,
-{
-    let sum = a + b;
-    let b_part = sum - a;
-    let a_part = sum - b_part;
-    (sum, (a - a_part) + (b - b_part))
-}
-
-/// As [`two_sum`] where |a| ≥ |b| or a = 0 (Dekker).
-#[inline(always)]
-pub(crate) fn fast_two_sum<T>(a: T, b: T) -> (T, T)
-where
-    T: Copy + core::ops::Add<Output = T> + core::ops::Sub<Output = T>,
-{
-    let sum = a + b;
-    (sum, b - (sum - a))
 }

@@ -205,7 +205,9 @@ fn public_forms_agree_with_their_backends() {
         assert_same(&out, &expected, &name);
 
         out.copy_from_slice(&x);
-        out.iter_mut().for_each(|x| *x = (case.scalar)(*x));
+        for x in &mut out {
+            *x = (case.scalar)(*x);
+        }
         assert_same(&out, &on(&case, "scalar"), &name);
 
         out.copy_from_slice(&x);

@@ -8,7 +8,7 @@ use logits::{Error, Rows, RowsMut, rows};
 /// A NaN that no function returns: outputs hold it until they are written.
 const SENTINEL: f32 = f32::from_bits(0x7FC0_1234);
 
-fn is_sentinel(x: &f32) -> bool {
+fn is_sentinel(x: f32) -> bool {
     x.to_bits() == SENTINEL.to_bits()
 }
 
@@ -24,7 +24,7 @@ fn refuses(
     let mut out = vec![SENTINEL; length];
     assert_eq!(call(&mut out), Err(expected));
     assert_eq!(expected.to_string(), display);
-    assert!(out.iter().all(is_sentinel), "written in spite of {expected}: {out:?}");
+    assert!(out.iter().copied().all(is_sentinel), "written in spite of {expected}: {out:?}");
 }
 
 /// `rows` rows of `columns` zeros.
@@ -399,7 +399,7 @@ fn what_lies_between_rows_is_neither_read_nor_written() -> Result<(), Error> {
     let x = [0.0, 0.0, SENTINEL, 0.0, 0.0];
     let x = Rows::with_stride(&x, 2, 3)?;
     let is_whole = |out: &[f32]| {
-        out.iter().enumerate().all(|(i, x)| if i % 4 < 2 { x.is_finite() } else { is_sentinel(x) })
+        out.iter().enumerate().all(|(i, x)| if i % 4 < 2 { x.is_finite() } else { is_sentinel(*x) })
     };
     for f in ROW_BY_ROW {
         let mut out = [SENTINEL; 8];

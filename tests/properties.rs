@@ -3,6 +3,12 @@
 //!
 //! Nothing here depends on how a value is computed: each property ties results
 //! to each other, or to a few lines of f64.
+//!
+//! Beside each bound stands the largest error met in 25 000 cases on every
+//! backend. The bound adds up to a quarter; where errors are whole it admits no
+//! larger one.
+//! `PROPTEST_CASES=40000 PROPTEST_RNG_SEED=1 cargo test --release` looks further
+//! than the cases that are run by default, which are always the same.
 
 mod common;
 
@@ -15,23 +21,20 @@ use logits::{Backend, Rows, RowsMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{TestCaseResult, TestRunner};
+use proptest::test_runner::{RngSeed, TestCaseResult, TestRunner};
 use std::f64::consts::LN_2;
 
-static WORST: std::sync::Mutex<std::collections::BTreeMap<String, f64>> =
-    std::sync::Mutex::new(std::collections::BTreeMap::new());
-
-const SOFTMAX: f64 = 1e9;
-const LSE: f64 = 1e9;
-const ANY: f64 = 1e9;
-
 /// Checks a property of random input on every backend.
+#[track_caller]
 fn check<S: Strategy>(input: S, property: impl Fn(On, &S::Value) -> TestCaseResult) {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(0);
+    }
+    let backends = backends();
     TestRunner::new(config)
-        .run(&input, |value| backends().into_iter().try_for_each(|b| property(On(b), &value)))
+        .run(&input, |value| backends.iter().try_for_each(|&b| property(On(b), &value)))
         .unwrap_or_else(|error| panic!("{error}"));
-    println!("{:#?}", WORST.lock().unwrap());
 }
 
 /// The crate's functions on one backend.
@@ -92,12 +95,6 @@ impl On {
 
     /// Fails unless `error` is at most `bound`; NaN fails.
     fn within(self, what: &str, error: f64, bound: f64) -> TestCaseResult {
-        let mut w = WORST.lock().unwrap();
-        let e = w.entry(what.to_string()).or_insert(f64::NEG_INFINITY);
-        if !(error <= *e) {
-            *e = error;
-        }
-        drop(w);
         prop_assert!(error <= bound, "{what}: error {error}, bound {bound} on {:?}", self.0);
         Ok(())
     }
@@ -164,7 +161,7 @@ fn loss(x: &[f64], label: usize) -> f64 {
 
 /// Row lengths: around the sizes of vectors and blocks, and sometimes long.
 fn length() -> impl Strategy<Value = usize> {
-    prop_oneof![19 => 1..=70_usize, 1 => 71..=2000_usize]
+    prop_oneof![9 => 1..=70_usize, 1 => 71..=2000_usize]
 }
 
 /// Like a network's scores: a bell within ±10.
@@ -181,6 +178,8 @@ fn scores_of(n: usize) -> impl Strategy<Value = Vec<f32>> {
             .prop_map(|(offset, x)| x.into_iter().map(|x| x + offset).collect()),
         1 => vec(-1e4f32..1e4, n),
         1 => vec(-1e30f32..1e30, n),
+        // Where every addition of a sum rounds the same way.
+        1 => (-300f32..300.0).prop_map(move |x| vec![x; n]),
         // Everything in one row.
         1 => vec(prop_oneof![bell(), -300f32..300.0, -1e4f32..1e4, -1e30f32..1.0], n),
     ]
@@ -219,10 +218,10 @@ fn softmax_is_a_distribution() {
         let (p, exact) = (on.softmax(x), common::softmax(x));
         for (&p, &exact) in p.iter().zip(&exact) {
             prop_assert!((0.0..=1.0).contains(&p), "{p:e} on {on:?}");
-            on.within("softmax", ulp(p, exact), ANY)?;
+            on.within("softmax", ulp(p, exact), 2.1)?; // 1.87
         }
         // The sum errs by at most what its elements err by.
-        on.within("sum of softmax", (sum(&p) - 1.0).abs() / units(&p), ANY)
+        on.within("sum of softmax", (sum(&p) - 1.0).abs() / units(&p), 2.1) // 1.73
     });
 }
 
@@ -235,11 +234,11 @@ fn an_exact_shift_changes_only_log_sum_exp() {
     });
     check((x, eighths(16000)), |on, (x, c)| {
         let shifted: Vec<_> = x.iter().map(|x| x + c).collect();
-        on.each_within("softmax shift", &on.softmax(&shifted), &on.softmax(x), ANY)?;
-        on.logs_within("log-softmax shift", &on.log_softmax(&shifted), &on.log_softmax(x), ANY)?;
+        on.each_within("softmax", &on.softmax(&shifted), &on.softmax(x), 2.25)?; // 2
+        on.logs_within("log-softmax", &on.log_softmax(&shifted), &on.log_softmax(x), 1.25)?; // 1
         let (moved, lse) = (f64::from(on.log_sum_exp(&shifted)), f64::from(on.log_sum_exp(x)));
         let error = (moved - (lse + f64::from(*c))).abs();
-        on.within("log-sum-exp shift", error / (unit_from_1(moved) + unit_from_1(lse)), ANY)
+        on.within("log-sum-exp", error / (unit_from_1(moved) + unit_from_1(lse)), 0.6) // 0.5
     });
 }
 
@@ -258,7 +257,7 @@ fn a_rounded_shift_changes_softmax_by_the_rounding_alone() {
         let expected: Vec<_> = p.iter().zip(factors).map(|(&p, f)| f64::from(p) * f).collect();
         let total: f64 = expected.iter().sum::<f64>() / sum(&p);
         for (found, expected) in on.softmax(&shifted).into_iter().zip(expected) {
-            on.within("softmax rounded shift", ulp(found, expected / total), ANY)?;
+            on.within("softmax", ulp(found, expected / total), 2.95)?; // 2.73
         }
         Ok(())
     });
@@ -270,8 +269,8 @@ fn log_sum_exp_exceeds_the_maximum_by_at_most_ln_n() {
         let lse = f64::from(on.log_sum_exp(x));
         let low = f64::from(max(x));
         let high = low + libm::log(x.len() as f64);
-        on.within("lse below max", (low - lse) / unit_from_1(low), ANY)?;
-        on.within("lse above", (lse - high) / unit_from_1(high), ANY)?;
+        on.within("below", (low - lse) / unit_from_1(low), 0.5)?; // 0.41: from 1 on, not at all
+        on.within("above", (lse - high) / unit_from_1(high), 0.8)?; // 0.57
         if let &[x] = &x[..] {
             prop_assert_eq!(on.log_sum_exp(&[x]).to_bits(), x.to_bits());
         }
@@ -288,13 +287,10 @@ fn log_sum_exp_is_monotone() {
     check(raised, |on, (x, steps)| {
         let y: Vec<_> = x.iter().zip(steps).map(|(x, step)| x + step).collect();
         let (before, after) = (f64::from(on.log_sum_exp(x)), f64::from(on.log_sum_exp(&y)));
-        on.within("monotone", (before - after) / unit_from_1(before), ANY)?;
+        on.within("fall", (before - after) / unit_from_1(before), 0.25)?; // 0
         let most = x.iter().zip(&y).map(|(&x, &y)| f64::from(y) - f64::from(x)).fold(0.0, f64::max);
-        on.within(
-            "lipschitz",
-            ((after - before) - most) / (unit_from_1(after) + unit_from_1(before)),
-            ANY,
-        )
+        let excess = (after - before) - most;
+        on.within("rise", excess / (unit_from_1(after) + unit_from_1(before)), 0.75) // 0.5
     });
 }
 
@@ -304,7 +300,7 @@ fn all_scores_twice_add_ln_2_to_log_sum_exp() {
         let (once, twice) = (on.log_sum_exp(x), on.log_sum_exp(&[&x[..], x].concat()));
         let expected = f64::from(once) + LN_2;
         let error = (f64::from(twice) - expected).abs();
-        on.within("twice", error / unit_from_1(expected), ANY)
+        on.within("twice", error / unit_from_1(expected), 1.25) // 1.02
     });
 }
 
@@ -315,7 +311,7 @@ fn exp_of_log_softmax_is_softmax() {
             let (p, log) = (f64::from(p), f64::from(log));
             let error = (libm::exp(log) - p).abs();
             // An error of the logarithm is a relative error here.
-            on.within("exp log", error / (p * unit_from_1(log) + unit(p)), ANY)?;
+            on.within("exp", error / (p * unit_from_1(log) + unit(p)), 1.2)?; // 0.97
         }
         Ok(())
     });
@@ -327,7 +323,7 @@ fn sigmoid_is_softmax_of_two() {
     let score = (-110 << 14..=110 << 14).prop_map(|k: i32| k as f32 / 16384.0);
     check([score.clone(), score], |on, &[a, b]| {
         let sigmoid = on.sigmoid(a - b);
-        on.within("sigmoid", ulp(on.softmax(&[a, b])[0], f64::from(sigmoid)), ANY)
+        on.within("sigmoid", ulp(on.softmax(&[a, b])[0], f64::from(sigmoid)), 2.25) // 2
     });
 }
 
@@ -344,8 +340,9 @@ fn cross_entropy_is_entropy_plus_divergence() {
         // The divergence takes the sums of P and Q for equal.
         let surplus = (sum(&q) - sum(&p)).abs();
         let error = (cross - (entropy + kl)).abs() - surplus;
-        on.within("H + KL", error / (unit(cross) + unit(1.0)), ANY)?;
-        on.within("gibbs", (entropy - cross - surplus) / (unit(cross) + unit(1.0)), ANY)
+        on.within("sum", error / (unit(cross) + unit(1.0)), 2.6)?; // 2.37
+        let fall = entropy - cross - surplus;
+        on.within("fall", fall / (unit(cross) + unit(1.0)), 1.3) // 1.06
     });
 }
 
@@ -371,9 +368,9 @@ fn entropy_lies_between_0_and_ln_n() {
         let s = sum(&p);
         let most = s * libm::log(x.len() as f64 / s);
         let excess = f64::from(entropy) - most;
-        on.within("entropy above", excess / unit(most), ANY)?;
+        on.within("above", excess / unit(most), 1.8)?; // 1.58
         if x.iter().all(|&x| x == 0.0) {
-            on.within("entropy equal", excess.abs() / unit(most), ANY)?;
+            on.within("equal", excess.abs() / unit(most), 2.05)?; // 1.79
         }
         Ok(())
     });
@@ -392,7 +389,7 @@ fn one_hot_cross_entropy_is_minus_ln_q() {
             let (loss, q) = (f64::from(on.loss(x, *label)), f64::from(q));
             let error = (f64::from(cross) - loss).abs();
             // q is rounded, and an error of q is divided by it.
-            on.within("label form", error / (unit(q) / q + unit(loss)), ANY)?;
+            on.within("label form", error / (unit(q) / q + unit(loss)), 1.3)?; // 1.08
         }
         Ok(())
     });
@@ -404,7 +401,7 @@ fn two_class_loss_is_softplus() {
     check([score(), score()], |on, x| {
         for label in [0, 1] {
             let exact = softplus(f64::from(x[1 - label]) - f64::from(x[label]));
-            on.within("softplus", ulp(on.loss(x, label), exact), ANY)?;
+            on.within("softplus", ulp(on.loss(x, label), exact), 1.9)?; // 1.65
         }
         Ok(())
     });
@@ -414,17 +411,15 @@ fn two_class_loss_is_softplus() {
 fn gradient_is_softmax_less_one_hot() {
     check(labelled(), |on, (x, label)| {
         let (p, mut gradient) = (on.softmax(x), on.gradient(x, *label));
-        on.within("sum of gradient", sum(&gradient).abs() / units(&gradient), ANY)?;
+        on.within("sum", sum(&gradient).abs() / units(&gradient), 1.5)?; // 1.29
 
         let at_label = f64::from(gradient[*label]);
         let expected = f64::from(p[*label]) - 1.0;
-        on.within(
-            "gradient label",
-            (at_label - expected).abs() / (unit(f64::from(p[*label])) + unit(expected)),
-            ANY,
-        )?;
+        let error = (at_label - expected).abs();
+        let size = unit(f64::from(p[*label])) + unit(expected);
+        on.within("at label", error / size, 2.45)?; // 2.20
         gradient[*label] = p[*label];
-        on.each_within("gradient elsewhere", &gradient, &p, ANY)
+        on.each_within("elsewhere", &gradient, &p, 2.25) // 2
     });
 }
 
@@ -441,7 +436,7 @@ fn gradient_is_the_slope_of_the_loss() {
         };
         let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
         let gradient = f64::from(on.gradient(x, label)[column]);
-        on.within("slope", ((gradient - slope).abs() - 2e-9) / unit(slope), ANY)
+        on.within("slope", ((gradient - slope).abs() - 2e-9) / unit(slope), 2.35) // 2.10
     });
 }
 
@@ -475,17 +470,20 @@ fn masking_drops_the_class() {
 
         let p = on.softmax(&masked);
         prop_assert!(dropped(&p, 0.0), "{on:?}");
-        on.each_within("mask softmax", &kept(&p), &on.softmax(&rest), ANY)?;
+        on.each_within("softmax", &kept(&p), &on.softmax(&rest), 3.25)?; // 3
 
         let log = on.log_softmax(&masked);
         prop_assert!(dropped(&log, f32::NEG_INFINITY), "{on:?}");
-        on.logs_within("mask log-softmax", &kept(&log), &on.log_softmax(&rest), ANY)?;
-        on.logs_within("mask lse", &[on.log_sum_exp(&masked)], &[on.log_sum_exp(&rest)], ANY)?;
+        on.logs_within("log-softmax", &kept(&log), &on.log_softmax(&rest), 2.25)?; // 2
+        let lse = [on.log_sum_exp(&masked)];
+        on.logs_within("log-sum-exp", &lse, &[on.log_sum_exp(&rest)], 1.25)?; // 1
 
         let gradient = on.gradient(&masked, *label);
         prop_assert!(dropped(&gradient, 0.0), "{on:?}");
-        on.each_within("mask gradient", &kept(&gradient), &on.gradient(&rest, new_label), ANY)?;
-        on.each_within("mask loss", &[on.loss(&masked, *label)], &[on.loss(&rest, new_label)], ANY)
+        let expected = on.gradient(&rest, new_label);
+        on.each_within("gradient", &kept(&gradient), &expected, 2.25)?; // 2
+        let loss = [on.loss(&masked, *label)];
+        on.each_within("loss", &loss, &[on.loss(&rest, new_label)], 1.25) // 1
     });
 }
 
@@ -500,18 +498,13 @@ fn permuting_the_classes_permutes_the_results() {
         let y = permute(x);
         let new_label = order.iter().position(|k| k == label).unwrap();
 
-        on.each_within("perm softmax", &on.softmax(&y), &permute(&on.softmax(x)), ANY)?;
-        for (a, b) in on.log_softmax(&y).into_iter().zip(permute(&on.log_softmax(x))) {
-            on.within("perm log softmax", f64::from(a - b).abs() / unit_from_1(f64::from(b)), ANY)?;
-        }
-        let (a, b) = (f64::from(on.log_sum_exp(&y)), f64::from(on.log_sum_exp(x)));
-        on.within("perm lse", (a - b).abs() / unit_from_1(b), ANY)?;
-        on.each_within(
-            "perm gradient",
-            &on.gradient(&y, new_label),
-            &permute(&on.gradient(x, *label)),
-            ANY,
-        )?;
-        on.each_within("perm loss", &[on.loss(&y, new_label)], &[on.loss(x, *label)], ANY)
+        on.each_within("softmax", &on.softmax(&y), &permute(&on.softmax(x)), 3.25)?; // 3
+        let log = permute(&on.log_softmax(x));
+        on.logs_within("log-softmax", &on.log_softmax(&y), &log, 2.25)?; // 2
+        let lse = [on.log_sum_exp(x)];
+        on.logs_within("log-sum-exp", &[on.log_sum_exp(&y)], &lse, 1.25)?; // 1
+        let gradient = permute(&on.gradient(x, *label));
+        on.each_within("gradient", &on.gradient(&y, new_label), &gradient, 2.25)?; // 2
+        on.each_within("loss", &[on.loss(&y, new_label)], &[on.loss(x, *label)], 1.25) // 1
     });
 }

@@ -18,9 +18,10 @@ use crate::kernel::softmax::{Constant, Normalize};
 use crate::loss::Loss;
 use crate::math::exp::Parts;
 use crate::math::ln::{ln_1p_positive, ln_scaled};
+use crate::math::words::{divide, fast_two_sum, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{EIGHTHS, Kernel, Lanes, Simd};
-use crate::sweep::{self, fast_two_sum, two_sum};
+use crate::sweep;
 
 /// One row's loss, and its gradient at the label and elsewhere.
 struct RowLoss {
@@ -61,44 +62,44 @@ impl RowLoss {
         // is nothing to the greater, whatever its exact size.
         let distance = score - others.center;
         let own = Parts::new(simd.splat(distance.clamp(-700.0, 700.0)), simd.splat(EIGHTHS));
-        let (own_high, own_low) = fast_two_sum(own.table, own.rest);
+        let own_words = fast_two_sum(own.table, own.rest);
         let own_exponent = own.exponent();
 
         // tail = others / own = (ratio + ratio_low) · 2^gap
-        let ratio = simd.splat(others.high) / own_high;
-        let mut error = simd.splat(others.low) - ratio * own_low;
-        if S::FUSED {
-            error = error + ratio.mul_add(-own_high, simd.splat(others.high));
-        }
-        let ratio_low = error / own_high;
+        let (ratio, ratio_low) = divide(others.words(simd), own_words);
         let gap = others.exponent - own_exponent;
         let loss = if distance < -700.0 {
             // A difference of logarithms, far apart.
             let (high, low) = others.ln(simd);
             (high - distance) + low
         } else if gap > 64.0 {
-            let (high, low) = ln_scaled(ratio, ratio_low, simd.splat(gap));
+            let (high, low) = ln_scaled((ratio, ratio_low), simd.splat(gap));
             (high + low).first()
         } else {
-            let tail = ratio.scale_exp2(simd.splat(EIGHTHS + gap.max(-250.0)));
-            ln_1p_positive(tail, ratio_low * exp2(gap)).first()
+            let tail = scale(simd, ratio, gap);
+            ln_1p_positive((tail, ratio_low * exp2(gap))).first()
         };
 
         // The sum of both, at the greater exponent.
         let top = others.exponent.max(own_exponent);
         let (a, b) = (exp2(others.exponent - top), exp2(own_exponent - top));
-        let (high, error) = two_sum(others.high * a, own_high.first() * b);
-        let low = (others.low * a + own_low.first() * b) + error;
+        let (high, error) = two_sum(others.high * a, own_words.0.first() * b);
+        let low = (others.low * a + own_words.1.first() * b) + error;
         let all = Scaled::new(simd, others.center, top, fast_two_sum(high, low));
-        let shift = (others.exponent - all.exponent).max(-250.0);
-        let share = (simd.splat(others.high) / simd.splat(all.high))
-            .scale_exp2(simd.splat(EIGHTHS + shift));
+        let (share, share_low) = divide(others.words(simd), all.words(simd));
+        let share = scale(simd, share + share_low, others.exponent - all.exponent);
         Self {
             loss,
             at_label: -share.first(),
             elsewhere: Elsewhere::Softmax(Normalize::new(simd, all)),
         }
     }
+}
+
+/// x · 2^n for x of moderate size and n ≤ 64, with one rounding.
+#[inline(always)]
+fn scale<S: Simd>(simd: S, x: S::F32, n: f32) -> S::F32 {
+    x.scale_exp2(simd.splat(EIGHTHS + n.max(-250.0)))
 }
 
 /// Checked scores and labels.

@@ -122,16 +122,15 @@ impl Kernel for CrossEntropy<'_> {
 /// KL(P‖Q) = Σ p·ln(p/q).
 ///
 /// Its terms have both signs and cancel where P is close to Q. Those of
-/// p·ln(p/q) + (q − p) do not: each is ≥ 0. So those are summed, and Σ(q − p) is
-/// taken off again unless it is no more than the rounding of normalised inputs,
-/// in which case it stands for zero.
+/// Σ p·ln(p/q) + (q − p) do not: each is ≥ 0. For normalised inputs, where
+/// Σ(q − p) is zero but for rounding, the second sum stands for the first.
 pub struct KlDivergence<'a> {
     p: &'a [f32],
     q: &'a [f32],
 }
 
-/// Sums of P and Q that differ by less, relative to the larger, count as equal:
-/// softmax outputs are each within 2 ULP, 2^-22, of their value.
+/// Sums of P and Q that differ by less, relative to P's, count as equal. Softmax
+/// outputs are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
 impl<'a> KlDivergence<'a> {
@@ -144,21 +143,38 @@ impl<'a> KlDivergence<'a> {
     }
 }
 
+/// p·ln(p/q) with 0·ln(0/q) = 0 and p·ln(p/0) = ∞, and with `more` added where
+/// both are positive. Negative, infinite or NaN on either side gives NaN.
+#[inline(always)]
+fn x_ln_x_over_y<V: Lanes>(p: V, q: V, more: V) -> V {
+    let (zero, infinity) = (p.splat(0.0), p.splat(f32::INFINITY));
+    let term = V::select(q.eq(zero), infinity, p.mul_add(ln_ratio(p, q), more));
+    let term = V::select(p.eq(zero), zero, term);
+    let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
+    V::select(valid, term, p.splat(f32::NAN))
+}
+
 #[derive(Clone, Copy)]
 struct Divergence;
 
 impl Term<2> for Divergence {
     #[inline(always)]
     fn term<V: Lanes>(self, [p, q]: [V; 2]) -> V {
+        x_ln_x_over_y(p, q, p.splat(0.0))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NormalizedDivergence;
+
+impl Term<2> for NormalizedDivergence {
+    #[inline(always)]
+    fn term<V: Lanes>(self, [p, q]: [V; 2]) -> V {
         let zero = p.splat(0.0);
-        let finite = p.mul_add(ln_ratio(p, q), q - p).max(zero);
-        // q = 0 under p > 0 is infinitely surprising; 0·ln(0/q) is 0.
-        let term = V::select(q.eq(zero), p.splat(f32::INFINITY), finite);
-        let term = V::select(p.eq(zero), q, term);
-        // Negative, infinite or NaN on either side.
-        let infinity = p.splat(f32::INFINITY);
-        let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
-        V::select(valid, term, p.splat(f32::NAN))
+        let term = x_ln_x_over_y(p, q, q - p);
+        // Rounding may leave less than nothing; an impossible p leaves q.
+        let term = V::select(term.lt(zero), zero, term);
+        V::select(p.eq(zero).and(zero.lt(q)), q, term)
     }
 }
 
@@ -187,13 +203,13 @@ impl Kernel for KlDivergence<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f32 {
-        let (high, low) = sweep::sum(simd, Divergence, [self.p, self.q]);
-        let (surplus, surplus_low) = sweep::sum(simd, Difference, [self.p, self.q]);
+        let (surplus, _) = sweep::sum(simd, Difference, [self.p, self.q]);
         let (mass, _) = sweep::sum(simd, Identity, [self.p]);
-        if surplus.abs() <= NORMALIZED * mass {
-            high + low
+        let (high, low) = if surplus.abs() <= NORMALIZED * mass {
+            sweep::sum(simd, NormalizedDivergence, [self.p, self.q])
         } else {
-            (high - surplus) + (low - surplus_low)
-        }
+            sweep::sum(simd, Divergence, [self.p, self.q])
+        };
+        high + low
     }
 }

@@ -91,7 +91,7 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        for row in self.x.iter_mut() {
+        for row in &mut self.x {
             self.function.apply(simd, row);
         }
     }

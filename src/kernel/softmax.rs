@@ -1,12 +1,14 @@
 //! e^x / Σ e^x and its logarithm, row by row.
 //!
 //! **Method.** A first pass takes Σ e^x · 2^-N (see [`super::log_sum_exp`]), a
-//! second computes e^x again, multiplies its mantissa by the sum's reciprocal
-//! and shifts the exponent last, so that subnormal results round once.
+//! second computes e^x again from a table of 2^(j/8) over that sum, so that
+//! dividing costs neither an operation nor a rounding; the exponent is shifted
+//! last.
 
 use crate::kernel::log_sum_exp::{ExpSum, Scaled};
 use crate::kernel::row_map::{Row, RowFunction};
-use crate::math::exp::Parts;
+use crate::math::exp::{Parts, Table};
+use crate::math::words::divide;
 use crate::simd::{EIGHTHS, Lanes, Simd};
 use crate::sweep::Function;
 use core::f32::consts::LN_2;
@@ -17,23 +19,20 @@ pub(crate) struct Normalize {
     center: f32,
     zero_point: f32,
     floor: f32,
-    reciprocal: f32,
+    /// 2^(j/8) over the sum.
+    table: Table,
 }
 
 impl Normalize {
     #[inline(always)]
     pub(crate) fn new<S: Simd>(simd: S, sum: Scaled) -> Self {
-        let (high, low) = (simd.splat(sum.high), simd.splat(sum.low));
-        let reciprocal = simd.splat(1.0) / high;
-        // One Newton step takes in `low`, and where fused the division's error.
-        let error = -(low * reciprocal);
-        let error =
-            if S::FUSED { error + reciprocal.mul_add(-high, high.splat(1.0)) } else { error };
+        let one = (simd.splat(1.0), simd.splat(0.0));
+        let (high, low) = divide(one, sum.words(simd));
         Self {
             center: sum.center,
             zero_point: EIGHTHS - sum.exponent,
             floor: (sum.exponent - 170.0) * LN_2, // 2^-170 rounds to zero
-            reciprocal: reciprocal.mul_add(error, reciprocal).first(),
+            table: Table::scaled(simd, (high.first(), low.first())),
         }
     }
 }
@@ -42,8 +41,8 @@ impl Function for Normalize {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
         let x = (x - self.center).max(x.splat(self.floor));
-        let e = Parts::new(x, x.splat(self.zero_point));
-        (e.mantissa() * self.reciprocal).scale_exp2_down(e.power)
+        let e = Parts::with_table(x, x.splat(self.zero_point), &self.table);
+        e.mantissa().scale_exp2_down(e.power)
     }
 }
 

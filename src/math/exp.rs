@@ -18,7 +18,8 @@
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
 use super::polynomial::horner;
-use crate::simd::{EIGHTHS, Lanes};
+use super::words::two_product;
+use crate::simd::{EIGHTHS, Lanes, Simd};
 use crate::sweep::Function;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
@@ -30,7 +31,7 @@ const LN_2: [f32; 2] = [0.693147182464599609375, -1.9046542121259335544891655445
 const LN_2_SHORT: [f32; 2] = [0.693359375, -2.12194441701285541057586669921875e-4];
 
 /// 2^(j/8), the nearest f32.
-static TABLE: [f32; 8] = [
+const TABLE: [f32; 8] = [
     1.0,
     1.0905077457427978515625,
     1.1892070770263671875,
@@ -42,7 +43,7 @@ static TABLE: [f32; 8] = [
 ];
 
 /// What [`TABLE`] leaves.
-static TABLE_LOW: [f32; 8] = [
+const TABLE_LOW: [f32; 8] = [
     0.0,
     -1.307753993984306362108327448368072509765625e-8,
     3.7976352729174323030747473239898681640625e-8,
@@ -55,6 +56,35 @@ static TABLE_LOW: [f32; 8] = [
 
 /// (e^r − 1 − r) / r² on |r| ≤ ln2/16, largest error 2.4e-10 of e^r.
 const POLYNOMIAL: [f32; 3] = [0.5, 0.1666798889636993408203125, 4.16684187948703765869140625e-2];
+
+/// 2^(j/8) times one factor, in two words: what multiplies e^x costs nothing
+/// when it is put into the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Table {
+    high: [f32; 8],
+    low: [f32; 8],
+}
+
+impl Table {
+    /// The factor 1.
+    pub(crate) const ONE: Self = Self { high: TABLE, low: TABLE_LOW };
+
+    /// The factor `high + low`, for a `high` of moderate size.
+    #[inline(always)]
+    pub(crate) fn scaled<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
+        let (factor, factor_low) = (simd.splat(high), simd.splat(low));
+        let mut scaled = Self { high: [0.0; 8], low: [0.0; 8] };
+        for at in (0..8).step_by(S::F32::COUNT) {
+            let table = simd.load(TABLE.get(at..).unwrap_or(&[]), 0.0);
+            let table_low = simd.load(TABLE_LOW.get(at..).unwrap_or(&[]), 0.0);
+            let (product, error) = two_product(table, factor);
+            let rest = table * factor_low + table_low * factor;
+            simd.store(product, scaled.high.get_mut(at..).unwrap_or(&mut []));
+            simd.store(error + rest, scaled.low.get_mut(at..).unwrap_or(&mut []));
+        }
+        scaled
+    }
+}
 
 /// e^x · 2^-N as `(table + rest) · 2^power`.
 #[derive(Clone, Copy)]
@@ -73,14 +103,20 @@ impl<V: Lanes> Parts<V> {
     /// |x/ln2 − N| below 2^17; up to |x| = 360 the error is as stated above.
     #[inline(always)]
     pub(crate) fn new(x: V, zero_point: V) -> Self {
+        Self::with_table(x, zero_point, &Table::ONE)
+    }
+
+    /// The same times the factor in the table.
+    #[inline(always)]
+    pub(crate) fn with_table(x: V, zero_point: V, table: &Table) -> Self {
         let power = x.mul_add(x.splat(LOG2_E), zero_point);
         let k = power - zero_point;
         let ln_2 = if V::FUSED { LN_2 } else { LN_2_SHORT };
         let r = k.mul_add(x.splat(-ln_2[0]), x);
         let r = k.mul_add(x.splat(-ln_2[1]), r);
         let exp_m1 = (r * r).mul_add(horner(r, POLYNOMIAL), r);
-        let table = power.lookup(&TABLE);
-        Self { table, rest: table.mul_add(exp_m1, power.lookup(&TABLE_LOW)), power }
+        let (high, low) = (power.lookup(&table.high), power.lookup(&table.low));
+        Self { table: high, rest: high.mul_add(exp_m1, low), power }
     }
 
     /// The power of two of the first lane.
@@ -90,7 +126,7 @@ impl<V: Lanes> Parts<V> {
         (eighths >> 3) as f32
     }
 
-    /// The value before its power of two, within [0.95, 2].
+    /// The value before its power of two: the table's factor times [0.95, 2].
     #[inline(always)]
     pub(crate) fn mantissa(self) -> V {
         self.table + self.rest

@@ -12,8 +12,9 @@
 //! **Coefficients** by `ln.sollya`, beside this file.
 
 use super::polynomial::horner;
+use super::words::{fast_two_sum, two_sum};
 use crate::simd::Lanes;
-use crate::sweep::{Function, fast_two_sum, two_sum};
+use crate::sweep::Function;
 
 const LN_2: [f32; 2] = [0.693359375, -2.12194441701285541057586669921875e-4];
 
@@ -54,7 +55,7 @@ pub(crate) fn ln<V: Lanes>(x: V) -> V {
 /// ln((x + low) · 2^exponent) in two words, for positive finite x and a `low`
 /// of at most half its last bit.
 #[inline(always)]
-pub(crate) fn ln_scaled<V: Lanes>(x: V, low: V, exponent: V) -> (V, V) {
+pub(crate) fn ln_scaled<V: Lanes>((x, low): (V, V), exponent: V) -> (V, V) {
     let (high, rest) = ln_words(x, low / x, exponent);
     fast_two_sum(high, rest)
 }
@@ -62,7 +63,7 @@ pub(crate) fn ln_scaled<V: Lanes>(x: V, low: V, exponent: V) -> (V, V) {
 /// ln(1 + x + low) for 0 ≤ x < 2^100 and a `low` of at most its last bit;
 /// small x to full relative accuracy.
 #[inline(always)]
-pub(crate) fn ln_1p_positive<V: Lanes>(x: V, low: V) -> V {
+pub(crate) fn ln_1p_positive<V: Lanes>((x, low): (V, V)) -> V {
     let (sum, error) = two_sum(x.splat(1.0), x);
     let (high, rest) = ln_words(sum, (error + low) / sum, x.splat(0.0));
     high + rest

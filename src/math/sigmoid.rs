@@ -9,8 +9,9 @@
 //! as much again for the division; subnormal results carry that of z.
 
 use super::exp::Parts;
+use super::words::fast_two_sum;
 use crate::simd::{EIGHTHS, Lanes};
-use crate::sweep::{Function, fast_two_sum};
+use crate::sweep::Function;
 
 /// 1 / (1 + e^-x).
 #[derive(Clone, Copy, Debug)]

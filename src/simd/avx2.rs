@@ -7,6 +7,7 @@
 //! is touched through slices whose length was checked on the line before, or
 //! by a masked instruction that touches only the lanes within the slice.
 #![allow(unsafe_code)]
+#![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
 #[cfg(target_arch = "x86")]
@@ -29,6 +30,7 @@ impl Support {
 
     /// Runs a kernel on AVX2.
     #[inline(always)]
+    #[allow(clippy::unused_self)] // it is the proof
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: `self` proves the features.
         unsafe { entry(kernel) }

@@ -14,22 +14,25 @@ use logits::kernel::{
 use logits::{Backend, Error, Rows, RowsMut};
 use std::fmt::Display;
 
-/// The largest errors allowed, in ULP. What was measured is the maximum over
-/// all backends.
+/// The largest errors allowed, in ULP: each the largest that was measured, in
+/// brackets, and a margin.
 mod tolerance {
-    pub const EXP: f64 = 0.77;
-    pub const LN: f64 = 0.89;
-    pub const SIGMOID: f64 = 2.4;
+    // Over every input to every hundredth of those with |x| ≥ 0.001. exp is worst
+    // where the result is subnormal and was rounded before.
+    pub const EXP: f64 = 0.77; // [0.764]
+    pub const LN: f64 = 0.89; // [0.888, without FMA]
+    pub const SIGMOID: f64 = 1.15; // [1.091, without FMA]
 
-    pub const SOFTMAX: f64 = 4.5;
-    pub const LOG_SOFTMAX: f64 = 1.6;
-    pub const LOG_SUM_EXP: f64 = 1.4;
-    pub const LOSS: f64 = 2.4;
-    pub const GRADIENT: f64 = 4.5;
-    pub const MEAN_LOSS: f64 = 1.6;
-    pub const ENTROPY: f64 = 2.6;
-    pub const CROSS_ENTROPY: f64 = 2.6;
-    pub const KL_DIVERGENCE: f64 = 2.6;
+    // Over 200 000 matrices of all kinds, rows of up to 1500 columns.
+    pub const SOFTMAX: f64 = 4.3; // [3.74, without FMA]
+    pub const LOG_SOFTMAX: f64 = 1.6; // of |result|, at least 1 [1.33]
+    pub const LOG_SUM_EXP: f64 = 1.3; // of |result|, at least 1 [1.02]
+    pub const LOSS: f64 = 2.2; // [1.79]
+    pub const GRADIENT: f64 = 4.3; // softmax [3.35]
+    pub const MEAN_LOSS: f64 = 1.6; // [1.35]
+    pub const ENTROPY: f64 = 2.4; // of Σ|term| [2.00]
+    pub const CROSS_ENTROPY: f64 = 2.6; // of Σ|term| [2.25]
+    pub const KL_DIVERGENCE: f64 = 2.6; // of Σ(|p·ln(p/q)| + |q − p| + p) [2.24]
 }
 
 /// Asserts that `found` lies within `tolerance` units in the last place of
@@ -132,10 +135,12 @@ impl Classes {
     }
 }
 
+type MapFunction = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
+
 /// A function of each element.
 struct Elementwise {
     name: &'static str,
-    map: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    map: MapFunction,
     in_place: fn(Backend, &mut [f32]),
     exact: fn(f64) -> f64,
     tolerance: f64,
@@ -144,21 +149,21 @@ struct Elementwise {
 const ELEMENTWISE: [Elementwise; 3] = [
     Elementwise {
         name: "exp",
-        map: |backend, x, out| Ok(backend.run(Map::new(Exp, x, out)?)),
+        map: |backend, x, out| Map::new(Exp, x, out).map(|kernel| backend.run(kernel)),
         in_place: |backend, x| backend.run(MapInPlace::new(Exp, x)),
         exact: libm::exp,
         tolerance: tolerance::EXP,
     },
     Elementwise {
         name: "ln",
-        map: |backend, x, out| Ok(backend.run(Map::new(Ln, x, out)?)),
+        map: |backend, x, out| Map::new(Ln, x, out).map(|kernel| backend.run(kernel)),
         in_place: |backend, x| backend.run(MapInPlace::new(Ln, x)),
         exact: libm::log,
         tolerance: tolerance::LN,
     },
     Elementwise {
         name: "sigmoid",
-        map: |backend, x, out| Ok(backend.run(Map::new(Sigmoid, x, out)?)),
+        map: |backend, x, out| Map::new(Sigmoid, x, out).map(|kernel| backend.run(kernel)),
         in_place: |backend, x| backend.run(MapInPlace::new(Sigmoid, x)),
         exact: |x| 1.0 / (1.0 + libm::exp(-x)), // for x → −∞ the quotient stays exact
         tolerance: tolerance::SIGMOID,
@@ -214,13 +219,13 @@ struct RowWise {
 
 const SOFTMAX: RowWise = RowWise {
     name: "softmax",
-    map: |backend, x, out| Ok(backend.run(RowMap::new(Softmax, x, out)?)),
+    map: |backend, x, out| RowMap::new(Softmax, x, out).map(|kernel| backend.run(kernel)),
     in_place: |backend, x| backend.run(RowMapInPlace::new(Softmax, x)),
 };
 
 const LOG_SOFTMAX: RowWise = RowWise {
     name: "log_softmax",
-    map: |backend, x, out| Ok(backend.run(RowMap::new(LogSoftmax, x, out)?)),
+    map: |backend, x, out| RowMap::new(LogSoftmax, x, out).map(|kernel| backend.run(kernel)),
     in_place: |backend, x| backend.run(RowMapInPlace::new(LogSoftmax, x)),
 };
 
@@ -554,10 +559,12 @@ fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
             assert!(cross_entropy.is_nan(), "{what}: {cross_entropy:e}");
         }
 
+        // Sums that overflow are left out: no distributions come near them.
         let divergence = divergence(backend, p, q);
+        let total: f64 = p.iter().chain(q).map(|&x| f64::from(x)).sum();
         if p.iter().chain(q).any(|&x| invalid(x) || x == f32::INFINITY) {
             assert!(divergence.is_nan(), "{what}: {divergence:e}");
-        } else if pairs(p, q).any(|(p, q)| p > 0.0 && q == 0.0) {
+        } else if total < f64::from(f32::MAX) && pairs(p, q).any(|(p, q)| p > 0.0 && q == 0.0) {
             assert!(divergence == f32::INFINITY, "{what}: {divergence:e}");
         }
         found.extend([entropy, cross_entropy, divergence]);

@@ -30,13 +30,9 @@ fn classify() -> Result<Answer, Error> {
     const CLASSES: usize = BIAS.len();
 
     let mut scores = [0.0; CLASSES];
+    let digit = Rows::new(&DIGIT, DIGIT.len())?;
     let weights = Rows::new(&WEIGHTS, DIGIT.len())?;
-    rows::linear(
-        Rows::new(&DIGIT, DIGIT.len())?,
-        weights,
-        &BIAS,
-        RowsMut::new(&mut scores, CLASSES)?,
-    )?;
+    rows::linear(digit, weights, &BIAS, RowsMut::new(&mut scores, CLASSES)?)?;
 
     let mut probabilities = [0.0; CLASSES];
     logits::softmax(&scores, &mut probabilities)?;
@@ -83,12 +79,18 @@ fn main() -> ! {
         }
         Err(_) => debug::EXIT_FAILURE,
     };
-    debug::exit(status);
-    loop {}
+    exit(status)
 }
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    debug::exit(debug::EXIT_FAILURE);
-    loop {}
+    exit(debug::EXIT_FAILURE)
+}
+
+/// Ends QEMU, or waits if there is none.
+fn exit(status: debug::ExitStatus) -> ! {
+    debug::exit(status);
+    loop {
+        core::hint::spin_loop();
+    }
 }

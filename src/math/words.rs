@@ -1,0 +1,51 @@
+//! Sums and products in two words: the rounded result and what it leaves.
+//!
+//! T. J. Dekker, "A floating-point technique for extending the available
+//! precision", Numerische Mathematik 18 (1971); D. E. Knuth, TAOCP vol. 2.
+
+use crate::simd::Lanes;
+use core::ops::{Add, Sub};
+
+/// `a + b` rounded, and the error of the rounding.
+#[inline(always)]
+pub(crate) fn two_sum<T: Copy + Add<Output = T> + Sub<Output = T>>(a: T, b: T) -> (T, T) {
+    let sum = a + b;
+    let b_part = sum - a;
+    let a_part = sum - b_part;
+    (sum, (a - a_part) + (b - b_part))
+}
+
+/// As [`two_sum`] where |a| ≥ |b| or a = 0.
+#[inline(always)]
+pub(crate) fn fast_two_sum<T: Copy + Add<Output = T> + Sub<Output = T>>(a: T, b: T) -> (T, T) {
+    let sum = a + b;
+    (sum, b - (sum - a))
+}
+
+/// `a · b` rounded, and the error of the rounding, for factors of moderate size.
+#[inline(always)]
+pub(crate) fn two_product<V: Lanes>(a: V, b: V) -> (V, V) {
+    let product = a * b;
+    if V::FUSED {
+        return (product, a.mul_add(b, -product));
+    }
+    let ((a, a_low), (b, b_low)) = (halves(a), halves(b));
+    (product, (((a * b - product) + a * b_low) + a_low * b) + a_low * b_low)
+}
+
+/// The quotient of two numbers in two words, for numbers of moderate size.
+#[inline(always)]
+pub(crate) fn divide<V: Lanes>((a, a_low): (V, V), (b, b_low): (V, V)) -> (V, V) {
+    let quotient = a / b;
+    let (product, error) = two_product(quotient, b);
+    let left = ((a - product) - error) + (a_low - quotient * b_low);
+    (quotient, left / b)
+}
+
+/// `a` as two numbers of 12 bits, whose products are exact.
+#[inline(always)]
+fn halves<V: Lanes>(a: V) -> (V, V) {
+    let scaled = a * 4097.0;
+    let high = scaled - (scaled - a);
+    (high, a - high)
+}

@@ -1,0 +1,272 @@
+//! Cross-entropy on labels and the divergences on every backend: error, special
+//! values, gradients, and the equality of all their forms.
+
+mod common;
+
+use common::{Random, assert_same, backends, same, ulp, unit};
+use logits::contract::{DISTRIBUTION, GRADIENT, LOSS};
+use logits::kernel::{
+    CrossEntropy, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, RowsEntropy,
+};
+use logits::{Backend, Rows, RowsMut, loss, rows};
+
+/// The loss of one row and its gradient.
+fn loss_and_gradient(backend: Backend, scores: &[f32], label: usize) -> (f32, Vec<f32>) {
+    let mut gradient = vec![0.5; scores.len()];
+    let rows = Rows::new(scores, scores.len()).unwrap();
+    let target = RowsMut::new(&mut gradient, scores.len()).unwrap();
+    let labels = [label as u32];
+    let loss = backend.run(LabelLossAndGradient::new(rows, &labels, target).unwrap());
+    let alone = backend.run(LabelLoss::new(rows, &labels).unwrap());
+    assert!(same(loss.sum, alone.sum) && loss.count == 1 && loss.weight == 1.0);
+    (loss.sum, gradient)
+}
+
+/// The same in f64, from the tail.
+fn exact(scores: &[f32], label: usize) -> (f64, Vec<f64>) {
+    let own = f64::from(scores[label]);
+    let others = scores.iter().enumerate().filter(|&(j, _)| j != label);
+    let max = others.clone().fold(f64::NEG_INFINITY, |max, (_, &x)| max.max(f64::from(x)));
+    let sum: f64 = others.map(|(_, &x)| libm::exp(f64::from(x) - max)).sum();
+    // tail = sum · e^(max − own), which may overflow where the loss does not.
+    let exponent = max - own;
+    let tail = sum * libm::exp(exponent);
+    let loss = if exponent > 600.0 { exponent + libm::log(sum) } else { libm::log1p(tail) };
+    let mut gradient = common::softmax(scores);
+    gradient[label] = if tail.is_infinite() { -1.0 } else { -tail / (1.0 + tail) };
+    (loss, gradient)
+}
+
+#[test]
+fn errors_stay_within_the_contract() {
+    let mut random = Random::new(11);
+    let mut cases = Vec::new();
+    for n in (2..=40).chain([100, 1000, 10_000]) {
+        for sigma in [1.0, 4.0, 10.0, 30.0, 1000.0] {
+            for offset in [0.0, -300.0, 250.0, 1e5] {
+                let mut scores = random.normal(n, sigma);
+                for x in &mut scores {
+                    *x += offset;
+                }
+                cases.push((random.below(n), scores));
+            }
+        }
+        // Margins of the right answer, far beyond where ln Σ e^x − x cancels.
+        for margin in -20..=20 {
+            let label = random.below(n);
+            let mut scores = random.normal(n, 1.0);
+            scores[label] += margin as f32 * 5.0 + random.between(0.0, 5.0);
+            cases.push((label, scores));
+        }
+    }
+    for backend in backends() {
+        let mut worst = [(0.0, String::new()), (0.0, String::new())];
+        for (label, scores) in &cases {
+            let (loss, gradient) = loss_and_gradient(backend, scores, *label);
+            let (exact_loss, exact_gradient) = exact(scores, *label);
+            let what = format!("n = {}, loss {exact_loss:e}", scores.len());
+            let errors = gradient.iter().zip(&exact_gradient).map(|(&g, &e)| ulp(g, e));
+            let errors = [ulp(loss, exact_loss), errors.fold(0.0, f64::max)];
+            for (worst, error) in worst.iter_mut().zip(errors) {
+                if error > worst.0 {
+                    *worst = (error, what.clone());
+                }
+            }
+        }
+        let [(loss, at), (gradient, gradient_at)] = worst;
+        println!("loss {backend:?}: {loss:.3} ULP at {at}");
+        println!("gradient {backend:?}: {gradient:.3} ULP at {gradient_at}");
+        assert!(loss <= LOSS, "loss on {backend:?}: {loss} ULP at {at}");
+        assert!(gradient <= GRADIENT, "gradient on {backend:?}: {gradient} ULP at {gradient_at}");
+    }
+}
+
+#[test]
+fn special_values() {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    for backend in backends() {
+        for n in [2, 5, 16, 17, 40] {
+            for (label, other) in [(0, n - 1), (n - 1, 0), (n / 2, n / 2 - 1)] {
+                let with = |base: f32, own: f32, special: f32| {
+                    let mut x = vec![base; n];
+                    (x[label], x[other]) = (own, special);
+                    loss_and_gradient(backend, &x, label)
+                };
+                let undefined = [
+                    (1.0, NAN, 1.0),
+                    (1.0, 1.0, NAN),
+                    (1.0, INF, 1.0),
+                    (1.0, 1.0, INF),
+                    (-INF, -INF, -INF),
+                    (-INF, INF, NAN),
+                ];
+                for (base, own, special) in undefined {
+                    let (loss, gradient) = with(base, own, special);
+                    assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()), "{backend:?}");
+                }
+                // Nothing but the label is possible.
+                let (loss, gradient) = with(-INF, 3.0, -INF);
+                assert!(loss.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0));
+                // The label is impossible: infinite loss, finite gradient.
+                let (loss, gradient) = with(-INF, -INF, 2.0);
+                assert!(loss == INF && gradient[label] == -1.0 && gradient[other] == 1.0);
+                // A masked class takes no gradient.
+                let (loss, gradient) = with(1.0, 1.0, -INF);
+                assert!(loss.is_finite() && gradient[other].to_bits() == 0);
+                // Beyond every exponent.
+                assert_eq!(with(0.0, 1e30, 0.0).0, 0.0);
+                assert_eq!(with(0.0, -1e30, 0.0).0, 1e30);
+                assert_eq!(with(-3e38, -3e38, 3e38).0, INF);
+            }
+        }
+    }
+    assert!(loss::Loss::default().mean().is_nan());
+    assert_eq!(loss::Loss::default().mean_or(0.0), 0.0);
+}
+
+#[test]
+fn rows_backends_and_forms_agree_to_the_bit() {
+    let mut random = Random::new(12);
+    for columns in [1, 2, 10, 16, 17, 33, 100] {
+        let (count, stride) = (5, columns + 3);
+        let data = random.normal(count * stride, 9.0);
+        let labels: Vec<u32> = (0..count).map(|_| random.below(columns) as u32).collect();
+        let x = Rows::with_stride(&data, columns, stride).unwrap();
+        let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+        for backend in backends() {
+            let mut out = vec![-7.0; data.len()];
+            let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
+            let loss = backend.run(LabelLossAndGradient::new(x, &labels, target).unwrap());
+            let mut sum = 0.0;
+            for ((x, &label), out) in x.iter().zip(&labels).zip(out.chunks(stride)) {
+                let (loss, gradient) = loss_and_gradient(backend, x, label as usize);
+                sum += f64::from(loss);
+                assert_same(&out[..columns], &gradient, &"rows and one row");
+                assert!(out[columns..].iter().all(|&x| x == -7.0), "padding is written");
+            }
+            assert!(ulp(loss.sum, sum) <= 0.51, "the losses add up");
+            assert!(ulp(loss.mean(), sum / count as f64) <= 1.1);
+            assert_eq!((loss.count, loss.weight), (count, count as f32));
+            out.push(loss.sum);
+            results.push((backend, out));
+        }
+        for (a, x) in &results {
+            for (b, y) in &results {
+                if a.is_fused() == b.is_fused() {
+                    assert_same(x, y, &format!("{a:?} and {b:?}, {columns} columns"));
+                }
+            }
+        }
+        // The public builder runs on the best backend.
+        let mut out = vec![-7.0; data.len()];
+        let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
+        let both = loss::CrossEntropy::new().loss_and_gradient(x, &labels, target).unwrap();
+        let alone = loss::CrossEntropy::new().loss(x, &labels).unwrap();
+        out.push(both.sum);
+        assert_eq!(both, alone);
+        assert_same(&out, &results[0].1, &"CrossEntropy");
+    }
+}
+
+/// Probabilities: a softmax of scores, or sparse ones that sum to 1.
+fn distribution(random: &mut Random, n: usize) -> Vec<f32> {
+    let mut p = random.normal(n, 3.0);
+    logits::softmax_in_place(&mut p);
+    if random.below(3) == 0 {
+        p = vec![0.0; n];
+        p[random.below(n)] += 0.25;
+        p[random.below(n)] += 0.75;
+    }
+    p
+}
+
+#[test]
+fn divergences_stay_within_the_contract_and_agree() {
+    let mut random = Random::new(13);
+    for n in (1..=67).chain([300, 5000]) {
+        let (p, q) = (distribution(&mut random, n), distribution(&mut random, n));
+        let pairs = || p.iter().zip(&q).filter(|&(&p, _)| p > 0.0);
+        let wide = |(&p, &q): (&f32, &f32)| (f64::from(p), f64::from(q));
+        let entropy: f64 = pairs().map(wide).map(|(p, _)| -p * libm::log(p)).sum();
+        let cross: f64 = pairs().map(wide).map(|(p, q)| -p * libm::log(q)).sum();
+        let divergence: f64 = pairs().map(wide).map(|(p, q)| p * libm::log(p / q)).sum();
+        let magnitudes: f64 =
+            pairs().map(wide).map(|(p, q)| (p * libm::log(p / q)).abs() + q).sum();
+        let mut results = Vec::new();
+        for backend in backends() {
+            let found = [
+                backend.run(Entropy::new(&p)),
+                backend.run(CrossEntropy::new(&p, &q).unwrap()),
+                backend.run(KlDivergence::new(&p, &q).unwrap()),
+            ];
+            let exact = [(entropy, entropy), (cross, cross), (divergence, magnitudes + 1.0)];
+            for (found, (exact, size)) in found.into_iter().zip(exact) {
+                let error = ulp(found, exact);
+                assert!(
+                    error == 0.0 || error * (unit(exact) / unit(size)) <= DISTRIBUTION,
+                    "{found} for {exact}: {error} ULP on {backend:?}, n = {n}"
+                );
+            }
+            assert!(found[2] >= 0.0, "KL is {} on {backend:?}", found[2]);
+            assert_eq!(backend.run(KlDivergence::new(&p, &p).unwrap()).to_bits(), 0);
+            let mut row = [9.0];
+            backend.run(RowsEntropy::new(Rows::new(&p, n).unwrap(), &mut row).unwrap());
+            assert!(same(row[0], found[0]));
+            results.push((backend, found));
+        }
+        for (a, x) in &results {
+            for (b, y) in &results {
+                if a.is_fused() == b.is_fused() {
+                    assert_same(x, y, &format!("{a:?} and {b:?}, n = {n}"));
+                }
+            }
+        }
+        assert!(same(logits::entropy(&p), results[0].1[0]));
+        assert!(same(logits::cross_entropy(&p, &q).unwrap(), results[0].1[1]));
+        assert!(same(logits::kl_divergence(&p, &q).unwrap(), results[0].1[2]));
+        let mut row = [9.0];
+        rows::entropy(Rows::new(&p, n).unwrap(), &mut row).unwrap();
+        assert!(same(row[0], results[0].1[0]));
+    }
+}
+
+#[test]
+fn divergences_of_special_values() {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    for backend in backends() {
+        let entropy = |p: &[f32]| backend.run(Entropy::new(p));
+        let cross = |p: &[f32], q: &[f32]| backend.run(CrossEntropy::new(p, q).unwrap());
+        let kl = |p: &[f32], q: &[f32]| backend.run(KlDivergence::new(p, q).unwrap());
+        for lanes in [1, 7, 8, 16, 33] {
+            // The special pair at the end of a vector of impossible outcomes.
+            let with = |x: f32| [vec![0.0; lanes - 1], vec![x]].concat();
+            assert_eq!(entropy(&with(1.0)).to_bits(), 0);
+            assert_eq!(entropy(&with(0.0)).to_bits(), 0);
+            assert!(entropy(&with(-0.5)).is_nan() && entropy(&with(NAN)).is_nan());
+            for q in [0.0, 1.0, -1.0, INF, NAN] {
+                assert_eq!(cross(&with(0.0), &with(q)).to_bits(), 0, "0·ln {q}");
+            }
+            assert_eq!(cross(&with(0.5), &with(0.0)), INF);
+            assert!(cross(&with(0.5), &with(-0.5)).is_nan());
+            assert!(cross(&with(-0.5), &with(0.5)).is_nan());
+            assert_eq!(kl(&with(0.0), &with(0.0)).to_bits(), 0);
+            assert_eq!(kl(&with(0.0), &with(0.5)).to_bits(), 0, "p = 0 whatever q");
+            assert_eq!(kl(&with(0.5), &with(0.0)), INF);
+            for bad in [-0.5, NAN, INF] {
+                assert!(kl(&with(bad), &with(0.5)).is_nan(), "{bad}");
+                assert!(kl(&with(0.5), &with(bad)).is_nan(), "{bad}");
+            }
+            // Sums that overflow, quotients that do.
+            let (p, q) =
+                ([vec![0.0; lanes], vec![0.0, 1.0]], [vec![f32::MAX; lanes], vec![f32::MAX, 1.0]]);
+            assert_eq!(kl(&p.concat(), &q.concat()).to_bits(), 0);
+            let exact = libm::log(2f64.powi(149));
+            assert!(ulp(kl(&with(1.0), &with(1e-45)), exact) <= DISTRIBUTION);
+        }
+        assert_eq!(entropy(&[]).to_bits(), 0);
+        assert_eq!(cross(&[], &[]).to_bits(), 0);
+        assert_eq!(kl(&[], &[]).to_bits(), 0);
+    }
+}

@@ -3,6 +3,7 @@
 //! Tests, fuzz targets and documentation read this table; nothing repeats its
 //! figures by hand. Errors are in units in the last place (ULP): the distance
 //! of neighbouring `f32` at the size of the exact result, 2⁻¹⁴⁹ for subnormals.
+//! Each figure is the measured maximum and a margin of at most 5%.
 //!
 //! ```
 //! for row in logits::contract::ELEMENTWISE {
@@ -30,7 +31,7 @@ const NAN: f32 = f32::NAN;
 pub const ELEMENTWISE: [Elementwise; 3] = [
     Elementwise {
         name: "exp",
-        ulp: 0.77,
+        ulp: 0.79, // measured 0.764
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, 0.0),
@@ -50,7 +51,7 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
     },
     Elementwise {
         name: "ln",
-        ulp: 0.89,
+        ulp: 0.91, // measured 0.888, without FMA; 0.781 with
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, NAN),
@@ -67,7 +68,7 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
     },
     Elementwise {
         name: "sigmoid",
-        ulp: 1.1,
+        ulp: 1.12, // measured 1.093, without FMA; 0.785 with
         special: &[
             (INFINITY, 1.0),
             (-INFINITY, 0.0),
@@ -83,22 +84,23 @@ pub const ELEMENTWISE: [Elementwise; 3] = [
 ];
 
 /// The largest error of each softmax output, in ULP.
-pub const SOFTMAX: f64 = 2.0;
+pub const SOFTMAX: f64 = 1.56; // measured 1.505
 
 /// The largest error of log-sum-exp, in ULP of the larger of 1 and the result.
-pub const LOG_SUM_EXP: f64 = 1.0;
+pub const LOG_SUM_EXP: f64 = 1.0; // measured 0.960
 
 /// The largest error of each log-softmax output, in ULP of the largest of 1,
 /// the result, and the logarithm of the sum.
-pub const LOG_SOFTMAX: f64 = 1.1;
+pub const LOG_SOFTMAX: f64 = 1.34; // measured 1.290
 
 /// The largest error of a row's cross-entropy loss, in ULP, however confident
 /// the answer.
-pub const LOSS: f64 = 2.0;
+pub const LOSS: f64 = 1.8; // measured 1.731
 
 /// The largest error of each element of the loss's gradient, in ULP.
-pub const GRADIENT: f64 = 2.0;
+pub const GRADIENT: f64 = 1.56; // measured 1.502
 
 /// The largest error of entropy, cross-entropy and divergence, in ULP of the
-/// sum of the magnitudes of their terms.
-pub const DISTRIBUTION: f64 = 2.0;
+/// sum of the magnitudes of their terms, each taken for at least 2⁻¹²⁶ unless
+/// it is 0; those of divergence are p·ln(p/q), q − p and p.
+pub const DISTRIBUTION: f64 = 1.9; // measured 1.827

@@ -1,6 +1,49 @@
 //! From scores to probabilities to loss, in `f32`, with explicit SIMD and
 //! without `std`.
+//!
+//! # The story
+//!
+//! A linear classifier gives **scores** s = W x + b ([`rows::linear`]): unbounded
+//! numbers of which only differences matter. For two classes the probability of
+//! the first is σ(s₁ − s₂) ([`sigmoid`]); for many it is [`softmax`],
+//! pₖ = e^sₖ / Σⱼ e^sⱼ, whose logarithm is sₖ − [`log_sum_exp`]\(s\).
+//!
+//! Against a label y the **loss** is −ln p_y ([`loss::CrossEntropy`]); against a
+//! distribution P it is the [`cross_entropy`] H(P, Q) = −Σ p·ln q. −ln punishes a
+//! confident mistake without bound, and its gradient by the scores is simply
+//! softmax(s) − P. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
+//! [`kl_divergence`]), to minimise cross-entropy is to minimise divergence.
+//!
+//! ```
+//! use logits::{Rows, RowsMut, loss::CrossEntropy};
+//!
+//! let scores = Rows::new(&[2.0, 1.0, -1.0], 3)?;
+//! let mut gradient = [0.0; 3];
+//! let loss = CrossEntropy::new()
+//!     .loss_and_gradient(scores, &[0], RowsMut::new(&mut gradient, 3)?)?;
+//!
+//! let mut p = [0.0; 3];
+//! logits::softmax(&[2.0, 1.0, -1.0], &mut p)?;
+//! assert!((loss.mean() + p[0].ln()).abs() < 1e-6);
+//! assert!((gradient[0] - (p[0] - 1.0)).abs() < 1e-6);
+//! assert_eq!(gradient[1..], p[1..]);
+//! # Ok::<(), logits::Error>(())
+//! ```
+//!
+//! # Promises
+//!
+//! - Every function says what it returns for every input, infinities and NaN
+//!   included, and how far it may be off: [`contract`].
+//! - What can fail returns [`Error`] before anything is written. Nothing panics
+//!   or allocates.
+//! - The best instructions of the CPU are found at run time ([`Backend`]); results
+//!   have the same bits on all that fuse multiplication and addition, and on all
+//!   that do not, whatever the alignment, length, batch or form of the call.
 #![no_std]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod backend;
 pub mod contract;

@@ -57,13 +57,13 @@ impl Loss {
     }
 }
 
-/// Softmax cross-entropy, −ln softmax(scores)\[label\]: how surprised a
+/// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
 ///
-/// **Formulas.** With tail = Σ_{j≠label} e^(s[j] − s[label]):
-/// loss = ln(1 + tail), gradient at the label −tail/(1 + tail), elsewhere
-/// softmax(s). The tail is summed as such, so a confident right answer keeps its
-/// small true loss and gradient where ln Σ e^s − s[label] would cancel to 0.
+/// **Formulas.** With scores s, label y and tail = Σ e^(sⱼ − s_y) over all j ≠ y:
+/// loss = ln(1 + tail), gradient −tail/(1 + tail) at the label and softmax(s)
+/// elsewhere. The tail is summed as such, so a confident right answer keeps its
+/// small true loss and gradient where ln Σ e^s − s_y would cancel to 0.
 ///
 /// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
 /// has loss NaN and gradient NaN. A label whose score is −∞ in any other row

@@ -72,8 +72,9 @@ fn measure(n: usize, rounds: usize, contenders: &mut [(String, Call)]) -> Vec<f6
 }
 
 fn main() {
-    let rounds =
-        std::env::args().nth(1).map_or(200usize, |rounds| rounds.parse().expect("a number of rounds"));
+    let rounds = std::env::args()
+        .nth(1)
+        .map_or(200usize, |rounds| rounds.parse().expect("a number of rounds"));
     for n in [1 << 10, 1 << 14, 1 << 20] {
         let rounds = if n > 1 << 14 { rounds.div_ceil(4) } else { rounds };
         let mut exp = on_each(|backend, x, out| backend.run(Map::new(Exp, x, out).unwrap()));

@@ -60,10 +60,11 @@ impl Loss {
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
 ///
-/// **Formulas.** With scores s, label y and tail = Σ e^(sⱼ − s_y) over all j ≠ y:
+/// **Formulas.** With scores s, that of the label t, and tail = Σ e^(sⱼ − t) over
+/// all others:
 /// loss = ln(1 + tail), gradient −tail/(1 + tail) at the label and softmax(s)
 /// elsewhere. The tail is summed as such, so a confident right answer keeps its
-/// small true loss and gradient where ln Σ e^s − s_y would cancel to 0.
+/// small true loss and gradient where ln Σ e^s − t would cancel to 0.
 ///
 /// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
 /// has loss NaN and gradient NaN. A label whose score is −∞ in any other row

@@ -56,6 +56,7 @@ pub(crate) use operators;
 pub(crate) mod avx2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(crate) mod avx512;
+pub(crate) mod interleaved;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub(crate) mod portable;
 pub(crate) mod scalar;
@@ -84,6 +85,9 @@ pub trait Simd: Copy {
     type F32: Lanes;
     /// [`BLOCK`] lanes, as an array of vectors.
     type Block: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+    /// As many vectors as long loops compute side by side: whole blocks, or one
+    /// lane.
+    type Wide: Lanes + AsRef<[Self::F32]>;
 
     /// Whether `mul_add` rounds once. Backends that agree in this agree in
     /// every bit.
@@ -97,6 +101,16 @@ pub trait Simd: Copy {
     fn store(self, value: Self::F32, to: &mut [f32]);
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
+    /// Loads `Wide::COUNT` lanes; missing ones hold zero.
+    fn load_wide(self, from: &[f32]) -> Self::Wide;
+
+    /// Writes the first lanes; those past the end of `to` are dropped.
+    #[inline(always)]
+    fn store_wide(self, value: Self::Wide, to: &mut [f32]) {
+        for (j, lanes) in value.as_ref().iter().enumerate() {
+            self.store(*lanes, to.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
+        }
+    }
 
     /// Loads a block. Lanes past the end of `from` hold `fill`.
     #[inline(always)]

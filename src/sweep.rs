@@ -18,25 +18,26 @@ pub trait Function: Copy {
 pub(crate) fn map<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]) {
     let length = x.len().min(out.len());
     let (Some(x), Some(out)) = (x.get(..length), out.get_mut(..length)) else { return };
-    let mut x = x.chunks_exact(S::F32::COUNT);
-    let mut out = out.chunks_exact_mut(S::F32::COUNT);
-    for (x, out) in (&mut x).zip(&mut out) {
-        simd.store(f.apply(simd.load(x, 0.0)), out);
+    let mut wide = x.chunks_exact(S::Wide::COUNT);
+    let mut wide_out = out.chunks_exact_mut(S::Wide::COUNT);
+    for (x, out) in (&mut wide).zip(&mut wide_out) {
+        simd.store_wide(f.apply(simd.load_wide(x)), out);
     }
-    if !x.remainder().is_empty() {
-        simd.store(f.apply(simd.load(x.remainder(), 0.0)), out.into_remainder());
+    let (x, out) = (wide.remainder(), wide_out.into_remainder());
+    for at in (0..x.len()).step_by(S::F32::COUNT) {
+        let y = f.apply(simd.load(x.get(at..).unwrap_or(&[]), 0.0));
+        simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
     }
 }
 
 /// `x[i] = f(x[i])`.
 #[inline(always)]
 pub(crate) fn map_in_place<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
-    let mut chunks = x.chunks_exact_mut(S::F32::COUNT);
-    for x in &mut chunks {
-        simd.store(f.apply(simd.load(x, 0.0)), x);
+    let mut wide = x.chunks_exact_mut(S::Wide::COUNT);
+    for x in &mut wide {
+        simd.store_wide(f.apply(simd.load_wide(x)), x);
     }
-    let x = chunks.into_remainder();
-    if !x.is_empty() {
+    for x in wide.into_remainder().chunks_mut(S::F32::COUNT) {
         simd.store(f.apply(simd.load(x, 0.0)), x);
     }
 }
@@ -70,6 +71,131 @@ pub(crate) fn sum<S: Simd, const N: usize>(
         total.add(terms);
     }
     total.value(simd)
+}
+
+/// `out[i] = f(x[i])`, and their sum in two words; see [`Run`] for `bias`. What f
+/// gives for −∞ is added for the lanes that fill up the last block.
+#[inline(always)]
+pub(crate) fn map_sum<S: Simd>(
+    simd: S,
+    f: impl Function,
+    bias: f32,
+    x: &[f32],
+    out: &mut [f32],
+) -> (f32, f32) {
+    let mut total = Total::new(simd);
+    let length = x.len().min(out.len());
+    for start in (0..length).step_by(Run::<S>::LENGTH) {
+        let end = length.min(start + Run::<S>::LENGTH);
+        let (Some(x), Some(out)) = (x.get(start..end), out.get_mut(start..end)) else { break };
+        let mut run = Run::new(simd, bias);
+        let mut wide = x.chunks_exact(Run::<S>::WIDE);
+        let mut wide_out = out.chunks_exact_mut(Run::<S>::WIDE);
+        for (x, out) in (&mut wide).zip(&mut wide_out) {
+            run.map_wide(simd, f, simd.load_wide(x), out);
+        }
+        let (x, out) = (wide.remainder(), wide_out.into_remainder());
+        for at in (0..x.len()).step_by(BLOCK) {
+            let block = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+            run.map(simd, f, block, out.get_mut(at..).unwrap_or(&mut []));
+        }
+        run.flush(&mut total);
+    }
+    total.value(simd)
+}
+
+/// As [`map_sum`], in place.
+#[inline(always)]
+pub(crate) fn map_sum_in_place<S: Simd>(
+    simd: S,
+    f: impl Function,
+    bias: f32,
+    x: &mut [f32],
+) -> (f32, f32) {
+    let mut total = Total::new(simd);
+    for x in x.chunks_mut(Run::<S>::LENGTH) {
+        let mut run = Run::new(simd, bias);
+        let mut wide = x.chunks_exact_mut(Run::<S>::WIDE);
+        for x in &mut wide {
+            run.map_wide(simd, f, simd.load_wide(x), x);
+        }
+        for x in wide.into_remainder().chunks_mut(BLOCK) {
+            run.map(simd, f, simd.load_block(x, f32::NEG_INFINITY), x);
+        }
+        run.flush(&mut total);
+    }
+    total.value(simd)
+}
+
+/// The sum of a few blocks of positive terms, as high − bias + low.
+///
+/// Starting above every term lets three operations tell exactly what an addition
+/// rounds off (Dekker's sum needs the larger operand first). Plain sums of 16
+/// blocks were 5 ULP off in softmax, of 4 blocks 3 ULP, of 2 blocks 2 ULP; these
+/// are exact to about 2^-40 of the bias.
+pub(crate) struct Run<S: Simd> {
+    high: S::Block,
+    low: S::Block,
+    bias: f32,
+}
+
+impl<S: Simd> Run<S> {
+    /// Elements after which a run is flushed: `low` stays small against `high`.
+    pub(crate) const LENGTH: usize = 16 * BLOCK;
+
+    /// `bias` must exceed every term, and 2^-23 of it be below their sum.
+    #[inline(always)]
+    pub(crate) fn new(simd: S, bias: f32) -> Self {
+        Self { high: simd.block(simd.splat(bias)), low: simd.block(simd.splat(0.0)), bias }
+    }
+
+    /// Adds a term to lanes `j · COUNT` and following of the block.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, j: usize, term: S::F32) {
+        let (high, low) = (self.high.as_mut(), self.low.as_mut());
+        let (sum, error) = fast_two_sum(high[j], term);
+        high[j] = sum;
+        low[j] = low[j] + error;
+    }
+
+    /// Elements of a step of the main loop: of whole blocks, or none.
+    pub(crate) const WIDE: usize = if S::Wide::COUNT < BLOCK { usize::MAX } else { S::Wide::COUNT };
+
+    /// Adds the vectors of whole blocks.
+    #[inline(always)]
+    pub(crate) fn add_wide(&mut self, terms: S::Wide) {
+        for (j, term) in terms.as_ref().iter().enumerate() {
+            self.add(j % (BLOCK / S::F32::COUNT), *term);
+        }
+    }
+
+    /// Writes f of whole blocks, and adds it.
+    #[inline(always)]
+    fn map_wide(&mut self, simd: S, f: impl Function, x: S::Wide, out: &mut [f32]) {
+        let y = f.apply(x);
+        simd.store_wide(y, out);
+        self.add_wide(y);
+    }
+
+    /// Writes f of a block, and adds it.
+    #[inline(always)]
+    fn map(&mut self, simd: S, f: impl Function, x: S::Block, out: &mut [f32]) {
+        for (j, x) in x.as_ref().iter().enumerate() {
+            let y = f.apply(*x);
+            simd.store(y, out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+            self.add(j, y);
+        }
+    }
+
+    /// Adds the run to a total.
+    #[inline(always)]
+    pub(crate) fn flush(mut self, total: &mut Total<S>) {
+        for sum in self.high.as_mut() {
+            *sum = *sum - self.bias;
+        }
+        total.add(self.high);
+        total.add(self.low);
+    }
 }
 
 /// A compensated sum in each of [`BLOCK`] lanes.

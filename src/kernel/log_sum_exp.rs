@@ -12,10 +12,9 @@
 use crate::error::{Error, check_length};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
-use crate::math::words::fast_two_sum;
 use crate::rows::Rows;
 use crate::simd::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd};
-use crate::sweep::Total;
+use crate::sweep::{Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
@@ -24,9 +23,7 @@ const EXTREME: f32 = 256.0;
 const RISE: f32 = 8.0;
 /// Above every term, and 2^-23 of it still below the sum.
 const BIAS: f32 = 1024.0;
-/// Blocks whose terms are summed from [`BIAS`].
-const RUN: usize = 16;
-/// Blocks that are compared with the limit at once.
+/// Blocks whose maxima are taken side by side.
 const GROUP: usize = 4;
 /// How far below N elements stop counting: 2^-120 against a sum of at least
 /// 2^-9 is nothing even 2^24 times over, and products stay normal.
@@ -130,6 +127,13 @@ impl ExpSum {
     }
 }
 
+/// The largest element of a row, as [`maximum`].
+#[inline(always)]
+pub(crate) fn row_maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    let (whole, tail) = x.split_at_checked(x.len() - x.len() % BLOCK).unwrap_or((x, &[]));
+    maximum(simd, &[whole, &padded(simd, tail, usize::MAX)])
+}
+
 /// At most one block, padded with −∞, with −∞ at `skip` too.
 #[inline(always)]
 fn padded<S: Simd>(simd: S, x: &[f32], skip: usize) -> [f32; BLOCK] {
@@ -142,11 +146,11 @@ fn padded<S: Simd>(simd: S, x: &[f32], skip: usize) -> [f32; BLOCK] {
 
 /// What is taken from the elements of a row before they are summed.
 #[derive(Clone, Copy)]
-struct Shift {
+pub(crate) struct Shift {
     /// Subtracted from x.
-    center: f32,
+    pub(crate) center: f32,
     /// N, subtracted from the power of two.
-    exponent: f32,
+    pub(crate) exponent: f32,
     /// Above this N must rise; NaN while N is not known.
     limit: f32,
 }
@@ -159,12 +163,26 @@ impl Shift {
 
     /// For a row of which nothing exceeds `max`.
     #[inline(always)]
-    fn for_maximum(max: f32) -> Self {
+    pub(crate) fn for_maximum(max: f32) -> Self {
         if max.abs() < EXTREME {
             Self::near(max)
         } else {
             Self { center: max, exponent: 0.0, limit: RISE * LN_2 }
         }
+    }
+
+    /// x less `center`.
+    #[inline(always)]
+    fn center<V: Lanes, const CENTERED: bool>(self, x: V) -> V {
+        if CENTERED { x - self.center } else { x }
+    }
+
+    /// e^x · 2^-N for a centered x within the limit.
+    #[inline(always)]
+    fn exp<V: Lanes>(self, x: V) -> V {
+        let floor = x.splat((self.exponent - FALL) * LN_2);
+        let e = Parts::new(x.max(floor), x.splat(EIGHTHS - self.exponent));
+        e.mantissa().scale_exp2_normal(e.power)
     }
 
     /// For a row that goes on with a block of this maximum.
@@ -227,8 +245,8 @@ fn sum<S: Simd, const CENTERED: bool>(simd: S, row: &[&[f32]], mut shift: Shift)
     Pass::Done(ExpSum::Finite(sum))
 }
 
-/// Adds up to [`RUN`] blocks to the total, as far as they stay within the
-/// shift's limit; says how many elements that was.
+/// Adds a run of blocks to the total, as far as they stay within the shift's
+/// limit; says how many elements that was.
 #[inline(always)]
 fn sum_run<S: Simd, const CENTERED: bool>(
     simd: S,
@@ -236,107 +254,92 @@ fn sum_run<S: Simd, const CENTERED: bool>(
     shift: Shift,
     total: &mut Total<S>,
 ) -> usize {
-    let mut run = Run::new(simd, shift);
-    let x = x.get(..RUN * BLOCK).unwrap_or(x);
+    let mut run = Run::new(simd, BIAS);
+    let x = x.get(..Run::<S>::LENGTH).unwrap_or(x);
     let mut done = 0;
-    for group in x.chunks_exact(GROUP * BLOCK) {
-        if !run.add::<CENTERED, GROUP>(simd, group) {
+    for x in x.chunks_exact(Run::<S>::WIDE) {
+        let x = shift.center::<_, CENTERED>(simd.load_wide(x));
+        if !within(shift, x.as_ref(), simd) {
             break;
         }
-        done += group.len();
+        run.add_wide(shift.exp(x));
+        done += S::Wide::COUNT;
     }
     // The row's last blocks, or those before the one that passes the limit.
-    for block in x.get(done..).unwrap_or(&[]).chunks_exact(BLOCK) {
-        if !run.add::<CENTERED, 1>(simd, block) {
+    for x in x.get(done..).unwrap_or(&[]).chunks_exact(BLOCK) {
+        let mut block = simd.load_block(x, f32::NEG_INFINITY);
+        for x in block.as_mut() {
+            *x = shift.center::<_, CENTERED>(*x);
+        }
+        if !within(shift, block.as_ref(), simd) {
             break;
         }
-        done += block.len();
+        for (j, x) in block.as_ref().iter().enumerate() {
+            run.add(j, shift.exp(*x));
+        }
+        done += BLOCK;
     }
-    for sum in run.high.as_mut() {
-        *sum = *sum - BIAS;
-    }
-    total.add(run.high);
-    total.add(run.low);
+    run.flush(total);
     done
 }
 
-/// The sum of a run of blocks, high − [`BIAS`] + low.
-///
-/// Starting above every term lets three operations tell exactly what an addition
-/// rounds off. Plain sums of 4 blocks were 3 ULP off in softmax, of 2 blocks 2
-/// ULP; these are exact to about 2^-40.
-struct Run<S: Simd> {
-    high: S::Block,
-    low: S::Block,
-    center: S::F32,
-    limit: S::F32,
-    floor: S::F32,
-    zero_point: S::F32,
-}
-
-impl<S: Simd> Run<S> {
-    #[inline(always)]
-    fn new(simd: S, shift: Shift) -> Self {
-        Self {
-            high: simd.block(simd.splat(BIAS)),
-            low: simd.block(simd.splat(0.0)),
-            center: simd.splat(shift.center),
-            limit: simd.splat(shift.limit),
-            floor: simd.splat((shift.exponent - FALL) * LN_2),
-            zero_point: simd.splat(EIGHTHS - shift.exponent),
-        }
+/// Whether nothing passes the limit: growth, +∞, NaN, or the first block of all,
+/// whose limit is NaN.
+#[inline(always)]
+fn within<S: Simd>(shift: Shift, x: &[S::F32], simd: S) -> bool {
+    let limit = simd.splat(shift.limit);
+    let mut worst = limit;
+    for x in x {
+        worst = S::F32::select(x.le(limit), worst, *x);
     }
-
-    /// Adds N blocks, or none if one of them passes the limit.
-    #[inline(always)]
-    fn add<const CENTERED: bool, const N: usize>(&mut self, simd: S, x: &[f32]) -> bool {
-        let mut blocks = [self.high; N];
-        // Stays at the limit until something passes it: growth, +∞, NaN, or the
-        // first block of all, whose limit is NaN.
-        let mut worst = self.limit;
-        for (i, block) in blocks.iter_mut().enumerate() {
-            *block = simd.load_block(x.get(i * BLOCK..).unwrap_or(&[]), f32::NEG_INFINITY);
-            for x in block.as_mut() {
-                if CENTERED {
-                    *x = *x - self.center;
-                }
-                worst = S::F32::select(x.le(self.limit), worst, *x);
-            }
-        }
-        if !worst.le(self.limit).all() {
-            return false;
-        }
-        let (high, low) = (self.high.as_mut(), self.low.as_mut());
-        for block in &blocks {
-            for (j, x) in block.as_ref().iter().enumerate() {
-                let e = Parts::new(x.max(self.floor), self.zero_point);
-                let term = e.mantissa().scale_exp2_normal(e.power);
-                let (sum, error) = fast_two_sum(high[j], term);
-                high[j] = sum;
-                low[j] = low[j] + error;
-            }
-        }
-        true
-    }
+    worst.le(limit).all()
 }
 
 /// The largest element, or NaN if there is one; −∞ if there is none.
 #[inline(always)]
 fn maximum<S: Simd>(simd: S, row: &[&[f32]]) -> f32 {
-    let mut max = simd.block(simd.splat(f32::NEG_INFINITY));
-    let mut nan = simd.block(simd.splat(0.0));
-    for block in row.iter().flat_map(|piece| piece.chunks_exact(BLOCK)) {
-        let x = simd.load_block(block, f32::NEG_INFINITY);
-        let (max, nan) = (max.as_mut(), nan.as_mut());
-        for (j, x) in x.as_ref().iter().enumerate() {
-            max[j] = max[j].max(*x);
-            nan[j] = S::F32::select(x.eq(*x), nan[j], *x);
+    // Several at once: one alone would wait for itself.
+    let mut max = [simd.block(simd.splat(f32::NEG_INFINITY)); GROUP];
+    let mut nan = [simd.block(simd.splat(0.0)); GROUP];
+    for piece in row {
+        let (groups, rest) = piece.as_chunks::<{ GROUP * BLOCK }>();
+        for group in groups {
+            for i in 0..GROUP {
+                let x = group.get(i * BLOCK..).unwrap_or(&[]);
+                maximum_of_block(simd, x, &mut max[i], &mut nan[i]);
+            }
+        }
+        for x in rest.chunks_exact(BLOCK) {
+            maximum_of_block(simd, x, &mut max[0], &mut nan[0]);
         }
     }
-    let (max, nan) = (simd.block_to_array(max), simd.block_to_array(nan));
-    match nan.into_iter().find(|x| x.is_nan()) {
-        Some(nan) => nan,
-        None => max.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a }),
+    let mut result = f32::NEG_INFINITY;
+    for i in 1..GROUP {
+        for j in 0..max[0].as_ref().len() {
+            let m = max[i].as_ref()[j].max(max[0].as_ref()[j]);
+            let n = nan[i].as_ref()[j] + nan[0].as_ref()[j];
+            (max[0].as_mut()[j], nan[0].as_mut()[j]) = (m, n);
+        }
+    }
+    let (max, nan) = (simd.block_to_array(max[0]), simd.block_to_array(nan[0]));
+    for (max, nan) in max.into_iter().zip(nan) {
+        if nan.is_nan() {
+            return nan;
+        }
+        if max > result {
+            result = max;
+        }
+    }
+    result
+}
+
+#[inline(always)]
+fn maximum_of_block<S: Simd>(simd: S, x: &[f32], max: &mut S::Block, nan: &mut S::Block) {
+    let x = simd.load_block(x, f32::NEG_INFINITY);
+    let (max, nan) = (max.as_mut(), nan.as_mut());
+    for (j, x) in x.as_ref().iter().enumerate() {
+        max[j] = max[j].max(*x);
+        nan[j] = S::F32::select(x.eq(*x), nan[j], *x);
     }
 }
 

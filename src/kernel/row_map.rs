@@ -15,8 +15,12 @@ pub trait RowFunction: Copy {
 pub trait Row {
     /// The row before anything is written.
     fn input(&self) -> &[f32];
-    /// Writes a function of each element.
+    /// Writes a function of each element of the input.
     fn map<S: Simd>(&mut self, simd: S, f: impl Function);
+    /// The same, and adds the results up in two words; see [`sweep::Run`].
+    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32);
+    /// Writes a function of each element that was written.
+    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function);
 }
 
 impl Row for (&[f32], &mut [f32]) {
@@ -29,6 +33,16 @@ impl Row for (&[f32], &mut [f32]) {
     fn map<S: Simd>(&mut self, simd: S, f: impl Function) {
         sweep::map(simd, f, self.0, self.1);
     }
+
+    #[inline(always)]
+    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32) {
+        sweep::map_sum(simd, f, bias, self.0, self.1)
+    }
+
+    #[inline(always)]
+    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function) {
+        sweep::map_in_place(simd, f, self.1);
+    }
 }
 
 impl Row for &mut [f32] {
@@ -39,6 +53,16 @@ impl Row for &mut [f32] {
 
     #[inline(always)]
     fn map<S: Simd>(&mut self, simd: S, f: impl Function) {
+        sweep::map_in_place(simd, f, self);
+    }
+
+    #[inline(always)]
+    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32) {
+        sweep::map_sum_in_place(simd, f, bias, self)
+    }
+
+    #[inline(always)]
+    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function) {
         sweep::map_in_place(simd, f, self);
     }
 }

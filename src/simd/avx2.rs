@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
+use super::interleaved::Interleaved;
 use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
@@ -65,6 +66,7 @@ fn tail(count: usize) -> __m256i {
 impl Simd for Avx2 {
     type F32 = F32;
     type Block = [F32; 2];
+    type Wide = Interleaved<F32, 4>;
     const FUSED: bool = true;
 
     #[inline(always)]
@@ -99,6 +101,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
+    }
+
+    #[inline(always)]
+    fn load_wide(self, from: &[f32]) -> Self::Wide {
+        Interleaved::load(self, from)
     }
 }
 

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
+use super::interleaved::Interleaved;
 use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
@@ -61,6 +62,7 @@ fn tail(count: usize) -> __mmask16 {
 impl Simd for Avx512 {
     type F32 = F32;
     type Block = [F32; 1];
+    type Wide = Interleaved<F32, 4>;
     const FUSED: bool = true;
 
     #[inline(always)]
@@ -91,6 +93,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value]
+    }
+
+    #[inline(always)]
+    fn load_wide(self, from: &[f32]) -> Self::Wide {
+        Interleaved::load(self, from)
     }
 }
 

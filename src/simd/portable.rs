@@ -4,6 +4,7 @@
 //! `wide` supplies lanes only. Its own `exp`, `ln` and `round` are slower, less
 //! accurate, or differ by target.
 
+use super::interleaved::Interleaved;
 use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
 use wide::{f32x8, u32x8};
 
@@ -24,6 +25,7 @@ pub(crate) struct F32(pub(crate) f32x8);
 impl Simd for Portable {
     type F32 = F32;
     type Block = [F32; 2];
+    type Wide = Interleaved<F32, 2>;
     const FUSED: bool = FUSED;
 
     #[inline(always)]
@@ -57,6 +59,11 @@ impl Simd for Portable {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
+    }
+
+    #[inline(always)]
+    fn load_wide(self, from: &[f32]) -> Self::Wide {
+        Interleaved::load(self, from)
     }
 }
 

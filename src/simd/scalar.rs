@@ -23,6 +23,7 @@ pub(crate) struct F32(pub(crate) f32);
 impl Simd for Scalar {
     type F32 = F32;
     type Block = [F32; BLOCK];
+    type Wide = F32;
     const FUSED: bool = FUSED;
 
     #[inline(always)]
@@ -45,6 +46,18 @@ impl Simd for Scalar {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; BLOCK]
+    }
+
+    #[inline(always)]
+    fn load_wide(self, from: &[f32]) -> F32 {
+        self.load(from, 0.0)
+    }
+}
+
+impl AsRef<[F32]> for F32 {
+    #[inline(always)]
+    fn as_ref(&self) -> &[F32] {
+        core::slice::from_ref(self)
     }
 }
 

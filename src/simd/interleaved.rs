@@ -1,0 +1,248 @@
+//! Several vectors side by side as one.
+//!
+//! An out-of-order core sees a window of instructions; a formula of twenty that
+//! each wait for the last fills it with waiting. Doing every operation for N
+//! vectors before the next keeps the window full of work that is ready.
+
+// Zipped iterators over vectors may be left as functions of their own.
+#![allow(clippy::needless_range_loop)]
+
+use super::{Lanes, Mask, Simd};
+
+/// N vectors as one, each operation done for all before the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Interleaved<V, const N: usize>([V; N]);
+
+impl<V, const N: usize> AsRef<[V]> for Interleaved<V, N> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[V] {
+        &self.0
+    }
+}
+
+impl<V: Lanes, const N: usize> Interleaved<V, N> {
+    /// As [`Simd::load_wide`].
+    #[inline(always)]
+    pub(crate) fn load<S: Simd<F32 = V>>(simd: S, from: &[f32]) -> Self {
+        let mut vectors = [simd.splat(0.0); N];
+        for (i, v) in vectors.iter_mut().enumerate() {
+            *v = simd.load(from.get(i * V::COUNT..).unwrap_or(&[]), 0.0);
+        }
+        Self(vectors)
+    }
+
+    #[inline(always)]
+    fn map(mut self, f: impl Fn(V) -> V) -> Self {
+        for v in &mut self.0 {
+            *v = f(*v);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn zip(mut self, other: Self, f: impl Fn(V, V) -> V) -> Self {
+        for i in 0..N {
+            self.0[i] = f(self.0[i], other.0[i]);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn compare(self, other: Self, f: impl Fn(V, V) -> V::Mask) -> Masks<V::Mask, N> {
+        let mut masks = [f(self.0[0], other.0[0]); N];
+        for i in 1..N {
+            masks[i] = f(self.0[i], other.0[i]);
+        }
+        Masks(masks)
+    }
+}
+
+impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
+    const COUNT: usize = N * V::COUNT;
+    const FUSED: bool = V::FUSED;
+    type Mask = Masks<V::Mask, N>;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self {
+        Self([self.0[0].splat(value); N])
+    }
+
+    #[inline(always)]
+    fn first(self) -> f32 {
+        self.0[0].first()
+    }
+
+    #[inline(always)]
+    fn mul_add(mut self, factor: Self, term: Self) -> Self {
+        for i in 0..N {
+            self.0[i] = self.0[i].mul_add(factor.0[i], term.0[i]);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.zip(other, V::min)
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.zip(other, V::max)
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.map(V::abs)
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> Self::Mask {
+        self.compare(other, V::lt)
+    }
+
+    #[inline(always)]
+    fn le(self, other: Self) -> Self::Mask {
+        self.compare(other, V::le)
+    }
+
+    #[inline(always)]
+    fn eq(self, other: Self) -> Self::Mask {
+        self.compare(other, V::eq)
+    }
+
+    #[inline(always)]
+    fn select(mask: Self::Mask, mut yes: Self, no: Self) -> Self {
+        for i in 0..N {
+            yes.0[i] = V::select(mask.0[i], yes.0[i], no.0[i]);
+        }
+        yes
+    }
+
+    #[inline(always)]
+    fn lookup(mut self, table: &[f32; 8]) -> Self {
+        for v in &mut self.0 {
+            *v = v.lookup(table);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn scale_exp2(self, power: Self) -> Self {
+        self.zip(power, V::scale_exp2)
+    }
+
+    #[inline(always)]
+    fn scale_exp2_down(self, power: Self) -> Self {
+        self.zip(power, V::scale_exp2_down)
+    }
+
+    #[inline(always)]
+    fn scale_exp2_normal(self, power: Self) -> Self {
+        self.zip(power, V::scale_exp2_normal)
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        let (mut m, mut e) = (self, self);
+        for i in 0..N {
+            (m.0[i], e.0[i]) = self.0[i].split_exp2();
+        }
+        (m, e)
+    }
+}
+
+/// The truth values of N vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Masks<M, const N: usize>([M; N]);
+
+impl<M: Mask, const N: usize> Mask for Masks<M, N> {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.into_iter().fold(true, |all, mask| all & mask.all())
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.into_iter().fold(false, |any, mask| any | mask.any())
+    }
+
+    #[inline(always)]
+    fn and(mut self, other: Self) -> Self {
+        for i in 0..N {
+            self.0[i] = self.0[i].and(other.0[i]);
+        }
+        self
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Neg for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        self.map(V::neg)
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Add for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, <V as core::ops::Add>::add)
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Add<f32> for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: f32) -> Self {
+        core::ops::Add::add(self, self.splat(other))
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Sub for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, <V as core::ops::Sub>::sub)
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Sub<f32> for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: f32) -> Self {
+        core::ops::Sub::sub(self, self.splat(other))
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Mul for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, <V as core::ops::Mul>::mul)
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Mul<f32> for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, other: f32) -> Self {
+        core::ops::Mul::mul(self, self.splat(other))
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Div for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.zip(other, <V as core::ops::Div>::div)
+    }
+}
+
+impl<V: Lanes, const N: usize> core::ops::Div<f32> for Interleaved<V, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn div(self, other: f32) -> Self {
+        core::ops::Div::div(self, self.splat(other))
+    }
+}

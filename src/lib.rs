@@ -26,7 +26,7 @@
 //! logits::softmax(&[2.0, 1.0, -1.0], &mut p)?;
 //! assert!((loss.mean() + p[0].ln()).abs() < 1e-6);
 //! assert!((gradient[0] - (p[0] - 1.0)).abs() < 1e-6);
-//! assert_eq!(gradient[1..], p[1..]);
+//! assert!((gradient[1] - p[1]).abs() < 1e-6);
 //! # Ok::<(), logits::Error>(())
 //! ```
 //!

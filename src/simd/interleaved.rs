@@ -8,6 +8,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::{Lanes, Mask, Simd};
+use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// N vectors as one, each operation done for all before the next.
 #[derive(Clone, Copy)]
@@ -175,7 +176,7 @@ impl<M: Mask, const N: usize> Mask for Masks<M, N> {
     }
 }
 
-impl<V: Lanes, const N: usize> core::ops::Neg for Interleaved<V, N> {
+impl<V: Lanes, const N: usize> Neg for Interleaved<V, N> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
@@ -183,66 +184,27 @@ impl<V: Lanes, const N: usize> core::ops::Neg for Interleaved<V, N> {
     }
 }
 
-impl<V: Lanes, const N: usize> core::ops::Add for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.zip(other, <V as core::ops::Add>::add)
-    }
-}
+/// An operator, vector by vector, also with an `f32` on the right.
+macro_rules! operator {
+    ($operator:ident, $method:ident) => {
+        impl<V: Lanes, const N: usize> $operator for Interleaved<V, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                self.zip(other, <V as $operator>::$method)
+            }
+        }
 
-impl<V: Lanes, const N: usize> core::ops::Add<f32> for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: f32) -> Self {
-        core::ops::Add::add(self, self.splat(other))
-    }
+        impl<V: Lanes, const N: usize> $operator<f32> for Interleaved<V, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: f32) -> Self {
+                $operator::$method(self, self.splat(other))
+            }
+        }
+    };
 }
-
-impl<V: Lanes, const N: usize> core::ops::Sub for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.zip(other, <V as core::ops::Sub>::sub)
-    }
-}
-
-impl<V: Lanes, const N: usize> core::ops::Sub<f32> for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: f32) -> Self {
-        core::ops::Sub::sub(self, self.splat(other))
-    }
-}
-
-impl<V: Lanes, const N: usize> core::ops::Mul for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.zip(other, <V as core::ops::Mul>::mul)
-    }
-}
-
-impl<V: Lanes, const N: usize> core::ops::Mul<f32> for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: f32) -> Self {
-        core::ops::Mul::mul(self, self.splat(other))
-    }
-}
-
-impl<V: Lanes, const N: usize> core::ops::Div for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        self.zip(other, <V as core::ops::Div>::div)
-    }
-}
-
-impl<V: Lanes, const N: usize> core::ops::Div<f32> for Interleaved<V, N> {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: f32) -> Self {
-        core::ops::Div::div(self, self.splat(other))
-    }
-}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);

@@ -56,6 +56,11 @@ pub(crate) use operators;
 pub(crate) mod avx2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(crate) mod avx512;
+#[cfg(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    not(all(target_os = "none", target_pointer_width = "32")),
+))]
 pub(crate) mod interleaved;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub(crate) mod portable;

@@ -70,8 +70,9 @@ use kernel::{
 /// e^x for each element.
 ///
 /// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
-/// Above 88.722839 (bits 0x42B17217) the result is +∞; subnormal results are
-/// rounded once, and the last that is not 0 is at −103.97208 (0xC2CFF1B4).
+/// Above 88.722839 (bits 0x42B17217) the result is +∞; the last result that
+/// is not 0 is at −103.97208 (0xC2CFF1B4). The largest error, in
+/// [`contract::ELEMENTWISE`], is that of subnormal results.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.

@@ -316,7 +316,7 @@ pub(crate) fn check_column_count(
 ///
 /// `x` has a row an example and a column a feature, `weights` a row a class and
 /// a column a feature, `bias` an element a class, `out` a row an example and a
-/// column a class. Sums are compensated beyond 256 features; NaN and infinities
+/// column a class. Sums are compensated; NaN and infinities
 /// follow IEEE 754.
 ///
 /// # Errors

@@ -202,8 +202,6 @@ pub trait Lanes:
 pub trait Mask: Copy {
     /// Whether it holds in every lane.
     fn all(self) -> bool;
-    /// Whether it holds in some lane.
-    fn any(self) -> bool;
     /// Where both hold.
     fn and(self, other: Self) -> Self;
 }

@@ -3,10 +3,10 @@
 //! **Method.** Softmax of a row that stays in cache takes three passes: the
 //! maximum; e^(x − max) · 2^60, by exponent shift and a table over the maximum's
 //! mantissa, stored and summed; and the product with the sum's reciprocal in two
-//! words. The third costs a quarter of computing e^x
-//! again. A longer row is read twice instead and written once: Σ e^x · 2^-N (see
-//! [`super::log_sum_exp`]), then e^x again from a table of 2^(j/8) over that sum,
-//! so that dividing costs neither an operation nor a rounding.
+//! words, which is cheaper there than e^x again. A longer row is read twice and
+//! written once: Σ e^x · 2^-N (see [`super::log_sum_exp`]), then e^x again from a
+//! table of 2^(j/8) over that sum, so that dividing costs neither an operation nor
+//! a rounding.
 //!
 //! **Error.** Stored results carry their own rounding, that of the product, and
 //! little of the sum's: see [`crate::contract::SOFTMAX`].

@@ -243,11 +243,6 @@ impl Mask for Mask8 {
     }
 
     #[inline(always)]
-    fn any(self) -> bool {
-        unsafe { _mm256_movemask_ps(self.0) != 0 }
-    }
-
-    #[inline(always)]
     fn and(self, other: Self) -> Self {
         Self(unsafe { _mm256_and_ps(self.0, other.0) })
     }

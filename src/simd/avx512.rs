@@ -201,11 +201,6 @@ impl Mask for __mmask16 {
     }
 
     #[inline(always)]
-    fn any(self) -> bool {
-        self != 0
-    }
-
-    #[inline(always)]
     fn and(self, other: Self) -> Self {
         self & other
     }

@@ -163,11 +163,6 @@ impl<M: Mask, const N: usize> Mask for Masks<M, N> {
     }
 
     #[inline(always)]
-    fn any(self) -> bool {
-        self.0.into_iter().fold(false, |any, mask| any | mask.any())
-    }
-
-    #[inline(always)]
     fn and(mut self, other: Self) -> Self {
         for i in 0..N {
             self.0[i] = self.0[i].and(other.0[i]);

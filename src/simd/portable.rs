@@ -194,11 +194,6 @@ impl Mask for Mask8 {
     }
 
     #[inline(always)]
-    fn any(self) -> bool {
-        self.0.any()
-    }
-
-    #[inline(always)]
     fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }

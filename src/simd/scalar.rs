@@ -173,11 +173,6 @@ impl Mask for bool {
     }
 
     #[inline(always)]
-    fn any(self) -> bool {
-        self
-    }
-
-    #[inline(always)]
     fn and(self, other: Self) -> Self {
         self & other
     }

@@ -75,6 +75,11 @@ pub(crate) const BLOCK: usize = 16;
 /// powers of two.
 pub(crate) const EIGHTHS: f32 = 1_572_864.0; // 1.5 · 2^20, whose last bit is 2^-3
 
+/// The least mantissa that [`Lanes::split_exp2`] gives.
+const fn least_mantissa(fused: bool) -> f32 {
+    if fused { 1.0 } else { core::f32::consts::FRAC_1_SQRT_2 }
+}
+
 /// Something a backend can run: the arguments of one public function.
 pub trait Kernel {
     /// What the function returns.
@@ -165,9 +170,11 @@ pub trait Lanes:
 
     /// `self · factor + term`, rounded once or twice as [`Lanes::FUSED`] says.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// The smaller. With a NaN, or zeros of both signs, either operand.
+    /// `self` where it is smaller, else `other`. A NaN in `other` stays one, a
+    /// NaN in `self` may give either.
     fn min(self, other: Self) -> Self;
-    /// The larger. With a NaN, or zeros of both signs, either operand.
+    /// `self` where it is larger, else `other`. A NaN in `other` stays one, a
+    /// NaN in `self` may give either.
     fn max(self, other: Self) -> Self;
     /// The magnitude: the sign bit cleared, of NaN too.
     fn abs(self) -> Self;
@@ -181,8 +188,20 @@ pub trait Lanes:
     /// `yes` where `mask` holds, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// `table[k mod 8]` for `self = EIGHTHS + k/8`.
-    fn lookup(self, table: &[f32; 8]) -> Self;
+    /// Whether every magnitude in every vector is at most `bound`; false with a
+    /// NaN.
+    #[inline(always)]
+    fn all_within<const N: usize>(vectors: [Self; N], bound: f32) -> bool {
+        let bound = vectors[0].splat(bound);
+        let mut within = vectors[0].abs().le(bound);
+        for x in &vectors[1..] {
+            within = within.and(x.abs().le(bound));
+        }
+        within.all()
+    }
+
+    /// `table[k mod 8]` of each table, for `self = EIGHTHS + k/8`.
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
     /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
     /// results included; |k/8| ≤ 250 and
     /// 2^-50 ≤ |self| < 4, or self = 0.
@@ -193,9 +212,30 @@ pub trait Lanes:
     /// [`scale_exp2`](Self::scale_exp2) where operand and result are
     /// normal.
     fn scale_exp2_normal(self, power: Self) -> Self;
-    /// `(m, e)` with self = m · 2^e and 0.75 ≤ m < 1.5, for positive finite
-    /// lanes, subnormals included; other lanes hold anything.
+    /// The bits of `self` plus k · 2^20, for `power = EIGHTHS + k/8`: times
+    /// 2^⌊k/8⌋ where the bits of `self` lack (k mod 8) · 2^20, operand and result
+    /// being normal.
+    fn add_eighths(self, power: Self) -> Self;
+    /// Whether every lane of every vector is positive, normal and finite.
+    #[inline(always)]
+    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
+        let (least, most) = (vectors[0].splat(f32::MIN_POSITIVE), vectors[0].splat(f32::MAX));
+        let mut normal = least.le(vectors[0]).and(vectors[0].le(most));
+        for x in &vectors[1..] {
+            normal = normal.and(least.le(*x).and(x.le(most)));
+        }
+        normal.all()
+    }
+
+    /// `(m, e)` with self = m · 2^e, where 1 ≤ m < 2 if multiplication is fused
+    /// and √½ ≤ m < √2 if not, for positive normal lanes. Others hold anything,
+    /// or see [`SPLITS_ALL`](Self::SPLITS_ALL).
     fn split_exp2(self) -> (Self, Self);
+    /// Whether [`split_exp2`](Self::split_exp2) takes positive subnormals too, and
+    /// gives e = ∓∞ for ±0 and +∞, and a NaN for other negative lanes and NaN.
+    const SPLITS_ALL: bool = false;
+    /// `table[⌊8(m − 1)⌋]` of each table, for 1 ≤ self = m < 2.
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
 }
 
 /// One truth value a lane.

@@ -62,7 +62,7 @@ impl RowLoss {
         // is nothing to the greater, whatever its exact size.
         let distance = score - others.center;
         let own = Parts::new(simd.splat(distance.clamp(-700.0, 700.0)), simd.splat(EIGHTHS));
-        let own_words = fast_two_sum(own.table, own.rest);
+        let own_words = own.words();
         let own_exponent = own.exponent();
 
         // tail = others / own = (ratio + ratio_low) · 2^gap

@@ -14,7 +14,7 @@
 use crate::kernel::log_sum_exp::{ExpSum, Scaled, Shift, row_maximum};
 use crate::kernel::row_map::{Row, RowFunction};
 use crate::math::exp::{Parts, Table};
-use crate::math::words::{divide, fast_two_sum, two_product};
+use crate::math::words::{divide, two_product};
 use crate::simd::{EIGHTHS, Lanes, Simd};
 use crate::sweep::Function;
 use core::f32::consts::LN_2;
@@ -111,7 +111,7 @@ impl Unnormalized {
         let zero_point = simd.splat(EIGHTHS - shift.exponent);
         let largest = Parts::new(simd.splat(max - shift.center), zero_point);
         let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, fast_two_sum(largest.table, largest.rest));
+        let (high, low) = divide(one, largest.words());
         let exponent = shift.exponent + largest.exponent();
         Self {
             center: shift.center,

@@ -18,7 +18,7 @@
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
 use super::polynomial::horner;
-use super::words::two_product;
+use super::words::{fast_two_sum, two_product};
 use crate::simd::{EIGHTHS, Lanes, Simd};
 use crate::sweep::Function;
 
@@ -42,16 +42,16 @@ const TABLE: [f32; 8] = [
     1.83400809764862060546875,
 ];
 
-/// What [`TABLE`] leaves.
+/// What [`TABLE`] leaves, relative to it.
 const TABLE_LOW: [f32; 8] = [
     0.0,
-    -1.307753993984306362108327448368072509765625e-8,
-    3.7976352729174323030747473239898681640625e-8,
-    -4.018999533172973315231502056121826171875e-8,
-    2.4203234971764686633832752704620361328125e-8,
-    8.07090483334604869014583528041839599609375e-9,
-    -2.4755326677450284478254616260528564453125e-8,
-    -1.12392779527681341278366744518280029296875e-8,
+    -1.199215748926008018315769731998443603515625e-8,
+    3.1934181521364735090173780918121337890625e-8,
+    -3.0990719324108795262873172760009765625e-8,
+    1.7114270889351246296428143978118896484375e-8,
+    5.233334210430484745302237570285797119140625e-9,
+    -1.47196050903630748507566750049591064453125e-8,
+    -6.12825967749586197896860539913177490234375e-9,
 ];
 
 /// (e^r − 1 − r) / r² on |r| ≤ ln2/16, largest error 2.4e-10 of e^r.
@@ -62,6 +62,7 @@ const POLYNOMIAL: [f32; 3] = [0.5, 0.1666798889636993408203125, 4.16684187948703
 #[derive(Clone, Copy)]
 pub(crate) struct Table {
     high: [f32; 8],
+    /// Relative to `high`.
     low: [f32; 8],
 }
 
@@ -69,30 +70,41 @@ impl Table {
     /// The factor 1.
     pub(crate) const ONE: Self = Self { high: TABLE, low: TABLE_LOW };
 
+    /// [`ONE`](Self::ONE) as [`Lanes::add_eighths`] takes it.
+    const BITS: Self = {
+        let mut high = TABLE;
+        let mut j = 0;
+        while j < 8 {
+            high[j] = f32::from_bits(TABLE[j].to_bits() - ((j as u32) << 20));
+            j += 1;
+        }
+        Self { high, low: TABLE_LOW }
+    };
+
     /// The factor `high + low`, for a `high` of moderate size.
     #[inline(always)]
     pub(crate) fn scaled<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
         let (factor, factor_low) = (simd.splat(high), simd.splat(low));
         let mut scaled = Self { high: [0.0; 8], low: [0.0; 8] };
         for at in (0..8).step_by(S::F32::COUNT) {
-            let table = simd.load(TABLE.get(at..).unwrap_or(&[]), 0.0);
+            let table = simd.load(TABLE.get(at..).unwrap_or(&[]), 1.0);
             let table_low = simd.load(TABLE_LOW.get(at..).unwrap_or(&[]), 0.0);
             let (product, error) = two_product(table, factor);
-            let rest = table * factor_low + table_low * factor;
+            let low = (error + table * factor_low) / product + table_low;
             simd.store(product, scaled.high.get_mut(at..).unwrap_or(&mut []));
-            simd.store(error + rest, scaled.low.get_mut(at..).unwrap_or(&mut []));
+            simd.store(low, scaled.low.get_mut(at..).unwrap_or(&mut []));
         }
         scaled
     }
 }
 
-/// e^x · 2^-N as `(table + rest) · 2^power`.
+/// e^x · 2^-N as `table · (1 + exp_m1) · 2^power`.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<V> {
     /// 2^(j/8), rounded.
-    pub(crate) table: V,
-    /// What is to be added to it: at most 2^-4.5 of it.
-    pub(crate) rest: V,
+    table: V,
+    /// e^r − 1 and what the table left: at most 0.045.
+    exp_m1: V,
     /// The power of two that is still to be applied, as [`Lanes::scale_exp2`]
     /// takes it.
     pub(crate) power: V,
@@ -114,9 +126,9 @@ impl<V: Lanes> Parts<V> {
         let ln_2 = if V::FUSED { LN_2 } else { LN_2_SHORT };
         let r = k.mul_add(x.splat(-ln_2[0]), x);
         let r = k.mul_add(x.splat(-ln_2[1]), r);
-        let exp_m1 = (r * r).mul_add(horner(r, POLYNOMIAL), r);
-        let (high, low) = (power.lookup(&table.high), power.lookup(&table.low));
-        Self { table: high, rest: high.mul_add(exp_m1, low), power }
+        let [table, low] = power.lookup([&table.high, &table.low]);
+        let exp_m1 = r + (r * r).mul_add(horner(r, POLYNOMIAL), low);
+        Self { table, exp_m1, power }
     }
 
     /// The power of two of the first lane.
@@ -129,7 +141,25 @@ impl<V: Lanes> Parts<V> {
     /// The value before its power of two: the table's factor times [0.95, 2].
     #[inline(always)]
     pub(crate) fn mantissa(self) -> V {
-        self.table + self.rest
+        self.table.mul_add(self.exp_m1, self.table)
+    }
+
+    /// [`mantissa`](Self::mantissa) in two words.
+    #[inline(always)]
+    pub(crate) fn words(self) -> (V, V) {
+        fast_two_sum(self.table, self.table * self.exp_m1)
+    }
+
+    /// The value rounded once, for values of at most 2^-126 and N = 0.
+    #[inline(always)]
+    fn subnormal(self) -> V {
+        // Beside 2^(-126 - power) the last bit is what 2^-149 will be. Adding 7/8
+        // makes the floor that `scale_exp2` takes a ceiling, before the sign.
+        let opposite = (-self.power + EIGHTHS) + (EIGHTHS + 0.875);
+        let bias = self.power.splat(f32::MIN_POSITIVE).scale_exp2_normal(opposite);
+        let (high, low) = fast_two_sum(bias, self.table);
+        let sum = high + self.table.mul_add(self.exp_m1, low);
+        (sum - bias).scale_exp2(self.power)
     }
 }
 
@@ -144,12 +174,19 @@ impl Function for Exp {
     }
 }
 
+/// Where e^x is normal, and so are the products that make it up.
+const NORMAL: f32 = 83.0;
+
 /// e^x for every x.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
-    // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
-    let bounded = x.min(x.splat(89.0)).max(x.splat(-104.0));
-    let parts = Parts::new(bounded, x.splat(EIGHTHS));
-    let y = parts.mantissa().scale_exp2(parts.power);
-    V::select(x.eq(x), y, x)
+    if V::all_within([x], NORMAL) {
+        let e = Parts::with_table(x, x.splat(EIGHTHS), &Table::BITS);
+        let table = e.table.add_eighths(e.power);
+        return table.mul_add(e.exp_m1, table);
+    }
+    // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0. NaN passes.
+    let e = Parts::new(x.splat(-104.0).max(x.splat(89.0).min(x)), x.splat(EIGHTHS));
+    let y = e.mantissa().scale_exp2(e.power);
+    V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
 }

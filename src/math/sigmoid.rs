@@ -30,7 +30,7 @@ pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
     let (zero, one) = (x.splat(0.0), x.splat(1.0));
     // e^-104 is zero.
     let z = Parts::new(-x.abs().min(x.splat(104.0)), x.splat(EIGHTHS));
-    let (high, low) = fast_two_sum(z.table, z.rest);
+    let (high, low) = z.words();
     let (high, low) = (high.scale_exp2(z.power), low.scale_exp2(z.power));
 
     let (sum, error) = fast_two_sum(one, high);

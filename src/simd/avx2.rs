@@ -165,11 +165,29 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f32; 8]) -> Self {
-        // The permute looks at the lowest three bits of each index only.
-        Self(unsafe {
-            _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), _mm256_castps_si256(self.0))
-        })
+    fn all_within<const N: usize>(vectors: [Self; N], bound: f32) -> bool {
+        // As integers: magnitudes in order, NaN above all.
+        unsafe {
+            let mut largest = _mm256_castps_si256(vectors[0].abs().0);
+            for x in &vectors[1..] {
+                largest = _mm256_max_epi32(largest, _mm256_castps_si256(x.abs().0));
+            }
+            let bound = _mm256_set1_epi32(bound.to_bits() as i32);
+            _mm256_movemask_epi8(_mm256_cmpgt_epi32(largest, bound)) == 0
+        }
+    }
+
+    #[inline(always)]
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let mut values = [self; T];
+        for (value, table) in values.iter_mut().zip(tables) {
+            // The permute looks at the lowest three bits of each index only.
+            *value = Self(unsafe {
+                let table = _mm256_loadu_ps(table.as_ptr());
+                _mm256_permutevar8x32_ps(table, _mm256_castps_si256(self.0))
+            });
+        }
+        values
     }
 
     #[inline(always)]
@@ -203,19 +221,45 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn add_eighths(self, power: Self) -> Self {
+        unsafe {
+            let eighths = _mm256_slli_epi32::<20>(_mm256_castps_si256(power.0));
+            let bits = _mm256_add_epi32(_mm256_castps_si256(self.0), eighths);
+            Self(_mm256_castsi256_ps(bits))
+        }
+    }
+
+    #[inline(always)]
+    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
+        // As unsigned integers: less the least normal number, below what then is +∞.
+        unsafe {
+            let least = _mm256_set1_epi32(f32::MIN_POSITIVE.to_bits() as i32);
+            let most = _mm256_set1_epi32((f32::MAX.to_bits() - f32::MIN_POSITIVE.to_bits()) as i32);
+            let mut largest = most;
+            for x in vectors {
+                let above = _mm256_sub_epi32(_mm256_castps_si256(x.0), least);
+                largest = _mm256_max_epu32(largest, above);
+            }
+            _mm256_movemask_epi8(_mm256_cmpeq_epi32(largest, most)) == -1
+        }
+    }
+
+    #[inline(always)]
     fn split_exp2(self) -> (Self, Self) {
         unsafe {
-            // Subnormals are first scaled by 2^24, exactly.
-            let subnormal = self.lt(self.splat(f32::MIN_POSITIVE)).0;
-            let scaled = (self * 16_777_216.0).0;
-            let bits = _mm256_castps_si256(_mm256_blendv_ps(self.0, scaled, subnormal));
-            let bias = _mm256_and_ps(subnormal, _mm256_set1_ps(24.0));
-            let three_quarters = _mm256_set1_epi32(0.75f32.to_bits() as i32);
-            let e = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, three_quarters));
-            let m = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(e));
-            let e = _mm256_sub_ps(_mm256_cvtepi32_ps(e), bias);
-            (Self(_mm256_castsi256_ps(m)), Self(e))
+            let bits = _mm256_castps_si256(self.0);
+            let one = _mm256_set1_epi32(1f32.to_bits() as i32);
+            let e = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, one));
+            let mantissa = _mm256_and_si256(bits, _mm256_set1_epi32(0x007F_FFFF));
+            let m = _mm256_or_si256(mantissa, one);
+            (Self(_mm256_castsi256_ps(m)), Self(_mm256_cvtepi32_ps(e)))
         }
+    }
+
+    #[inline(always)]
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let eighth = unsafe { _mm256_srli_epi32::<20>(_mm256_castps_si256(self.0)) };
+        Self(unsafe { _mm256_castsi256_ps(eighth) }).lookup(tables)
     }
 }
 

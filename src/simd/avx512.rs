@@ -157,13 +157,29 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f32; 8]) -> Self {
-        // The permute looks at the lowest four bits of each index: two copies.
+    fn all_within<const N: usize>(vectors: [Self; N], bound: f32) -> bool {
+        // As integers: magnitudes in order, NaN above all.
         unsafe {
-            let table = _mm256_loadu_ps(table.as_ptr());
-            let table = _mm512_broadcast_f32x8(table);
-            Self(_mm512_permutexvar_ps(_mm512_castps_si512(self.0), table))
+            let mut largest = _mm512_castps_si512(vectors[0].abs().0);
+            for x in &vectors[1..] {
+                largest = _mm512_max_epi32(largest, _mm512_castps_si512(x.abs().0));
+            }
+            let bound = _mm512_set1_epi32(bound.to_bits() as i32);
+            _mm512_cmpgt_epi32_mask(largest, bound) == 0
         }
+    }
+
+    #[inline(always)]
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let mut values = [self; T];
+        for (value, table) in values.iter_mut().zip(tables) {
+            // The permute looks at the lowest four bits of each index: two copies.
+            *value = Self(unsafe {
+                let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
+                _mm512_permutexvar_ps(_mm512_castps_si512(self.0), table)
+            });
+        }
+        values
     }
 
     #[inline(always)]
@@ -183,14 +199,28 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn add_eighths(self, power: Self) -> Self {
+        unsafe {
+            let eighths = _mm512_slli_epi32::<20>(_mm512_castps_si512(power.0));
+            let bits = _mm512_add_epi32(_mm512_castps_si512(self.0), eighths);
+            Self(_mm512_castsi512_ps(bits))
+        }
+    }
+
+    #[inline(always)]
     fn split_exp2(self) -> (Self, Self) {
         unsafe {
-            let m = Self(_mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(self.0));
-            // A mantissa of 1.5 or more was halved, which the exponent makes up.
-            let e = _mm512_getexp_ps(self.0);
-            let halved = m.lt(m.splat(1.0));
-            (m, Self(_mm512_mask_add_ps(e, halved, e, _mm512_set1_ps(1.0))))
+            let m = _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(self.0);
+            (Self(m), Self(_mm512_getexp_ps(self.0)))
         }
+    }
+
+    const SPLITS_ALL: bool = true;
+
+    #[inline(always)]
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let eighth = unsafe { _mm512_srli_epi32::<20>(_mm512_castps_si512(self.0)) };
+        Self(unsafe { _mm512_castsi512_ps(eighth) }).lookup(tables)
     }
 }
 

@@ -120,11 +120,24 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn lookup(mut self, table: &[f32; 8]) -> Self {
-        for v in &mut self.0 {
-            *v = v.lookup(table);
+    fn all_within<const M: usize>(vectors: [Self; M], bound: f32) -> bool {
+        let mut all = true;
+        for v in vectors {
+            all &= V::all_within(v.0, bound);
         }
-        self
+        all
+    }
+
+    #[inline(always)]
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let mut values = [self; T];
+        for i in 0..N {
+            let lanes = self.0[i].lookup(tables);
+            for t in 0..T {
+                values[t].0[i] = lanes[t];
+            }
+        }
+        values
     }
 
     #[inline(always)]
@@ -143,12 +156,40 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn add_eighths(self, power: Self) -> Self {
+        self.zip(power, V::add_eighths)
+    }
+
+    #[inline(always)]
+    fn all_normal_positive<const M: usize>(vectors: [Self; M]) -> bool {
+        let mut all = true;
+        for v in vectors {
+            all &= V::all_normal_positive(v.0);
+        }
+        all
+    }
+
+    #[inline(always)]
     fn split_exp2(self) -> (Self, Self) {
         let (mut m, mut e) = (self, self);
         for i in 0..N {
             (m.0[i], e.0[i]) = self.0[i].split_exp2();
         }
         (m, e)
+    }
+
+    const SPLITS_ALL: bool = V::SPLITS_ALL;
+
+    #[inline(always)]
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        let mut values = [self; T];
+        for i in 0..N {
+            let lanes = self.0[i].lookup_eighth(tables);
+            for t in 0..T {
+                values[t].0[i] = lanes[t];
+            }
+        }
+        values
     }
 }
 
@@ -159,7 +200,11 @@ pub(crate) struct Masks<M, const N: usize>([M; N]);
 impl<M: Mask, const N: usize> Mask for Masks<M, N> {
     #[inline(always)]
     fn all(self) -> bool {
-        self.0.into_iter().fold(true, |all, mask| all & mask.all())
+        let mut all = self.0[0];
+        for i in 1..N {
+            all = all.and(self.0[i]);
+        }
+        all.all()
     }
 
     #[inline(always)]

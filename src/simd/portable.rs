@@ -5,8 +5,8 @@
 //! accurate, or differ by target.
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
-use wide::{f32x8, u32x8};
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, least_mantissa};
+use wide::{f32x8, i16x8, i32x8, u32x8};
 
 /// The token of the portable backend.
 #[derive(Clone, Copy)]
@@ -67,6 +67,9 @@ impl Simd for Portable {
     }
 }
 
+/// wasm's `pmin` and `pmax` keep their first operand where x86 keeps the second.
+const SWAPPED: bool = cfg!(target_feature = "simd128");
+
 /// Whether `wide` fuses here: its own condition, that of its `f32x4` included.
 pub(crate) const FUSED: bool = cfg!(any(
     all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
@@ -95,12 +98,12 @@ impl Lanes for F32 {
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        Self(self.0.fast_min(other.0))
+        Self(if SWAPPED { other.0.fast_min(self.0) } else { self.0.fast_min(other.0) })
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Self(self.0.fast_max(other.0))
+        Self(if SWAPPED { other.0.fast_max(self.0) } else { self.0.fast_max(other.0) })
     }
 
     #[inline(always)]
@@ -129,13 +132,27 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f32; 8]) -> Self {
-        let bits = self.0.to_bits().to_array();
-        let mut lanes = [0.0; 8];
-        for j in 0..8 {
-            lanes[j] = table[(bits[j] & 7) as usize];
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        // Moving lanes to indices one by one would cost more than the lookups.
+        let indices = signed(self.0.to_bits() & u32x8::splat(7));
+        let indices = i16x8::from_i32x8_saturate(indices).to_array();
+        let pack = |a, b, c, d| {
+            (a as u16 as u64)
+                | (b as u16 as u64) << 16
+                | (c as u16 as u64) << 32
+                | (d as u16 as u64) << 48
+        };
+        let [a, b, c, d, e, f, g, h] = indices;
+        let packed = [pack(a, b, c, d), pack(e, f, g, h)];
+        let mut values = [self; T];
+        for (value, table) in values.iter_mut().zip(tables) {
+            let mut lanes = [0.0; 8];
+            for j in 0..8 {
+                lanes[j] = table[(packed[j / 4] >> (16 * (j % 4)) & 7) as usize];
+            }
+            *value = Self(f32x8::new(lanes));
         }
-        Self(f32x8::new(lanes))
+        values
     }
 
     #[inline(always)]
@@ -161,19 +178,43 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn split_exp2(self) -> (Self, Self) {
-        // Subnormals are first scaled by 2^24, exactly.
-        let subnormal = self.0.simd_lt(f32x8::splat(f32::MIN_POSITIVE));
-        let x = Self::select(Mask8(subnormal), self * 16_777_216.0, self).0;
-        let bias = subnormal & f32x8::splat(24.0);
-        let bits = x.to_bits();
-        // Offset by 2^8 exponents so that the shift may be unsigned.
-        let e = (bits - u32x8::splat(0.75f32.to_bits()) + u32x8::splat(256 << 23)) >> 23u32;
-        let m = bits - ((e - u32x8::splat(256)) << 23u32);
-        // 2^23 + e as bits, then as a number.
-        let e = f32x8::from_bits(e | u32x8::splat(8_388_608f32.to_bits()));
-        (Self(f32x8::from_bits(m)), Self(e - f32x8::splat(8_388_608.0 + 256.0) - bias))
+    fn add_eighths(self, power: Self) -> Self {
+        Self(f32x8::from_bits(self.0.to_bits() + (power.0.to_bits() << 20u32)))
     }
+
+    #[inline(always)]
+    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
+        // As integers, offset so that the least normal number is the least of all.
+        let offset = u32x8::splat(0x8000_0000 - f32::MIN_POSITIVE.to_bits());
+        let infinite =
+            i32x8::splat(f32::INFINITY.to_bits().wrapping_add(offset.as_array()[0]) as i32);
+        let mut normal = i32x8::splat(-1);
+        for x in vectors {
+            normal &= signed(x.0.to_bits() + offset).simd_lt(infinite);
+        }
+        normal.all()
+    }
+
+    #[inline(always)]
+    fn split_exp2(self) -> (Self, Self) {
+        let bits = self.0.to_bits();
+        let above = bits - u32x8::splat(least_mantissa(FUSED).to_bits());
+        // The exponent stays where it is: multiplication is cheaper than a shift.
+        let e = above & u32x8::splat(0xFF80_0000);
+        let m = f32x8::from_bits(bits - e);
+        (Self(m), Self(f32x8::from_i32x8(signed(e)) * f32x8::splat(1.0 / 8_388_608.0)))
+    }
+
+    #[inline(always)]
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        Self(f32x8::from_bits(self.0.to_bits() >> 20u32)).lookup(tables)
+    }
+}
+
+/// The same bits as signed integers; no instruction.
+#[inline(always)]
+fn signed(x: u32x8) -> i32x8 {
+    i32x8::new(x.to_array().map(u32::cast_signed))
 }
 
 /// The bits of `x · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to the

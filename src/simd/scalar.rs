@@ -4,7 +4,7 @@
 //! part of the target the crate was built for, as the `cfg` beside it says.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, least_mantissa};
 
 /// The token of the scalar backend.
 #[derive(Clone, Copy)]
@@ -117,8 +117,8 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup(self, table: &[f32; 8]) -> Self {
-        Self(table[(self.0.to_bits() & 7) as usize])
+    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        tables.map(|table| Self(table[(self.0.to_bits() & 7) as usize]))
     }
 
     #[inline(always)]
@@ -141,14 +141,21 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn add_eighths(self, power: Self) -> Self {
+        Self(f32::from_bits(self.0.to_bits().wrapping_add(power.0.to_bits() << 20)))
+    }
+
+    #[inline(always)]
     fn split_exp2(self) -> (Self, Self) {
-        // Subnormals are first scaled by 2^24, exactly.
-        let subnormal = self.0 < f32::MIN_POSITIVE;
-        let x = if subnormal { self.0 * 16_777_216.0 } else { self.0 };
-        let bias = if subnormal { 24 } else { 0 };
-        let e = x.to_bits().wrapping_sub(0.75f32.to_bits()) as i32 >> 23;
-        let m = f32::from_bits(x.to_bits().wrapping_sub((e << 23) as u32));
-        (Self(m), Self((e - bias) as f32))
+        let bits = self.0.to_bits();
+        let e = bits.wrapping_sub(least_mantissa(FUSED).to_bits()) as i32 >> 23;
+        let m = f32::from_bits(bits.wrapping_sub((e << 23) as u32));
+        (Self(m), Self(e as f32))
+    }
+
+    #[inline(always)]
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        Self(f32::from_bits(self.0.to_bits() >> 20)).lookup(tables)
     }
 }
 

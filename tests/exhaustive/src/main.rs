@@ -2,7 +2,7 @@
 //! backend, against an oracle.
 //!
 //! `cargo run --release --manifest-path tests/exhaustive/Cargo.toml -- \
-//!     [FUNCTION…] [--backend NAME,…] [--step N]`
+//!     [FUNCTION…] [--backend NAME,…] [--step N] [--svg DIRECTORY]`
 //!
 //! Fails if a largest error exceeds `logits::contract::ELEMENTWISE`, if an
 //! infinity, a NaN or the sign of a zero is wrong, or if two backends of a class
@@ -10,13 +10,16 @@
 
 mod functions;
 mod oracle;
+mod plot;
 mod sweep;
 mod table;
 
 use functions::{FUNCTIONS, Target};
 use logits::Backend;
 use oracle::Oracle;
+use std::fs;
 use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use sweep::{BINS, Report, Subject};
@@ -25,12 +28,18 @@ struct Options {
     targets: Vec<Target>,
     backends: Vec<Backend>,
     step: usize,
+    /// Where to put a plot of each function.
+    svg: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options =
-            Self { targets: Vec::new(), backends: Backend::available().collect(), step: 1 };
+        let mut options = Self {
+            targets: Vec::new(),
+            backends: Backend::available().collect(),
+            step: 1,
+            svg: None,
+        };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
             match argument.as_str() {
@@ -38,6 +47,7 @@ impl Options {
                 "--step" => {
                     options.step = value()?.parse().map_err(|error| format!("--step: {error}"))?;
                 }
+                "--svg" => options.svg = Some(value()?.into()),
                 name => options.targets.push(
                     FUNCTIONS
                         .into_iter()
@@ -50,6 +60,13 @@ impl Options {
             options.targets.extend(FUNCTIONS);
         }
         Ok(options)
+    }
+
+    fn inputs(&self) -> String {
+        match self.step {
+            1 => "all 2³² inputs".into(),
+            step => format!("every {step}th of all 2³² inputs"),
+        }
     }
 }
 
@@ -117,6 +134,12 @@ fn run() -> Result<(), String> {
         let reports = prove(target, &options);
         faults.extend(self::faults(target, &reports));
         rows.extend(reports.iter().map(|report| table::row(target, report)));
+        if let Some(directory) = &options.svg {
+            let path = directory.join(target.name).with_extension("svg");
+            fs::create_dir_all(directory)
+                .and_then(|()| fs::write(&path, plot::svg(target, &reports, &options.inputs())))
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+        }
     }
     table::print(&rows);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }

@@ -4,12 +4,17 @@
 //! `cargo run --release --manifest-path tests/exhaustive/Cargo.toml -- \
 //!     [FUNCTION…] [--backend NAME,…] [--step N] [--svg DIRECTORY]`
 //!
+//! With `--features peers`, the libraries of `benches/peers` are sampled beside it,
+//! for the table and the plots.
+//!
 //! Fails if a largest error exceeds `logits::contract::ELEMENTWISE`, if an
 //! infinity, a NaN or the sign of a zero is wrong, or if two backends of a class
 //! (`Backend::is_fused`) differ in a bit.
 
 mod functions;
 mod oracle;
+#[cfg(feature = "peers")]
+mod peers;
 mod plot;
 mod sweep;
 mod table;
@@ -62,11 +67,15 @@ impl Options {
         Ok(options)
     }
 
+    /// What the figures stand for.
     fn inputs(&self) -> String {
-        match self.step {
+        let inputs = match self.step {
             1 => "all 2³² inputs".into(),
             step => format!("every {step}th of all 2³² inputs"),
-        }
+        };
+        #[cfg(feature = "peers")]
+        let inputs = format!("{inputs}; peers: every {}th", peers::STEP);
+        inputs
     }
 }
 
@@ -133,6 +142,8 @@ fn run() -> Result<(), String> {
     for &target in &options.targets {
         let reports = prove(target, &options);
         faults.extend(self::faults(target, &reports));
+        #[cfg(feature = "peers")]
+        let reports = [reports, peers::sample(target)].concat();
         rows.extend(reports.iter().map(|report| table::row(target, report)));
         if let Some(directory) = &options.svg {
             let path = directory.join(target.name).with_extension("svg");
@@ -142,6 +153,7 @@ fn run() -> Result<(), String> {
         }
     }
     table::print(&rows);
+    println!("\nFrom {}.", options.inputs());
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 

@@ -20,7 +20,7 @@ const COLUMN: f64 = 2.0;
 /// What is larger is drawn as a bar above the area.
 const LIMIT: f64 = 4.0;
 /// Where `logits` errs less, the ends of the axis and its middle are cut off.
-const FLAT: f64 = 0.02;
+const FLAT: f64 = 0.05;
 
 /// What is drawn as one: the backends of a class, or a peer.
 struct Curve {
@@ -28,19 +28,35 @@ struct Curve {
     bins: Vec<f64>,
     largest: f64,
     wrong: bool,
-    colour: String,
+    colour: &'static str,
     width: f64,
 }
 
+/// A class's colour, the same in all plots.
+fn colour(class: &str) -> &'static str {
+    match class {
+        "logits, fused" => "#0b57d0",
+        "logits, unfused" => "#f08000",
+        "SLEEF u10" => "#2a9d4e",
+        "libmvec" => "#d6455d",
+        "MKL HA" => "#12a5b5",
+        "MKL LA" => "#7cc4cc",
+        "PyTorch" => "#b0413e",
+        "NumPy" => "#8a5cc2",
+        "SciPy" => "#5b6fb0",
+        "ONNX Runtime" => "#d67ab1",
+        "rten-vecmath" => "#a08a2c",
+        "tract" => "#8c6d58",
+        "wide" => "#74a832",
+        "std" => "#444444",
+        _ => "#999999",
+    }
+}
+
 impl Curve {
-    fn new(label: &str, n: usize) -> Self {
-        let (colour, width) = match label {
-            "logits, fused" => ("#0b57d0".into(), 2.2),
-            "logits, unfused" => ("#e8590c".into(), 2.2),
-            // The golden angle keeps neighbours apart.
-            _ => (format!("hsl({:.0}, 45%, 52%)", (n as f64 * 137.5) % 360.0), 1.2),
-        };
-        let label = label.into();
+    fn new(label: &str) -> Self {
+        let (label, colour) = (label.to_owned(), colour(label));
+        let width = if label.starts_with("logits") { 2.2 } else { 1.2 };
         Self { label, bins: vec![0.0; BINS], largest: 0.0, wrong: false, colour, width }
     }
 
@@ -60,7 +76,7 @@ fn curves(reports: &[Report]) -> Vec<Curve> {
     for report in reports {
         let at = curves.iter().position(|curve| curve.label == report.class);
         let at = at.unwrap_or_else(|| {
-            curves.push(Curve::new(&report.class, curves.len()));
+            curves.push(Curve::new(&report.class));
             curves.len() - 1
         });
         curves[at].add(report);
@@ -163,11 +179,15 @@ fn draw(svg: &mut String, target: Target, note: &str, curves: &[Curve], sides: &
          font-family='Helvetica, Arial, sans-serif' fill='#333'>\n\
          <rect width='1000' height='500' fill='#fff'/>\n\
          <text x='{LEFT}' y='30' font-size='19' font-weight='bold'>{name}: largest error</text>\n\
-         <text x='{LEFT}' y='49' fill='#777'>{note}</text>"
+         <text x='{LEFT}' y='49' fill='#777'>in each 1/16 of a binade, from {note}</text>"
     )?;
     draw_errors(svg)?;
     for side in sides {
         draw_inputs(svg, side)?;
+    }
+    if let [negative, _] = sides {
+        let (x, y) = (negative.right + GAP / 2.0, BOTTOM + 20.0);
+        writeln!(svg, "<text x='{x:.1}' y='{y}' text-anchor='middle'>0</text>")?;
     }
     // Ours are first in the legend, and over all others in the plot.
     for curve in curves.iter().rev() {
@@ -203,7 +223,7 @@ fn draw_inputs(svg: &mut String, side: &Side) -> Result {
         f64::from(power.to_bits()) / BIN as f64
     };
     let shown = side.bins.start as f64..side.bins.end as f64;
-    let decades = || (-44..=38).filter(|&decade| shown.contains(&bin(decade)));
+    let decades = || (-37..=38).filter(|&decade| shown.contains(&bin(decade)));
     let room = (right - left) / decades().count() as f64;
     let every = [1, 2, 3, 5].into_iter().find(|&n| f64::from(n) * room > 40.0).unwrap_or(10);
     for decade in decades() {
@@ -222,19 +242,22 @@ fn draw_inputs(svg: &mut String, side: &Side) -> Result {
 
 fn draw_curve(svg: &mut String, curve: &Curve, side: &Side) -> Result {
     let Curve { colour, width, .. } = curve;
-    let mut path = String::new();
-    let mut last = f64::NAN;
-    for (left, _, error) in side.columns(curve) {
+    let (mut path, mut last) = (String::new(), f64::INFINITY);
+    for (left, right, error) in side.columns(curve) {
         let y = height(error);
-        if path.is_empty() {
-            write!(path, "M{left:.1} {y:.1}")?;
-        } else if y != last {
-            write!(path, "H{left:.1}V{y:.1}")?;
+        if last > LIMIT {
+            write!(path, "M{left:.1} {TOP}")?;
         }
-        last = y;
+        if height(last) != y {
+            write!(path, "V{y:.1}")?;
+        }
+        if error <= LIMIT {
+            write!(path, "H{right:.1}")?;
+        }
+        last = error;
     }
     let line = format!("stroke='{colour}' stroke-width='{width}' stroke-linejoin='round'");
-    writeln!(svg, "<path d='{path}H{:.1}' fill='none' {line}/>", side.right)
+    writeln!(svg, "<path d='{path}' fill='none' {line}/>")
 }
 
 /// What to compare the curves with: no function errs less than by rounding.
@@ -302,4 +325,39 @@ fn draw_legend(svg: &mut String, curves: &[Curve]) -> Result {
         writeln!(svg, "<text x='{x}' y='{y}' fill='#777'>* some ∞, NaN or −0 is wrong</text>")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One subject whose error is 1 ULP at the bins of `x`, and 0 elsewhere.
+    fn plotted(x: &[f32]) -> (Curve, Vec<Side>) {
+        let mut curve = Curve::new("logits, fused");
+        x.iter().for_each(|x| curve.bins[x.to_bits() as usize / BIN] = 1.0);
+        let sides = sides(std::slice::from_ref(&curve));
+        (curve, sides)
+    }
+
+    #[test]
+    fn inputs_ascend_from_left_to_right() {
+        let x = [-9.0, -1.0, -0.1, 0.1, 1.0, 9.0];
+        let (curve, sides) = plotted(&x);
+        let high = |side: &Side| {
+            let columns: Vec<_> = side.columns(&curve).collect();
+            columns.into_iter().filter(|column| column.2 == 1.0).map(|column| column.0)
+        };
+        let drawn: Vec<_> = sides.iter().flat_map(high).collect();
+        assert!(drawn.is_sorted() && drawn.len() >= x.len());
+        for (x, side) in [(-1f32, 0), (1.0, 1)] {
+            let pixel = sides[side].pixel((x.abs().to_bits() as usize / BIN) as f64 + 0.5);
+            assert!(drawn.iter().any(|at| (at - pixel).abs() < 2.0 * COLUMN));
+        }
+    }
+
+    #[test]
+    fn only_sides_with_errors_are_shown() {
+        let (_, sides) = plotted(&[1e-3, 1e3]);
+        assert!(matches!(&sides[..], [Side { negative: false, left: LEFT, right: RIGHT, .. }]));
+    }
 }

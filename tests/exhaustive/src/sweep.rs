@@ -216,3 +216,62 @@ pub fn all<'a>(
             .expect("a thread")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::FUNCTIONS;
+
+    fn subject<'a>(call: impl FnMut(&[f32], &mut [f32]) + 'a) -> Subject<'a> {
+        Subject { name: String::new(), class: "same".into(), call: Box::new(call) }
+    }
+
+    /// A function of f32 by way of f64, and so almost correctly rounded.
+    fn exp(x: &[f32], y: &mut [f32]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = f64::from(*x).exp() as f32);
+    }
+
+    #[test]
+    fn every_step_th_input_comes_once_and_in_order() {
+        const STEP: usize = 65_521;
+        let mut seen = Vec::new();
+        let note = subject(|x, _| seen.extend(x.iter().map(|x| x.to_bits())));
+        let mut judge = Judge::new(FUNCTIONS[0], vec![note], STEP);
+        (0..BINS).for_each(|bin| judge.bin(bin));
+        drop(judge);
+        assert!(seen.into_iter().eq((0..=u32::MAX).step_by(STEP)));
+    }
+
+    #[test]
+    fn a_single_wrong_bit_and_a_wrong_zero_are_found() {
+        let bad = f32::from_bits(0x4000_1234);
+        let off = subject(|x, y| {
+            exp(x, y);
+            for (x, y) in x.iter().zip(y).filter(|(x, _)| **x == bad) {
+                *y = f32::from_bits(x.exp().to_bits() + 5);
+            }
+        });
+        let negative = subject(|x, y| {
+            exp(x, y);
+            y.iter_mut().filter(|y| **y == 0.0).for_each(|y| *y = -0.0);
+        });
+        let mut judge = Judge::new(FUNCTIONS[0], vec![subject(exp), off, negative], 1);
+        let underflow = -1e30f32;
+        for x in [bad, underflow] {
+            judge.bin(x.to_bits() as usize / BIN);
+        }
+        let [right, off, negative] = &judge.reports[..] else { panic!("three subjects") };
+
+        let Tally { largest: (error, at), .. } = right.tally;
+        assert!(error > 0.4999 && error < 0.5001, "{error} at {at}");
+        assert_eq!((right.differ, right.tally.wrong), (0, 0));
+
+        let Tally { largest: (error, at), .. } = off.tally;
+        assert!((4.5..5.5).contains(&error) && at == bad, "{error} at {at}");
+        assert_eq!((off.differ, off.tally.wrong), (1, 0));
+        assert_eq!(off.bins[bad.to_bits() as usize / BIN], error);
+
+        assert_eq!((negative.differ, negative.tally.wrong), (BIN as u64, BIN as u64));
+        assert_eq!(negative.bins[underflow.to_bits() as usize / BIN], f64::INFINITY);
+    }
+}

@@ -26,14 +26,19 @@ pub fn row(target: Target, report: &Report) -> Row {
     [
         target.name.into(),
         report.name.clone(),
-        format!("{largest:.4}"),
+        ulps(largest),
         format!("0x{:08X}", x.to_bits()),
         format!("{x:e}"),
-        format!("{:.4}", tally.mean()),
+        ulps(tally.mean()),
         format!("{:.3} %", 100.0 * tally.share_rounded()),
         tally.wrong.to_string(),
         report.differ.to_string(),
     ]
+}
+
+/// Four digits after the point, while it is worth while.
+fn ulps(error: f64) -> String {
+    if error < 1e4 { format!("{error:.4}") } else { format!("{error:.1e}") }
 }
 
 pub fn print(rows: &[Row]) {

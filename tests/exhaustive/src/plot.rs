@@ -14,7 +14,7 @@ const RIGHT: f64 = 770.0;
 const TOP: f64 = 110.0;
 const BOTTOM: f64 = 442.0;
 /// Between the negative and the positive inputs.
-const GAP: f64 = 24.0;
+const GAP: f64 = 44.0;
 /// Pixels that share one step of a curve: the largest error there.
 const COLUMN: f64 = 2.0;
 /// What is larger is drawn as a bar above the area.
@@ -37,19 +37,19 @@ fn colour(class: &str) -> &'static str {
     match class {
         "logits, fused" => "#0b57d0",
         "logits, unfused" => "#f08000",
-        "SLEEF u10" => "#2a9d4e",
-        "libmvec" => "#d6455d",
-        "MKL HA" => "#12a5b5",
-        "MKL LA" => "#7cc4cc",
-        "PyTorch" => "#b0413e",
-        "NumPy" => "#8a5cc2",
-        "SciPy" => "#5b6fb0",
-        "ONNX Runtime" => "#d67ab1",
-        "rten-vecmath" => "#a08a2c",
-        "tract" => "#8c6d58",
-        "wide" => "#74a832",
-        "std" => "#444444",
-        _ => "#999999",
+        "SLEEF u10" => "#2f9e44",
+        "libmvec" => "#e03131",
+        "MKL HA" => "#15aabf",
+        "MKL LA" => "#66d9e8",
+        "PyTorch" => "#5c3a21",
+        "NumPy" => "#7048e8",
+        "SciPy" => "#f06595",
+        "ONNX Runtime" => "#cc5de8",
+        "rten-vecmath" => "#0b7285",
+        "tract" => "#c9a227",
+        "wide" => "#94d82d",
+        "std" => "#868e96",
+        _ => "#adb5bd",
     }
 }
 
@@ -240,21 +240,23 @@ fn draw_inputs(svg: &mut String, side: &Side) -> Result {
     writeln!(svg, "<text x='{x}' y='{y}' text-anchor='middle'>x</text>")
 }
 
+/// Steps, interrupted where the curve leaves the area.
 fn draw_curve(svg: &mut String, curve: &Curve, side: &Side) -> Result {
     let Curve { colour, width, .. } = curve;
-    let (mut path, mut last) = (String::new(), f64::INFINITY);
+    let mut path = String::new();
+    let mut last = None;
     for (left, right, error) in side.columns(curve) {
         let y = height(error);
-        if last > LIMIT {
-            write!(path, "M{left:.1} {TOP}")?;
-        }
-        if height(last) != y {
-            write!(path, "V{y:.1}")?;
+        match last {
+            None => write!(path, "M{left:.1} {y:.1}")?,
+            Some(last) if last > LIMIT => write!(path, "M{left:.1} {TOP}V{y:.1}")?,
+            Some(last) if last != error => write!(path, "V{y:.1}")?,
+            Some(_) => {}
         }
         if error <= LIMIT {
             write!(path, "H{right:.1}")?;
         }
-        last = error;
+        last = Some(error);
     }
     let line = format!("stroke='{colour}' stroke-width='{width}' stroke-linejoin='round'");
     writeln!(svg, "<path d='{path}' fill='none' {line}/>")

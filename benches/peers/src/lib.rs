@@ -43,6 +43,11 @@ fn softplus(x: f64) -> f64 {
 }
 
 impl Function {
+    /// The one of that name.
+    pub fn of(name: &str) -> &'static Self {
+        const { &FUNCTIONS }.iter().find(|f| f.name == name).expect("one of FUNCTIONS")
+    }
+
     /// Numbers in ±6, or their absolute values, on a cache line of their own: an
     /// unaligned start would cost the widest vectors most.
     pub fn data(&self, n: usize) -> Aligned {

@@ -3,34 +3,38 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml [ROUNDS] [FILTER…]`
 //!
 //! Contenders take turns; each line gives the best of all rounds in
-//! nanoseconds per element and the ratio to `logits` on its best backend. Only the
-//! ratios mean anything from one machine to another. `plain-vs-native` beside
-//! this package compares two builds of it.
+//! nanoseconds per element and the ratio to the first contender, `logits` on its
+//! best backend. Only the ratios mean anything from one machine to another.
+//! `plain-vs-native` beside this package compares two builds of it.
 //!
-//! A filter that names a function keeps only that, any other only the contenders
+//! A filter that names a function keeps that function, any other the contenders
 //! whose names contain it.
 
 use logits::kernel::{self, Exp, Ln, LogSumExp, Map, RowMap, Sigmoid, Softmax};
 use logits::{Backend, Error, Rows, RowsMut};
 use logits_peers::{Aligned, FUNCTIONS, Function, Isa, Peer, WIRED, native, python, uninitialized};
 use rten_simd::SimdOp;
-use std::hint::black_box;
-use std::time::Instant;
+use std::collections::BTreeMap;
 
-/// A public function of `logits`.
-type Public = fn(&[f32], &mut [f32]) -> Result<(), Error>;
-
-/// What `logits` has: the function's name, its kernel on each backend, and itself.
-/// Exp_m1, ln_1p, log_sigmoid and softplus need one line each here, no more.
-const OURS: [(&str, fn() -> Vec<Peer>, Public); 3] = [
-    ("exp", || elementwise(Exp), logits::exp),
-    ("ln", || elementwise(Ln), logits::ln),
-    ("sigmoid", || elementwise(Sigmoid), logits::sigmoid),
+/// The elementwise functions of `logits`: on each backend, and as it is called
+/// by users.
+const ELEMENTWISE: [(&str, fn() -> Vec<Peer>, fn() -> Peer); 3] = [
+    ("exp", || elementwise(Exp), || public(logits::exp)),
+    ("ln", || elementwise(Ln), || public(logits::ln)),
+    ("sigmoid", || elementwise(Sigmoid), || public(logits::sigmoid)),
 ];
 
-/// How many times as fast as the best of these peers `logits` shall be with 16 Ki
-/// elements: the function, the backend, the ratio, and how the peers' names begin.
-const REQUIRED: [(&str, &str, f64, &[&str]); 12] = [
+/// The functions of rows, with the peers that have them.
+const ROWS: [(&str, fn() -> Vec<Peer>); 2] =
+    [("softmax", softmax), ("log_sum_exp", || on_each(log_sum_exp))];
+
+/// The length that the ratios are required for: neither the calls nor the memory
+/// take much of the time.
+const MIDDLE: usize = 1 << 14;
+
+/// How many times as fast as the best of some peers `logits` shall be: function,
+/// backend, ratio, and how the peers' names begin.
+const RATIOS: [(&str, &str, f64, &[&str]); 13] = [
     ("exp", "avx512", 1.0, &["ONNX Runtime"]),
     ("exp", "avx512", 1.3, &["rten-vecmath"]),
     ("exp", "avx512", 1.5, &["SLEEF"]),
@@ -38,7 +42,7 @@ const REQUIRED: [(&str, &str, f64, &[&str]); 12] = [
     ("exp", "avx512", 1.5, &["MKL"]),
     ("exp", "avx512", 1.5, &["NumPy"]),
     ("exp", "avx512", 1.5, &["PyTorch"]),
-    ("ln", "avx512", 2.5, &["NumPy", "MKL", "SLEEF", "libmvec", "std"]),
+    ("ln", "avx512", 2.5, &["NumPy", "MKL", "SLEEF", "libmvec", "rten-vecmath", "std"]),
     ("sigmoid", "avx512", 1.5, &["PyTorch"]),
     ("exp", "avx2", 1.2, &AVX2),
     ("ln", "avx2", 1.2, &AVX2),
@@ -47,11 +51,11 @@ const REQUIRED: [(&str, &str, f64, &[&str]); 12] = [
 ];
 const AVX2: [&str; 4] = ["SLEEF u10 avx2", "libmvec avx2", "rten-vecmath avx2", "tract avx2"];
 
-/// The longest call on 8 elements, in nanoseconds, dispatch included.
-const REQUIRED_CALL: f64 = 15.0;
+/// The nanoseconds that a call on 8 elements may take, dispatch included.
+const CALLS: [(&str, f64); 3] = [("exp", 15.0), ("ln", 15.0), ("sigmoid", 15.0)];
 
 fn on_each(call: impl Fn(Backend, &[f32], &mut [f32]) + Copy + Send + 'static) -> Vec<Peer> {
-    let peer = |backend: Backend| {
+    let on = |backend: Backend| {
         let isa = match backend.name() {
             "avx512" => Isa::Avx512,
             "avx2" => Isa::Avx2,
@@ -59,11 +63,15 @@ fn on_each(call: impl Fn(Backend, &[f32], &mut [f32]) + Copy + Send + 'static) -
         };
         Peer::new(format!("logits {}", backend.name()), isa, move |x, out| call(backend, x, out))
     };
-    Backend::available().map(peer).collect()
+    Backend::available().map(on).collect()
 }
 
 fn elementwise(f: impl kernel::Function + Send + 'static) -> Vec<Peer> {
     on_each(move |backend, x, out| backend.run(Map::new(f, x, out).unwrap()))
+}
+
+fn public(f: impl Fn(&[f32], &mut [f32]) -> Result<(), Error> + Send + 'static) -> Peer {
+    Peer::new("logits", Isa::Avx512, move |x, out| f(x, out).unwrap())
 }
 
 fn softmax() -> Vec<Peer> {
@@ -77,113 +85,124 @@ fn softmax() -> Vec<Peer> {
     contenders
 }
 
-fn log_sum_exp() -> Vec<Peer> {
-    on_each(|backend, x, out| out[0] = backend.run(LogSumExp::new(x)))
+fn log_sum_exp(backend: Backend, x: &[f32], out: &mut [f32]) {
+    out[0] = backend.run(LogSumExp::new(x));
 }
 
-/// What the command line asks for, and what was found.
-struct Run {
+/// What the command line asks for.
+struct Wanted {
     rounds: usize,
     functions: Vec<String>,
     contenders: Vec<String>,
-    /// Function, length, contender and nanoseconds per element.
-    found: Vec<(&'static str, usize, String, f64)>,
 }
 
-impl Run {
-    fn new(mut arguments: impl Iterator<Item = String>) -> Self {
+impl Wanted {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Self {
         let rounds = arguments.next().map_or(200, |rounds| rounds.parse().expect("a number"));
-        let is_function = |name: &String| {
-            ["softmax", "log_sum_exp"].contains(&&**name) || Function::find(name).is_some()
-        };
-        let (functions, contenders) = arguments.partition(is_function);
-        Self { rounds, functions, contenders, found: vec![] }
+        let functions = || FUNCTIONS.map(|f| f.name).into_iter().chain(ROWS.map(|(name, _)| name));
+        let (functions, contenders) = arguments.partition(|name| functions().any(|f| f == name));
+        Self { rounds, functions, contenders }
     }
 
-    fn wants(&self, function: &str) -> bool {
-        self.functions.is_empty() || self.functions.iter().any(|name| name == function)
+    fn function(&self, name: &str) -> bool {
+        self.functions.is_empty() || self.functions.iter().any(|wanted| wanted == name)
     }
 
-    fn wants_contender(&self, name: &str) -> bool {
+    fn contender(&self, name: &str) -> bool {
         self.contenders.is_empty() || self.contenders.iter().any(|part| name.contains(part))
     }
 
-    /// Nanoseconds per element of each contender: the best of many turns.
-    fn measure(&mut self, function: &'static str, x: &[f32], mut contenders: Vec<Peer>) {
-        contenders.retain(|contender| self.wants_contender(&contender.name));
-        let n = x.len();
-        let mut out = Aligned::new(n);
-        let calls = (200_000 / n).max(1) as u32;
-        let rounds = if n > MIDDLE { self.rounds.div_ceil(4) } else { self.rounds };
+    /// Nanoseconds per call, the best of all rounds of each contender that is wanted.
+    fn measure(&self, mut contenders: Vec<Peer>, x: &[f32]) -> Vec<(String, f64)> {
+        contenders.retain(|contender| self.contender(&contender.name));
+        let mut out = Aligned::new(x.len());
+        let calls = (200_000 / x.len()).max(1) as u32;
+        let rounds = if x.len() > MIDDLE { self.rounds.div_ceil(4) } else { self.rounds };
         let mut best = vec![f64::INFINITY; contenders.len()];
         for _ in 0..rounds {
             for (contender, best) in contenders.iter_mut().zip(&mut best) {
-                *best = best.min(contender.time(x, &mut out, calls) / n as f64);
+                *best = best.min(contender.time(x, &mut out, calls));
             }
         }
-        for (Peer { name, .. }, ns) in contenders.into_iter().zip(&best) {
-            println!("{function:12} {n:8} {name:18} {ns:7.4} ns {:6.2}x", ns / best[0]);
-            self.found.push((function, n, name, *ns));
-        }
-    }
-
-    /// The least nanoseconds per element of the contenders whose names begin so.
-    fn best(&self, function: &str, n: usize, names: &[&str]) -> Option<(&str, f64)> {
-        let of_these = self.found.iter().filter(|(its_function, its_n, name, _)| {
-            (*its_function, *its_n) == (function, n) && names.iter().any(|n| name.starts_with(n))
-        });
-        of_these.map(|(.., name, ns)| (&**name, *ns)).min_by(|a, b| a.1.total_cmp(&b.1))
-    }
-
-    fn verdict(&self) {
-        println!("\nRequired with {MIDDLE} elements:");
-        for (function, backend, ratio, peers) in REQUIRED {
-            print!("{function:8} logits {backend:8} >= {ratio:3.1}x  ");
-            let ours = self.best(function, MIDDLE, &[&format!("logits {backend}")]);
-            match (ours, self.best(function, MIDDLE, peers)) {
-                (Some((_, ours)), Some((name, theirs))) => {
-                    let found = theirs / ours;
-                    println!("{found:6.2}x {name:18} {}", holds(found >= ratio));
-                }
-                _ => println!("{} not measured", peers.join(", ")),
-            }
-        }
-        println!("\nRequired of a call on 8 elements:");
-        for (function, ..) in OURS {
-            if let Some((_, ns)) = self.best(function, 8, &["logits"]) {
-                let ns = 8.0 * ns;
-                println!("{function:8} <= {REQUIRED_CALL} ns  {ns:6.2} ns {}", holds(ns <= REQUIRED_CALL));
-            }
-        }
+        contenders.into_iter().map(|contender| contender.name).zip(best).collect()
     }
 }
 
-fn holds(holds: bool) -> &'static str {
+/// Every peer that has the function, after `logits`. Python's are for lengths of
+/// which they do not spend most of the time on the way to their loop.
+fn contenders(function: &Function, ours: Vec<Peer>, n: usize, wanted: &Wanted) -> Vec<Peer> {
+    let mut contenders = ours;
+    contenders.extend(native(function.name));
+    if n >= MIDDLE {
+        contenders.extend(python(function.name, |name| wanted.contender(name)));
+    }
+    for contender in &mut contenders {
+        let error = function.error(contender);
+        assert!(error < WIRED, "{} of {}: {error} ULP", function.name, contender.name);
+    }
+    contenders
+}
+
+fn print(function: &str, n: usize, found: &[(String, f64)]) {
+    for (name, ns) in found {
+        let (each, ratio) = (ns / n as f64, ns / found[0].1);
+        println!("{function:12} {n:8} {name:18} {each:7.4} ns {ratio:6.2}x");
+    }
+}
+
+/// The fastest of those whose names begin so, among what was found of a function.
+fn best<'a>(found: Option<&'a Vec<(String, f64)>>, names: &[&str]) -> Option<&'a (String, f64)> {
+    let named = |(name, _): &&(String, f64)| names.iter().any(|start| name.starts_with(start));
+    found?.iter().filter(named).min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn verdict(holds: bool) -> &'static str {
     if holds { "holds" } else { "FAILS" }
 }
 
-/// Nanoseconds of a call on 8 elements through the public function, which finds
-/// the backend each time.
-fn call(call: Public, x: &[f32], rounds: usize) -> f64 {
-    let (mut out, calls) = ([0.0; 8], 20_000);
-    let turn = || {
-        let start = Instant::now();
-        for _ in 0..calls {
-            call(black_box(x), black_box(&mut out)).unwrap();
-        }
-        start.elapsed().as_nanos() as f64 / f64::from(calls)
-    };
-    std::iter::repeat_with(turn).take(rounds).fold(f64::INFINITY, f64::min)
-}
-
 fn main() {
-    let mut run = Run::new(std::env::args().skip(1));
-    for (name, ours, public) in OURS.into_iter().filter(|(name, ..)| run.wants(name)) {
+    let wanted = Wanted::parse(std::env::args().skip(1));
+    let ours = ELEMENTWISE.into_iter().filter(|(name, ..)| wanted.function(name));
+    let rows = ROWS.into_iter().filter(|(name, _)| wanted.function(name));
+    let (mut calls, mut middle) = (BTreeMap::new(), BTreeMap::new());
+    for (name, _, public) in ours.clone() {
+        let found = wanted.measure(vec![public()], &Function::of(name).data(8));
+        for (contender, ns) in &found {
+            println!("{name:12} {:8} {contender:18} {ns:7.4} ns a call", 8);
+        }
+        calls.insert(name, found);
     }
     for n in [1 << 10, MIDDLE, 1 << 20] {
-        for (name, ours, _) in OURS {
-            if !run.wants(name) { continue; }
+        for (name, ours, _) in ours.clone() {
+            let function = Function::of(name);
+            let found = wanted.measure(contenders(function, ours(), n, &wanted), &function.data(n));
+            print(name, n, &found);
+            if n == MIDDLE {
+                middle.insert(name, found);
+            }
+        }
+        for (name, contenders) in rows.clone() {
+            print(name, n, &wanted.measure(contenders(), &Function::of("exp").data(n)));
         }
     }
-    run.verdict();
+
+    println!("\nRequired of {MIDDLE} elements, and found:");
+    for (name, backend, ratio, peers) in RATIOS {
+        print!("{name:8} logits {backend:8} {ratio:4.1}x ");
+        let ours = best(middle.get(name), &[&format!("logits {backend}")]);
+        if let (Some((_, ours)), Some((peer, theirs))) = (ours, best(middle.get(name), peers)) {
+            let found = theirs / ours;
+            println!("{found:6.2}x {} against {peer}", verdict(found >= ratio));
+        } else {
+            println!("not measured against {}", peers.join(", "));
+        }
+    }
+    println!("\nRequired of a call on 8 elements, and found:");
+    for (name, limit) in CALLS {
+        print!("{name:8} {limit:5.1} ns ");
+        match best(calls.get(name), &["logits"]) {
+            Some((_, ns)) => println!("{ns:6.2} ns {}", verdict(*ns <= limit)),
+            None => println!("not measured"),
+        }
+    }
 }

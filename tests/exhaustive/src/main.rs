@@ -24,6 +24,7 @@ use logits::Backend;
 use oracle::Oracle;
 use std::fs;
 use std::io::{IsTerminal, Write, stderr};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,7 +33,7 @@ use sweep::{BINS, Report, Subject};
 struct Options {
     targets: Vec<Target>,
     backends: Vec<Backend>,
-    step: usize,
+    step: NonZero<usize>,
     /// Where to put a plot of each function.
     svg: Option<PathBuf>,
 }
@@ -42,7 +43,7 @@ impl Options {
         let mut options = Self {
             targets: Vec::new(),
             backends: Backend::available().collect(),
-            step: 1,
+            step: NonZero::<usize>::MIN,
             svg: None,
         };
         while let Some(argument) = arguments.next() {
@@ -69,7 +70,7 @@ impl Options {
 
     /// What the figures stand for.
     fn inputs(&self) -> String {
-        let inputs = match self.step {
+        let inputs = match self.step.get() {
             1 => "all 2³² inputs".into(),
             step => format!("every {step}th of all 2³² inputs"),
         };
@@ -106,7 +107,7 @@ fn prove(target: Target, options: &Options) -> Vec<Report> {
             let _ = stderr().flush();
         }
     };
-    let reports = sweep::all(target, subjects, options.step, progress);
+    let reports = sweep::all(target, subjects, options.step.get(), progress);
     let back = if terminal { "\r" } else { "" };
     eprintln!("{back}{} {:.1} s", target.name, start.elapsed().as_secs_f64());
     reports

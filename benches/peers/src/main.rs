@@ -10,22 +10,24 @@
 //! A filter that names a function keeps that function, any other the contenders
 //! whose names contain it.
 
-use logits::kernel::{self, Exp, Ln, LogSumExp, Map, RowMap, Sigmoid, Softmax};
+use logits::kernel::{self, LogSumExp, Map, RowMap, Softmax};
 use logits::{Backend, Error, Rows, RowsMut};
 use logits_peers::{Aligned, FUNCTIONS, Function, Isa, Peer, WIRED, native, python, uninitialized};
 use rten_simd::SimdOp;
 use std::collections::BTreeMap;
 
-/// The elementwise functions of `logits`: on each backend, and as it is called
-/// by users.
-const ELEMENTWISE: [(&str, fn() -> Vec<Peer>, fn() -> Peer); 3] = [
-    ("exp", || elementwise(Exp), || public(logits::exp)),
-    ("ln", || elementwise(Ln), || public(logits::ln)),
-    ("sigmoid", || elementwise(Sigmoid), || public(logits::sigmoid)),
+type Contenders = fn() -> Vec<Peer>;
+type Contender = fn() -> Peer;
+
+/// The elementwise functions of `logits`: on each backend, and as users call them.
+const ELEMENTWISE: &[(&str, Contenders, Contender)] = &[
+    ("exp", || elementwise(kernel::Exp), || public(logits::exp)),
+    ("ln", || elementwise(kernel::Ln), || public(logits::ln)),
+    ("sigmoid", || elementwise(kernel::Sigmoid), || public(logits::sigmoid)),
 ];
 
 /// The functions of rows, with the peers that have them.
-const ROWS: [(&str, fn() -> Vec<Peer>); 2] =
+const ROWS: [(&str, Contenders); 2] =
     [("softmax", softmax), ("log_sum_exp", || on_each(log_sum_exp))];
 
 /// The length that the ratios are required for: neither the calls nor the memory
@@ -99,7 +101,7 @@ struct Wanted {
 impl Wanted {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Self {
         let rounds = arguments.next().map_or(200, |rounds| rounds.parse().expect("a number"));
-        let functions = || FUNCTIONS.map(|f| f.name).into_iter().chain(ROWS.map(|(name, _)| name));
+        let functions = || FUNCTIONS.iter().map(|f| f.name).chain(ROWS.map(|(name, _)| name));
         let (functions, contenders) = arguments.partition(|name| functions().any(|f| f == name));
         Self { rounds, functions, contenders }
     }
@@ -162,7 +164,7 @@ fn verdict(holds: bool) -> &'static str {
 
 fn main() {
     let wanted = Wanted::parse(std::env::args().skip(1));
-    let ours = ELEMENTWISE.into_iter().filter(|(name, ..)| wanted.function(name));
+    let ours = ELEMENTWISE.iter().copied().filter(|(name, ..)| wanted.function(name));
     let rows = ROWS.into_iter().filter(|(name, _)| wanted.function(name));
     let (mut calls, mut middle) = (BTreeMap::new(), BTreeMap::new());
     for (name, _, public) in ours.clone() {

@@ -8,7 +8,6 @@ use rten_simd::functional::simd_map;
 use rten_simd::isa::Avx2Isa;
 use rten_simd::{Isa as _, SimdUnaryOp};
 use std::arch::x86_64::*;
-use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 use tract_linalg::element_wise::{ElementWise, ElementWiseKer};
@@ -130,7 +129,7 @@ static MKL: LazyLock<Option<Library>> = LazyLock::new(|| {
 /// The first of these files that opens.
 fn open(name: &str, files: &[String]) -> Option<Library> {
     // SAFETY: well-known libraries, whose initialisers need nothing of the caller.
-    let mut opened = files.iter().map(|file| unsafe { Library::new(Path::new(file)) });
+    let mut opened = files.iter().map(|file| unsafe { Library::new(file) });
     let library = opened.find_map(Result::ok);
     if library.is_none() {
         left_out(name, format_args!("none of {} opens", files.join(", ")));

@@ -118,8 +118,9 @@ impl Side {
             let left = self.left + column as f64 * COLUMN;
             let right = (left + COLUMN).min(self.right);
             let (a, b) = (self.bin(left), self.bin(right));
-            let start = a.min(b).floor() as usize;
-            let end = (a.max(b).ceil() as usize).clamp(start + 1, self.bins.end);
+            let Range { start, end } = self.bins;
+            let start = (a.min(b).floor() as usize).clamp(start, end - 1);
+            let end = (a.max(b).ceil() as usize).clamp(start + 1, end);
             (left, right, self.of(curve)[start..end].iter().copied().fold(0.0, f64::max))
         })
     }

@@ -32,12 +32,13 @@ fn rten(f: impl SimdUnaryOp<f32> + Send + 'static) -> Peer {
 fn wide(f: impl Fn(f32x8) -> f32x8 + Send + 'static) -> Peer {
     Peer::new("wide", Isa::Sse2, move |x, out| {
         let ((x, tail), (out, out_tail)) = (x.as_chunks::<8>(), out.as_chunks_mut::<8>());
-        for (x, out) in x.iter().zip(out) {
+        let (mut last, mut last_out) = ([1.0; 8], [0.0; 8]);
+        last[..tail.len()].copy_from_slice(tail);
+        // One place that calls f, so that it is inlined.
+        for (x, out) in x.iter().chain([&last]).zip(out.iter_mut().chain([&mut last_out])) {
             *out = f(f32x8::new(*x)).to_array();
         }
-        let mut last = [1.0; 8];
-        last[..tail.len()].copy_from_slice(tail);
-        out_tail.copy_from_slice(&f(f32x8::new(last)).to_array()[..tail.len()]);
+        out_tail.copy_from_slice(&last_out[..tail.len()]);
     })
 }
 

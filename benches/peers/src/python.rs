@@ -1,0 +1,148 @@
+//! Peers that live in Python, each library in a process of its own that runs
+//! `peers.py` and answers over pipes.
+
+use crate::{Isa, Peer, Run, left_out};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+/// A library, and its process once it is wanted.
+struct Library {
+    name: &'static str,
+    /// What `peers.py` calls it.
+    module: &'static str,
+    isa: Isa,
+    environment: &'static [(&'static str, &'static str)],
+    process: OnceLock<Option<Mutex<Process>>>,
+}
+
+impl Library {
+    const fn new(
+        name: &'static str,
+        module: &'static str,
+        isa: Isa,
+        environment: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { name, module, isa, environment, process: OnceLock::new() }
+    }
+
+    fn process(&self) -> Option<&Mutex<Process>> {
+        let start = || Process::start(self).map_err(|why| left_out(self.name, why)).ok();
+        self.process.get_or_init(|| start().map(Mutex::new)).as_ref()
+    }
+}
+
+static LIBRARIES: [Library; 6] = [
+    Library::new("ONNX Runtime", "onnxruntime", Isa::Avx512, &[]),
+    Library::new("PyTorch", "torch", Isa::Avx512, &[]),
+    Library::new("NumPy", "numpy", Isa::Avx512, &[]),
+    Library::new("SciPy", "scipy", Isa::Avx512, &[]),
+    Library::new("PyTorch avx2", "torch", Isa::Avx2, &PYTORCH_AVX2),
+    Library::new("NumPy avx2", "numpy", Isa::Avx2, &NUMPY_AVX2),
+];
+
+/// The second is for MKL, which PyTorch has inside.
+const PYTORCH_AVX2: [(&str, &str); 2] =
+    [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_ENABLE_INSTRUCTIONS", "AVX2")];
+
+/// The names of NumPy 2.4, then those before it; it warns of names it does not know.
+const NUMPY_AVX2: [(&str, &str); 2] = [
+    (
+        "NPY_DISABLE_CPU_FEATURES",
+        "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL",
+    ),
+    ("PYTHONWARNINGS", "ignore"),
+];
+
+/// The peers in Python whose name is wanted. A library's process starts when it
+/// is first wanted, and ends with this one.
+pub fn peers(function: &str, wanted: impl Fn(&str) -> bool) -> Vec<Peer> {
+    let wanted = LIBRARIES.iter().filter(|library| wanted(library.name));
+    let peers = wanted.filter_map(|library| {
+        let process = library.process()?;
+        let functions = &process.lock().unwrap().functions;
+        let function = functions.iter().position(|name| name == function)? as u32;
+        let run = Box::new(Remote { process, function });
+        Some(Peer { name: library.name.into(), isa: library.isa, run })
+    });
+    peers.collect()
+}
+
+/// A function of a process.
+struct Remote {
+    process: &'static Mutex<Process>,
+    function: u32,
+}
+
+impl Run for Remote {
+    fn call(&mut self, x: &[f32], out: &mut [f32]) {
+        let mut process = self.process.lock().unwrap();
+        process.request(self.function, 0, x);
+        process.answer(bytes_mut(out));
+    }
+
+    fn time(&mut self, x: &[f32], _: &mut [f32], calls: u32) -> f64 {
+        let mut process = self.process.lock().unwrap();
+        let mut nanoseconds = [0; 8];
+        process.request(self.function, calls, x);
+        process.answer(&mut nanoseconds);
+        f64::from_ne_bytes(nanoseconds)
+    }
+}
+
+struct Process {
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    functions: Vec<String>,
+    /// Ends when its stdin does.
+    _child: Child,
+}
+
+impl Process {
+    fn start(library: &Library) -> Result<Self, String> {
+        let mut child = Command::new("python3")
+            .args([concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"), library.module])
+            .envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
+            .envs(library.environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("python3: {error}"))?;
+        let (requests, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut answers = BufReader::new(answers);
+        let mut greeting = String::new();
+        answers.read_line(&mut greeting).map_err(|error| error.to_string())?;
+        match greeting.trim_end().split_once(": ") {
+            Some(("functions", names)) => {
+                let functions = names.split(' ').map(String::from).collect();
+                Ok(Self { requests, answers, functions, _child: child })
+            }
+            Some((_, why)) => Err(why.into()),
+            None => Err("peers.py says nothing".into()),
+        }
+    }
+
+    /// 0 calls ask for the results, more for the nanoseconds of one.
+    fn request(&mut self, function: u32, calls: u32, x: &[f32]) {
+        let n = x.len().try_into().expect("a length in 32 bits");
+        let sent = [function, calls, n]
+            .iter()
+            .try_for_each(|word: &u32| self.requests.write_all(&word.to_ne_bytes()))
+            .and_then(|()| self.requests.write_all(bytes(x)));
+        sent.expect("peers.py listens");
+    }
+
+    fn answer(&mut self, answer: &mut [u8]) {
+        self.answers.read_exact(answer).expect("peers.py answers");
+    }
+}
+
+fn bytes(x: &[f32]) -> &[u8] {
+    // SAFETY: floats have no padding, and bytes no alignment.
+    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), size_of_val(x)) }
+}
+
+fn bytes_mut(x: &mut [f32]) -> &mut [u8] {
+    // SAFETY: as above, and all bits are floats.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
+}

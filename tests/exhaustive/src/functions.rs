@@ -1,0 +1,60 @@
+//! The functions under test, one line each.
+
+use crate::oracle::{Formulas, Real, sigmoid};
+use astro_float_num::BigFloat;
+use logits::Backend;
+use logits::contract::{ELEMENTWISE, Elementwise};
+use logits::kernel::{Exp, Function, Ln, Map, Sigmoid};
+
+/// Runs one function on a backend.
+pub type Run = fn(Backend, &[f32], &mut [f32]);
+
+/// One function with its oracle.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub name: &'static str,
+    pub run: Run,
+    pub formulas: Formulas,
+}
+
+pub const FUNCTIONS: [Target; 3] = [
+    target("exp", |b, x, y| run(b, Exp, x, y), f64::exp, Real::exp),
+    target("ln", |b, x, y| run(b, Ln, x, y), f64::ln, Real::ln),
+    target("sigmoid", |b, x, y| run(b, Sigmoid, x, y), sigmoid, Real::sigmoid),
+    // target("exp_m1", |b, x, y| run(b, ExpM1, x, y), f64::exp_m1, Real::exp_m1),
+    // target("ln_1p", |b, x, y| run(b, Ln1p, x, y), f64::ln_1p, Real::ln_1p),
+    // target("softplus", |b, x, y| run(b, Softplus, x, y), softplus, Real::softplus),
+    // target("log_sigmoid", |b, x, y| run(b, LogSigmoid, x, y), log_sigmoid, Real::log_sigmoid),
+];
+
+const fn target(
+    name: &'static str,
+    run: Run,
+    near: fn(f64) -> f64,
+    exact: fn(&mut Real, &BigFloat) -> BigFloat,
+) -> Target {
+    Target { name, run, formulas: Formulas { near, exact } }
+}
+
+fn run(backend: Backend, f: impl Function, x: &[f32], y: &mut [f32]) {
+    backend.run(Map::new(f, x, y).expect("equal lengths"));
+}
+
+impl Target {
+    /// What the function promises.
+    pub fn contract(&self) -> Elementwise {
+        let row = ELEMENTWISE.into_iter().find(|row| row.name == self.name);
+        row.expect("every function has a contract")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_contract_is_under_test() {
+        let names = |rows: &[Elementwise]| rows.iter().map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(&ELEMENTWISE), FUNCTIONS.map(|target| target.name));
+    }
+}

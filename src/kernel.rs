@@ -15,7 +15,14 @@ pub(crate) mod log_sum_exp;
 mod row_map;
 mod softmax;
 
-pub use crate::math::{exp::Exp, ln::Ln, sigmoid::Sigmoid};
+pub use crate::math::{
+    exp::Exp,
+    exp_m1::ExpM1,
+    ln::Ln,
+    ln_1p::Ln1p,
+    sigmoid::Sigmoid,
+    softplus::{LogSigmoid, Softplus},
+};
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
 pub use cross_entropy::{LabelLoss, LabelLossAndGradient};

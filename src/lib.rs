@@ -63,16 +63,19 @@ pub use error::Error;
 pub use rows::{Rows, RowsMut};
 
 use kernel::{
-    CrossEntropy, Entropy, Exp, KlDivergence, Ln, LogSoftmax, LogSumExp, Map, MapInPlace, RowMap,
-    RowMapInPlace, Sigmoid, Softmax,
+    CrossEntropy, Entropy, Exp, ExpM1, KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSumExp,
+    Map, MapInPlace, RowMap, RowMapInPlace, Sigmoid, Softmax, Softplus,
 };
 
 /// e^x for each element.
 ///
+/// This and the following functions of each element are as accurate as
+/// [`contract::ELEMENTWISE`] says, subnormal inputs and results included, and give
+/// an element the same value wherever it stands.
+///
 /// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
 /// Above 88.722839 (bits 0x42B17217) the result is +∞; the last result that
-/// is not 0 is at −103.97208 (0xC2CFF1B4). The largest error, in
-/// [`contract::ELEMENTWISE`], is that of subnormal results.
+/// is not 0 is at −103.97208 (0xC2CFF1B4).
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
@@ -91,6 +94,30 @@ pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
 /// As [`exp`], in place.
 pub fn exp_in_place(x: &mut [f32]) {
     Backend::best().run(MapInPlace::new(Exp, x));
+}
+
+/// e^x − 1 for each element, without the cancellation near 0: there it is x.
+///
+/// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
+/// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 3];
+/// logits::exp_m1(&[1e-30, -0.0, f32::NEG_INFINITY], &mut out)?;
+/// assert_eq!(out, [1e-30, -0.0, -1.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(ExpM1, x, out)?);
+    Ok(())
+}
+
+/// As [`exp_m1`], in place.
+pub fn exp_m1_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(ExpM1, x));
 }
 
 /// ln x for each element.
@@ -117,6 +144,30 @@ pub fn ln_in_place(x: &mut [f32]) {
     Backend::best().run(MapInPlace::new(Ln, x));
 }
 
+/// ln(1 + x) for each element, without the cancellation near 0: there it is x.
+///
+/// **Special values.** ±0 and subnormals are returned as they are. −1 gives −∞,
+/// less and NaN give NaN, +∞ gives +∞.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 3];
+/// logits::ln_1p(&[1e-30, 1.0, -1.0], &mut out)?;
+/// assert_eq!(out, [1e-30, core::f32::consts::LN_2, f32::NEG_INFINITY]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(Ln1p, x, out)?);
+    Ok(())
+}
+
+/// As [`ln_1p`], in place.
+pub fn ln_1p_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(Ln1p, x));
+}
+
 /// The logistic function 1 / (1 + e^-x) of each element: the probability of the
 /// first of two classes whose scores differ by x.
 ///
@@ -140,6 +191,56 @@ pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
 /// As [`sigmoid`], in place.
 pub fn sigmoid_in_place(x: &mut [f32]) {
     Backend::best().run(MapInPlace::new(Sigmoid, x));
+}
+
+/// ln σ(x) of each element, −[`softplus`]\(−x): the log-probability of the first of
+/// two classes whose scores differ by x. Its derivative is σ(−x).
+///
+/// **Special values.** −∞ gives −∞, 0 gives −ln 2, +∞ gives −0, NaN stays NaN.
+/// For large x it follows −e^-x down to the last subnormal.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// logits::log_sigmoid(&[-1000.0, 40.0], &mut out)?;
+/// assert_eq!(out, [-1000.0, -(-40f32).exp()]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(LogSigmoid, x, out)?);
+    Ok(())
+}
+
+/// As [`log_sigmoid`], in place.
+pub fn log_sigmoid_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(LogSigmoid, x));
+}
+
+/// ln(1 + e^x) of each element, the smooth max(x, 0): the loss −ln σ(−x) of a
+/// binary classifier. Its derivative is σ(x).
+///
+/// **Special values.** −∞ gives 0, 0 gives ln 2, +∞ gives +∞, NaN stays NaN. For
+/// very negative x it follows e^x down to the last subnormal.
+///
+/// # Errors
+/// [`Error::Length`] if `out` has another length than `x`.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// logits::softplus(&[1000.0, -40.0], &mut out)?;
+/// assert_eq!(out, [1000.0, (-40f32).exp()]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(Map::new(Softplus, x, out)?);
+    Ok(())
+}
+
+/// As [`softplus`], in place.
+pub fn softplus_in_place(x: &mut [f32]) {
+    Backend::best().run(MapInPlace::new(Softplus, x));
 }
 
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.

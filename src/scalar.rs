@@ -35,3 +35,47 @@ pub fn ln(x: f32) -> f32 {
 pub fn sigmoid(x: f32) -> f32 {
     math::sigmoid::sigmoid(F32(x)).0
 }
+
+/// e^x − 1, as [`crate::exp_m1`].
+///
+/// ```
+/// assert_eq!(logits::scalar::exp_m1(0.0), 0.0);
+/// ```
+#[inline]
+#[must_use]
+pub fn exp_m1(x: f32) -> f32 {
+    math::exp_m1::exp_m1(F32(x)).0
+}
+
+/// ln(1 + x), as [`crate::ln_1p`].
+///
+/// ```
+/// assert_eq!(logits::scalar::ln_1p(0.0), 0.0);
+/// ```
+#[inline]
+#[must_use]
+pub fn ln_1p(x: f32) -> f32 {
+    math::ln_1p::ln_1p(F32(x)).0
+}
+
+/// ln σ(x), as [`crate::log_sigmoid`].
+///
+/// ```
+/// assert_eq!(logits::scalar::log_sigmoid(0.0), -core::f32::consts::LN_2);
+/// ```
+#[inline]
+#[must_use]
+pub fn log_sigmoid(x: f32) -> f32 {
+    math::softplus::log_sigmoid(F32(x)).0
+}
+
+/// ln(1 + e^x), as [`crate::softplus`].
+///
+/// ```
+/// assert_eq!(logits::scalar::softplus(0.0), core::f32::consts::LN_2);
+/// ```
+#[inline]
+#[must_use]
+pub fn softplus(x: f32) -> f32 {
+    math::softplus::softplus(F32(x)).0
+}

@@ -45,3 +45,51 @@ pub fn ln(v: f32x8) -> f32x8 {
 pub fn sigmoid(v: f32x8) -> f32x8 {
     math::sigmoid::sigmoid(F32(v)).0
 }
+
+/// e^v − 1 in each lane, as [`crate::exp_m1`].
+///
+/// ```
+/// use wide::f32x8;
+/// assert_eq!(logits::vector::exp_m1(f32x8::ZERO), f32x8::ZERO);
+/// ```
+#[inline]
+#[must_use]
+pub fn exp_m1(v: f32x8) -> f32x8 {
+    math::exp_m1::exp_m1(F32(v)).0
+}
+
+/// ln(1 + v) in each lane, as [`crate::ln_1p`].
+///
+/// ```
+/// use wide::f32x8;
+/// assert_eq!(logits::vector::ln_1p(f32x8::ZERO), f32x8::ZERO);
+/// ```
+#[inline]
+#[must_use]
+pub fn ln_1p(v: f32x8) -> f32x8 {
+    math::ln_1p::ln_1p(F32(v)).0
+}
+
+/// ln σ(v) in each lane, as [`crate::log_sigmoid`].
+///
+/// ```
+/// use wide::f32x8;
+/// assert_eq!(logits::vector::log_sigmoid(f32x8::ZERO), -f32x8::LN_2);
+/// ```
+#[inline]
+#[must_use]
+pub fn log_sigmoid(v: f32x8) -> f32x8 {
+    math::softplus::log_sigmoid(F32(v)).0
+}
+
+/// ln(1 + e^v) in each lane, as [`crate::softplus`].
+///
+/// ```
+/// use wide::f32x8;
+/// assert_eq!(logits::vector::softplus(f32x8::ZERO), f32x8::LN_2);
+/// ```
+#[inline]
+#[must_use]
+pub fn softplus(v: f32x8) -> f32x8 {
+    math::softplus::softplus(F32(v)).0
+}

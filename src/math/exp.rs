@@ -164,7 +164,7 @@ impl<V: Lanes> Parts<V> {
 }
 
 /// e^x.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Exp;
 
 impl Function for Exp {
@@ -175,15 +175,34 @@ impl Function for Exp {
 }
 
 /// Where e^x is normal, and so are the products that make it up.
-const NORMAL: f32 = 83.0;
+pub(crate) const NORMAL: f32 = 83.0;
+
+impl<V: Lanes> Parts<V> {
+    /// e^x as `table · (1 + exp_m1)` for |x| ≤ `NORMAL`.
+    #[inline(always)]
+    pub(crate) fn normal(x: V) -> (V, V) {
+        let e = Self::with_table(x, x.splat(EIGHTHS), &Table::BITS);
+        (e.table.add_eighths(e.power), e.exp_m1)
+    }
+}
+
+/// e^x in two words for |x| ≤ `NORMAL`.
+#[inline(always)]
+pub(crate) fn exp_words<V: Lanes>(x: V) -> (V, V) {
+    let (table, exp_m1) = Parts::normal(x);
+    if !V::FUSED {
+        return fast_two_sum(table, table * exp_m1);
+    }
+    let high = table.mul_add(exp_m1, table);
+    (high, table.mul_add(exp_m1, table - high))
+}
 
 /// e^x for every x.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
     if V::all_within([x], NORMAL) {
-        let e = Parts::with_table(x, x.splat(EIGHTHS), &Table::BITS);
-        let table = e.table.add_eighths(e.power);
-        return table.mul_add(e.exp_m1, table);
+        let (table, exp_m1) = Parts::normal(x);
+        return table.mul_add(exp_m1, table);
     }
     // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0. NaN passes.
     let e = Parts::new(x.splat(-104.0).max(x.splat(89.0).min(x)), x.splat(EIGHTHS));

@@ -73,7 +73,7 @@ const ODD: [f32; 3] =
 const NOTHING: f32 = -0.0;
 
 /// ln x.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Ln;
 
 impl Function for Ln {
@@ -134,7 +134,7 @@ fn split<V: Lanes>(x: V) -> (V, V) {
 
 /// A logarithm as three summands, in falling order of size or the first zero.
 #[derive(Clone, Copy)]
-struct Sum<V> {
+pub(super) struct Sum<V> {
     /// Exact.
     high: V,
     /// Exact, and at most 0.6 of `high`.
@@ -145,7 +145,7 @@ struct Sum<V> {
 impl<V: Lanes> Sum<V> {
     /// ln(m · 2^e) + c, for what [`Lanes::split_exp2`] gives and |c| ≤ 2^-23.
     #[inline(always)]
-    fn new((m, e): (V, V), c: V) -> Self {
+    pub(super) fn new((m, e): (V, V), c: V) -> Self {
         if V::FUSED {
             let [reciprocal, ln, ln_low] = m.lookup_eighth([&RECIPROCAL, &LN, &LN_LOW]);
             let r = m.mul_add(reciprocal, m.splat(-1.0));
@@ -166,13 +166,21 @@ impl<V: Lanes> Sum<V> {
     }
 
     #[inline(always)]
-    fn value(self) -> V {
+    pub(super) fn value(self) -> V {
         if V::FUSED {
             self.high + (self.middle + self.low)
         } else {
             let (sum, error) = fast_two_sum(self.high, self.middle);
             sum + (error + self.low)
         }
+    }
+
+    /// x more, rounded once as far as the two words of a sum go.
+    #[inline(always)]
+    pub(super) fn plus(self, x: V) -> V {
+        let (sum, error) = two_sum(self.high, x);
+        let (sum, middle_error) = two_sum(sum, self.middle);
+        sum + ((error + middle_error) + self.low)
     }
 
     #[inline(always)]

@@ -1,20 +1,19 @@
 //! σ(x) = 1 / (1 + e^-x).
 //!
-//! **Method.** With z = e^-|x| ≤ 1, which never overflows: σ = 1/(1 + z) for
-//! x ≥ 0 and z/(1 + z) below. The negative tail is z itself there, subnormals
-//! included. z and 1 + z are carried in two words, and the quotient is corrected
-//! once by what those words and, where fused, the division left.
+//! **Method.** With z = e^-|x| ≤ 1, which never overflows, σ(x) is z/(1 + z) below
+//! zero and 1/(1 + z) above. z is carried in two words; the quotient, computed
+//! with one reciprocal, is corrected by what it leaves of the numerator. Below −83
+//! the value is e^x itself, subnormals included.
 //!
-//! **Error.** Half an ULP for the last addition and, without fused operations,
-//! as much again for the division; subnormal results carry that of z.
+//! **Error.** Half an ULP for the last addition and 0.05 for z.
 
-use super::exp::Parts;
-use super::words::fast_two_sum;
-use crate::simd::{EIGHTHS, Lanes};
+use super::exp::{NORMAL, exp, exp_words};
+use super::words::remainder;
+use crate::simd::Lanes;
 use crate::sweep::Function;
 
 /// 1 / (1 + e^-x).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Sigmoid;
 
 impl Function for Sigmoid {
@@ -27,20 +26,28 @@ impl Function for Sigmoid {
 /// σ(x) for every x.
 #[inline(always)]
 pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
-    let (zero, one) = (x.splat(0.0), x.splat(1.0));
-    // e^-104 is zero.
-    let z = Parts::new(-x.abs().min(x.splat(104.0)), x.splat(EIGHTHS));
-    let (high, low) = z.words();
-    let (high, low) = (high.scale_exp2(z.power), low.scale_exp2(z.power));
-
-    let (sum, error) = fast_two_sum(one, high);
-    let sum_low = error + low;
-    let negative = x.lt(zero);
-    let numerator = V::select(negative, high, one);
-    let quotient = numerator / sum;
-    let mut left = V::select(negative, low, zero) - quotient * sum_low;
-    if V::FUSED {
-        left = left + quotient.mul_add(-sum, numerator);
+    if V::all_within([x], NORMAL) {
+        return sigmoid_normal(x);
     }
-    V::select(x.eq(x), quotient + left / sum, x)
+    let (least, most) = (x.splat(-NORMAL), x.splat(NORMAL));
+    // NaN passes.
+    let y = sigmoid_normal(least.max(most.min(x)));
+    V::select(x.lt(least), exp(x), y)
+}
+
+/// σ(x) for |x| ≤ `NORMAL`.
+#[inline(always)]
+fn sigmoid_normal<V: Lanes>(x: V) -> V {
+    let (zero, one) = (x.splat(0.0), x.splat(1.0));
+    let (z, z_low) = exp_words(-x.abs());
+    let negative = x.lt(zero);
+    let numerator = V::select(negative, z, one);
+    let numerator_low = V::select(negative, z_low, zero);
+
+    let reciprocal = one / (one + z);
+    let quotient = numerator * reciprocal;
+    // numerator − quotient · (1 + z), whose first difference is exact.
+    let left =
+        remainder(numerator - quotient, quotient, z) + quotient.mul_add(-z_low, numerator_low);
+    left.mul_add(reciprocal, quotient)
 }

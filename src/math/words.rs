@@ -37,9 +37,18 @@ pub(crate) fn two_product<V: Lanes>(a: V, b: V) -> (V, V) {
 #[inline(always)]
 pub(crate) fn divide<V: Lanes>((a, a_low): (V, V), (b, b_low): (V, V)) -> (V, V) {
     let quotient = a / b;
-    let (product, error) = two_product(quotient, b);
-    let left = ((a - product) - error) + (a_low - quotient * b_low);
+    let left = remainder(a, quotient, b) + (a_low - quotient * b_low);
     (quotient, left / b)
+}
+
+/// `a − quotient · b`, exactly, where that is small against `a`.
+#[inline(always)]
+pub(crate) fn remainder<V: Lanes>(a: V, quotient: V, b: V) -> V {
+    if V::FUSED {
+        return quotient.mul_add(-b, a);
+    }
+    let (product, error) = two_product(quotient, b);
+    (a - product) - error
 }
 
 /// `a` as two numbers of 12 bits, whose products are exact.

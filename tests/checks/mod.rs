@@ -5,11 +5,12 @@
 #![allow(dead_code, unreachable_pub)] // each binary uses its own part
 
 use crate::common::{
-    assert_same, backends, exp_sum, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+    Elementwise, assert_same, backends, elementwise as elementwise_functions, exp_sum,
+    log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
 };
 use logits::kernel::{
-    CrossEntropy, Entropy, Exp, KlDivergence, LabelLoss, LabelLossAndGradient, Ln, LogSoftmax,
-    LogSumExp, Map, MapInPlace, RowMap, RowMapInPlace, RowsLogSumExp, Sigmoid, Softmax,
+    CrossEntropy, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax, LogSumExp,
+    RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
 };
 use logits::{Backend, Error, Rows, RowsMut, contract};
 use std::fmt::Display;
@@ -117,42 +118,7 @@ impl Classes {
     }
 }
 
-type MapFunction = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
-
-/// A function of each element.
-struct Elementwise {
-    name: &'static str,
-    map: MapFunction,
-    in_place: fn(Backend, &mut [f32]),
-    exact: fn(f64) -> f64,
-    tolerance: f64,
-}
-
-const ELEMENTWISE: [Elementwise; 3] = [
-    Elementwise {
-        name: "exp",
-        map: |backend, x, out| Map::new(Exp, x, out).map(|kernel| backend.run(kernel)),
-        in_place: |backend, x| backend.run(MapInPlace::new(Exp, x)),
-        exact: libm::exp,
-        tolerance: contract::ELEMENTWISE[0].ulp,
-    },
-    Elementwise {
-        name: "ln",
-        map: |backend, x, out| Map::new(Ln, x, out).map(|kernel| backend.run(kernel)),
-        in_place: |backend, x| backend.run(MapInPlace::new(Ln, x)),
-        exact: libm::log,
-        tolerance: contract::ELEMENTWISE[1].ulp,
-    },
-    Elementwise {
-        name: "sigmoid",
-        map: |backend, x, out| Map::new(Sigmoid, x, out).map(|kernel| backend.run(kernel)),
-        in_place: |backend, x| backend.run(MapInPlace::new(Sigmoid, x)),
-        exact: |x| 1.0 / (1.0 + libm::exp(-x)), // for x → −∞ the quotient stays exact
-        tolerance: contract::ELEMENTWISE[2].ulp,
-    },
-];
-
-/// exp, ln and sigmoid: error, special values, in place, backends, memory.
+/// The functions of each element: error, special values, in place, backends, memory.
 ///
 /// | Byte | Meaning                                              |
 /// |------|------------------------------------------------------|
@@ -164,9 +130,10 @@ pub fn elementwise(data: &[u8]) {
     let x = Matrix::vector(x_offset, &floats(values));
     let blank = Matrix::vector(out_offset, &vec![GUARD; x.length]);
 
-    for Elementwise { name, map, in_place, exact, tolerance } in ELEMENTWISE {
-        let mut classes = Classes::default();
+    for Elementwise { contract, map, in_place, exact } in elementwise_functions() {
+        let (name, mut classes) = (contract.name, Classes::default());
         for backend in backends() {
+            let tolerance = contract.error(backend).ulp;
             let mut out = blank.clone();
             map(backend, x.slice(), out.slice_mut()).expect("equal lengths");
             let y = out.elements();

@@ -1,7 +1,10 @@
 //! What every test needs: the backends, a measure of error, and hostile data.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
-use logits::Backend;
+use logits::kernel::{
+    Exp, ExpM1, Function, Ln, Ln1p, LogSigmoid, Map, MapInPlace, Sigmoid, Softplus,
+};
+use logits::{Backend, Error, contract};
 
 /// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
 /// missing one into a failure.
@@ -16,6 +19,44 @@ pub fn backends() -> Vec<Backend> {
         }
     }
     backends
+}
+
+/// A function of each element: how to call it, and what it is.
+#[derive(Clone, Copy)]
+pub struct Elementwise {
+    pub contract: contract::Elementwise,
+    pub map: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    pub in_place: fn(Backend, &mut [f32]),
+    pub exact: fn(f64) -> f64,
+}
+
+/// The functions in the order of the contract.
+pub fn elementwise() -> [Elementwise; 7] {
+    fn case<F: Function + Default>(name: &str, exact: fn(f64) -> f64) -> Elementwise {
+        Elementwise {
+            contract: *contract::ELEMENTWISE.iter().find(|row| row.name == name).expect(name),
+            map: |backend, x, out| Map::new(F::default(), x, out).map(|map| backend.run(map)),
+            in_place: |backend, x| backend.run(MapInPlace::new(F::default(), x)),
+            exact,
+        }
+    }
+    let cases = [
+        case::<Exp>("exp", libm::exp),
+        case::<ExpM1>("exp_m1", libm::expm1),
+        case::<Ln>("ln", libm::log),
+        case::<Ln1p>("ln_1p", libm::log1p),
+        case::<Sigmoid>("sigmoid", |x| 1.0 / (1.0 + libm::exp(-x))),
+        case::<LogSigmoid>("log_sigmoid", |x| -softplus(-x)),
+        case::<Softplus>("softplus", softplus),
+    ];
+    let names = contract::ELEMENTWISE.map(|row| row.name);
+    assert_eq!(cases.map(|case| case.contract.name), names, "a case for each contract");
+    cases
+}
+
+/// ln(1 + e^x) in f64.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + if x.is_nan() { x } else { libm::log1p(libm::exp(-x.abs())) }
 }
 
 /// The distance of `found` from `exact` in units in the last place of an `f32`

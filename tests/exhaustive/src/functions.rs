@@ -1,10 +1,10 @@
 //! The functions under test, one line each.
 
-use crate::oracle::{Formulas, Real, sigmoid};
+use crate::oracle::{Formulas, Real, log_sigmoid, sigmoid, softplus};
 use astro_float_num::BigFloat;
 use logits::Backend;
 use logits::contract::{ELEMENTWISE, Elementwise};
-use logits::kernel::{Exp, Function, Ln, Map, Sigmoid};
+use logits::kernel::{Exp, ExpM1, Function, Ln, Ln1p, LogSigmoid, Map, Sigmoid, Softplus};
 
 /// Runs one function on a backend.
 pub type Run = fn(Backend, &[f32], &mut [f32]);
@@ -17,14 +17,14 @@ pub struct Target {
     pub formulas: Formulas,
 }
 
-pub const FUNCTIONS: [Target; 3] = [
+pub const FUNCTIONS: [Target; 7] = [
     target("exp", |b, x, y| run(b, Exp, x, y), f64::exp, Real::exp),
+    target("exp_m1", |b, x, y| run(b, ExpM1, x, y), f64::exp_m1, Real::exp_m1),
     target("ln", |b, x, y| run(b, Ln, x, y), f64::ln, Real::ln),
+    target("ln_1p", |b, x, y| run(b, Ln1p, x, y), f64::ln_1p, Real::ln_1p),
     target("sigmoid", |b, x, y| run(b, Sigmoid, x, y), sigmoid, Real::sigmoid),
-    // target("exp_m1", |b, x, y| run(b, ExpM1, x, y), f64::exp_m1, Real::exp_m1),
-    // target("ln_1p", |b, x, y| run(b, Ln1p, x, y), f64::ln_1p, Real::ln_1p),
-    // target("softplus", |b, x, y| run(b, Softplus, x, y), softplus, Real::softplus),
-    // target("log_sigmoid", |b, x, y| run(b, LogSigmoid, x, y), log_sigmoid, Real::log_sigmoid),
+    target("log_sigmoid", |b, x, y| run(b, LogSigmoid, x, y), log_sigmoid, Real::log_sigmoid),
+    target("softplus", |b, x, y| run(b, Softplus, x, y), softplus, Real::softplus),
 ];
 
 const fn target(

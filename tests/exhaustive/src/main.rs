@@ -114,11 +114,11 @@ fn prove(target: Target, options: &Options) -> Vec<Report> {
 }
 
 /// What breaks the function's promise.
-fn faults(target: Target, reports: &[Report]) -> Vec<String> {
+fn faults(target: Target, backends: &[Backend], reports: &[Report]) -> Vec<String> {
     let mut faults = Vec::new();
-    for Report { name, class, tally, differ, .. } in reports {
+    for (&backend, Report { name, class, tally, differ, .. }) in backends.iter().zip(reports) {
         let mut fault = |what| faults.push(format!("{} on {name}: {what}", target.name));
-        let (error, limit) = (tally.largest.0, target.contract().ulp);
+        let (error, limit) = (tally.largest.0, target.contract().error(backend).ulp);
         if error > limit {
             fault(format!("{error} ULP exceed {limit}"));
         }
@@ -142,7 +142,7 @@ fn run() -> Result<(), String> {
     let (mut rows, mut faults) = (Vec::new(), Vec::new());
     for &target in &options.targets {
         let reports = prove(target, &options);
-        faults.extend(self::faults(target, &reports));
+        faults.extend(self::faults(target, &options.backends, &reports));
         #[cfg(feature = "peers")]
         let reports = [reports, peers::sample(target)].concat();
         rows.extend(reports.iter().map(|report| table::row(target, report)));

@@ -265,7 +265,8 @@ fn draw_curve(svg: &mut String, curve: &Curve, side: &Side) -> Result {
 
 /// What to compare the curves with: no function errs less than by rounding.
 fn draw_limits(svg: &mut String, target: Target) -> Result {
-    let ulp = target.contract().ulp;
+    let contract = target.contract();
+    let ulp = contract.fused.ulp.max(contract.unfused.ulp);
     let contract = format!("contract of logits: {ulp}");
     for (error, label, below) in [(0.5, "correct rounding: 0.5", 13.0), (ulp, &contract, -5.0)] {
         let y = height(error);

@@ -1,0 +1,70 @@
+//! softplus(x) = ln(1 + e^x), and ln σ(x) = −softplus(−x).
+//!
+//! **Method.** max(x, 0) + ln(1 + z) with z = e^-|x| ≤ 1 in two words, which
+//! never overflows; what 1 + z leaves reaches the logarithm as in `ln_1p.rs`.
+//! Below −7 that would round too often (1.12 ULP where z is about 2^-24), and
+//! ln(1 + z) is three terms of its series. Beyond ±83 the value is x or e^x itself.
+//!
+//! **Error.** That of ln x below zero. Above, half an ULP and little more: the
+//! summands are added exactly but for the last.
+
+use super::exp::{NORMAL, exp, exp_words};
+use super::ln::Sum;
+use super::words::fast_two_sum;
+use crate::simd::Lanes;
+use crate::sweep::Function;
+
+/// ln(1 + e^x).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Softplus;
+
+impl Function for Softplus {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        softplus(x)
+    }
+}
+
+/// ln σ(x).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogSigmoid;
+
+impl Function for LogSigmoid {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        log_sigmoid(x)
+    }
+}
+
+/// ln σ(x) for every x.
+#[inline(always)]
+pub(crate) fn log_sigmoid<V: Lanes>(x: V) -> V {
+    -softplus(-x)
+}
+
+/// ln(1 + e^x) for every x.
+#[inline(always)]
+pub(crate) fn softplus<V: Lanes>(x: V) -> V {
+    if V::all_within([x], NORMAL) {
+        return softplus_normal(x);
+    }
+    let (least, most) = (x.splat(-NORMAL), x.splat(NORMAL));
+    // NaN passes.
+    let y = softplus_normal(least.max(most.min(x)));
+    V::select(most.lt(x), x, V::select(x.lt(least), exp(x), y))
+}
+
+/// Below this ln(1 + e^x) is a short series in e^x.
+const SERIES: f32 = -7.0;
+
+/// ln(1 + e^x) for |x| ≤ `NORMAL`.
+#[inline(always)]
+fn softplus_normal<V: Lanes>(x: V) -> V {
+    let (z, z_low) = exp_words(-x.abs());
+    let (sum, error) = fast_two_sum(x.splat(1.0), z);
+    let ln_1p = Sum::new(sum.split_exp2(), (error + z_low) / sum);
+    let near = ln_1p.plus(x.splat(0.0).max(x));
+    // z − z²/2 + z³/3: the next term is below 2^-32 of it.
+    let far = z + (z_low - z * z * (-z).mul_add(z.splat(1.0 / 3.0), z.splat(0.5)));
+    V::select(x.lt(x.splat(SERIES)), far, near)
+}

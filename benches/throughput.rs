@@ -4,7 +4,10 @@
 //! figures of one run only: other processes and the clock move them together.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use logits::kernel::{Exp, Kernel, LabelLossAndGradient, Ln, LogSumExp, Map, RowMap, Softmax};
+use logits::kernel::{
+    Exp, ExpM1, Kernel, LabelLossAndGradient, Ln, Ln1p, LogSigmoid, LogSumExp, Map, RowMap,
+    Sigmoid, Softmax, Softplus,
+};
 use logits::{Backend, Rows, RowsMut};
 use std::hint::black_box;
 use std::time::Duration;
@@ -26,8 +29,10 @@ fn measure<O>(c: &mut Criterion, name: &str, call: impl Fn(Backend, &[f32], &mut
     let mut group = c.benchmark_group(name);
     group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(500));
     for n in LENGTHS {
-        let x: Vec<f32> =
-            scores(n).into_iter().map(|x| if name == "ln" { x.abs() } else { x }).collect();
+        let x: Vec<f32> = scores(n)
+            .into_iter()
+            .map(|x| if name.starts_with("ln") { x.abs() } else { x })
+            .collect();
         let mut out = vec![0.0; n];
         group.throughput(Throughput::Elements(n as u64));
         for backend in Backend::available() {
@@ -47,7 +52,12 @@ fn run<K: Kernel>(backend: Backend, kernel: Result<K, logits::Error>) -> Option<
 
 fn benches(c: &mut Criterion) {
     measure(c, "exp", |backend, x, out| run(backend, Map::new(Exp, x, out)));
+    measure(c, "exp_m1", |backend, x, out| run(backend, Map::new(ExpM1, x, out)));
     measure(c, "ln", |backend, x, out| run(backend, Map::new(Ln, x, out)));
+    measure(c, "ln_1p", |backend, x, out| run(backend, Map::new(Ln1p, x, out)));
+    measure(c, "sigmoid", |backend, x, out| run(backend, Map::new(Sigmoid, x, out)));
+    measure(c, "log_sigmoid", |backend, x, out| run(backend, Map::new(LogSigmoid, x, out)));
+    measure(c, "softplus", |backend, x, out| run(backend, Map::new(Softplus, x, out)));
     measure(c, "log_sum_exp", |backend, x, _| backend.run(LogSumExp::new(x)));
     measure(c, "softmax", |backend, x, out| {
         let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);

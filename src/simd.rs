@@ -95,9 +95,11 @@ pub trait Simd: Copy {
     type F32: Lanes;
     /// [`BLOCK`] lanes, as an array of vectors.
     type Block: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
-    /// As many vectors as long loops compute side by side: whole blocks, or one
-    /// lane.
-    type Wide: Lanes + AsRef<[Self::F32]>;
+    /// As many vectors as the loop of a sum takes side by side: whole blocks, or
+    /// one lane.
+    type Wide: Vectors<Self>;
+    /// As many as the loop of a map takes.
+    type MapWide: Vectors<Self>;
 
     /// Whether `mul_add` rounds once. Backends that agree in this agree in
     /// every bit.
@@ -111,17 +113,6 @@ pub trait Simd: Copy {
     fn store(self, value: Self::F32, to: &mut [f32]);
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
-    /// Loads `Wide::COUNT` lanes; missing ones hold zero.
-    fn load_wide(self, from: &[f32]) -> Self::Wide;
-
-    /// Writes the first lanes; those past the end of `to` are dropped.
-    #[inline(always)]
-    fn store_wide(self, value: Self::Wide, to: &mut [f32]) {
-        for (j, lanes) in value.as_ref().iter().enumerate() {
-            self.store(*lanes, to.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
-        }
-    }
-
     /// Loads a block. Lanes past the end of `from` hold `fill`.
     #[inline(always)]
     fn load_block(self, from: &[f32], fill: f32) -> Self::Block {
@@ -156,7 +147,7 @@ pub trait Lanes:
     + Mul<f32, Output = Self>
     + Div<f32, Output = Self>
 {
-    /// Lanes of one vector; divides [`BLOCK`].
+    /// Lanes; those of one vector divide [`BLOCK`].
     const COUNT: usize;
     /// As [`Simd::FUSED`].
     const FUSED: bool;
@@ -236,6 +227,20 @@ pub trait Lanes:
     const SPLITS_ALL: bool = false;
     /// `table[⌊8(m − 1)⌋]` of each table, for 1 ≤ self = m < 2.
     fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
+}
+
+/// One vector or several as one.
+pub trait Vectors<S: Simd>: Lanes + AsRef<[S::F32]> {
+    /// Loads [`Lanes::COUNT`] lanes; missing ones hold zero.
+    fn load(simd: S, from: &[f32]) -> Self;
+
+    /// Writes the first lanes; those past the end of `to` are dropped.
+    #[inline(always)]
+    fn store(self, simd: S, to: &mut [f32]) {
+        for (j, lanes) in self.as_ref().iter().enumerate() {
+            simd.store(*lanes, to.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+        }
+    }
 }
 
 /// One truth value a lane.

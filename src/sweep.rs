@@ -5,7 +5,7 @@
 //! lanes in an order that depends on the length alone.
 
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd};
+use crate::simd::{BLOCK, Lanes, Simd, Vectors};
 
 /// A function of one element, for every lane alike.
 pub trait Function: Copy {
@@ -18,10 +18,10 @@ pub trait Function: Copy {
 pub(crate) fn map<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]) {
     let length = x.len().min(out.len());
     let (Some(x), Some(out)) = (x.get(..length), out.get_mut(..length)) else { return };
-    let mut wide = x.chunks_exact(S::Wide::COUNT);
-    let mut wide_out = out.chunks_exact_mut(S::Wide::COUNT);
+    let mut wide = x.chunks_exact(S::MapWide::COUNT);
+    let mut wide_out = out.chunks_exact_mut(S::MapWide::COUNT);
     for (x, out) in (&mut wide).zip(&mut wide_out) {
-        simd.store_wide(f.apply(simd.load_wide(x)), out);
+        f.apply(S::MapWide::load(simd, x)).store(simd, out);
     }
     let (x, out) = (wide.remainder(), wide_out.into_remainder());
     for at in (0..x.len()).step_by(S::F32::COUNT) {
@@ -33,9 +33,9 @@ pub(crate) fn map<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]
 /// `x[i] = f(x[i])`.
 #[inline(always)]
 pub(crate) fn map_in_place<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
-    let mut wide = x.chunks_exact_mut(S::Wide::COUNT);
+    let mut wide = x.chunks_exact_mut(S::MapWide::COUNT);
     for x in &mut wide {
-        simd.store_wide(f.apply(simd.load_wide(x)), x);
+        f.apply(S::MapWide::load(simd, x)).store(simd, x);
     }
     for x in wide.into_remainder().chunks_mut(S::F32::COUNT) {
         simd.store(f.apply(simd.load(x, 0.0)), x);
@@ -92,7 +92,7 @@ pub(crate) fn map_sum<S: Simd>(
         let mut wide = x.chunks_exact(Run::<S>::WIDE);
         let mut wide_out = out.chunks_exact_mut(Run::<S>::WIDE);
         for (x, out) in (&mut wide).zip(&mut wide_out) {
-            run.map_wide(simd, f, simd.load_wide(x), out);
+            run.map_wide(simd, f, S::Wide::load(simd, x), out);
         }
         let (x, out) = (wide.remainder(), wide_out.into_remainder());
         for at in (0..x.len()).step_by(BLOCK) {
@@ -117,7 +117,7 @@ pub(crate) fn map_sum_in_place<S: Simd>(
         let mut run = Run::new(simd, bias);
         let mut wide = x.chunks_exact_mut(Run::<S>::WIDE);
         for x in &mut wide {
-            run.map_wide(simd, f, simd.load_wide(x), x);
+            run.map_wide(simd, f, S::Wide::load(simd, x), x);
         }
         for x in wide.into_remainder().chunks_mut(BLOCK) {
             run.map(simd, f, simd.load_block(x, f32::NEG_INFINITY), x);
@@ -173,7 +173,7 @@ impl<S: Simd> Run<S> {
     #[inline(always)]
     fn map_wide(&mut self, simd: S, f: impl Function, x: S::Wide, out: &mut [f32]) {
         let y = f.apply(x);
-        simd.store_wide(y, out);
+        y.store(simd, out);
         self.add_wide(y);
     }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, check_length};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::rows::Rows;
-use crate::simd::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd};
+use crate::simd::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
 use crate::sweep::{Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
@@ -258,7 +258,7 @@ fn sum_run<S: Simd, const CENTERED: bool>(
     let x = x.get(..Run::<S>::LENGTH).unwrap_or(x);
     let mut done = 0;
     for x in x.chunks_exact(Run::<S>::WIDE) {
-        let x = shift.center::<_, CENTERED>(simd.load_wide(x));
+        let x = shift.center::<_, CENTERED>(S::Wide::load(simd, x));
         if !within(shift, x.as_ref(), simd) {
             break;
         }

@@ -65,3 +65,20 @@ fn exp_m1_normal<V: Lanes>(x: V) -> V {
     let far = high + table.mul_add(exp_m1, low);
     V::select(x.abs().le(x.splat(SMALL)), near, far)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::polynomial::check::{assert_error, value};
+    use super::*;
+
+    #[test]
+    fn polynomial_errs_as_stated() {
+        assert_error(1.3e-9, [-0.41, 0.41], |x| {
+            if x == 0.0 {
+                return 0.0;
+            }
+            let found = x + x * x * (0.5 + x * value(&POLYNOMIAL, x));
+            (found - libm::expm1(x)) / libm::expm1(x)
+        });
+    }
+}

@@ -12,3 +12,33 @@ pub(crate) fn horner<V: Lanes, const N: usize>(x: V, c: [f32; N]) -> V {
     }
     sum
 }
+
+/// Coefficients against the functions they stand for, in f64.
+#[cfg(test)]
+pub(crate) mod check {
+    /// The polynomial's exact value.
+    pub(crate) fn value(c: &[f32], x: f64) -> f64 {
+        c.iter().rev().fold(0.0, |sum, &c| sum * x + f64::from(c))
+    }
+
+    /// Asserts that the largest error over a domain is what the comment beside the
+    /// coefficients states, rounded up to two digits.
+    #[track_caller]
+    pub(crate) fn assert_error(stated: f64, domain: [f64; 2], error: impl Fn(f64) -> f64) {
+        const POINTS: i32 = 20_000;
+        let at = |i| domain[0] + (domain[1] - domain[0]) * f64::from(i) / f64::from(POINTS);
+        let largest = (0..=POINTS).map(|i| error(at(i)).abs()).fold(0.0, f64::max);
+        let range = stated * 0.95..=stated;
+        assert!(range.contains(&largest), "{largest:e} is not about {stated:e}");
+    }
+
+    /// Asserts that two words are a number to within what the second can hold.
+    #[track_caller]
+    pub(crate) fn assert_words(high: f32, low: f32, exact: f64) {
+        let left = exact - f64::from(high) - f64::from(low);
+        assert!(
+            left.abs() <= f64::from(low.abs()) * 6e-8 + 1e-16,
+            "{high:e} + {low:e} lacks {left:e}"
+        );
+    }
+}

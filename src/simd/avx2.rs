@@ -67,6 +67,7 @@ impl Simd for Avx2 {
     type F32 = F32;
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 4>;
+    type MapWide = Interleaved<F32, 4>;
     const FUSED: bool = true;
 
     #[inline(always)]
@@ -101,11 +102,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
-    }
-
-    #[inline(always)]
-    fn load_wide(self, from: &[f32]) -> Self::Wide {
-        Interleaved::load(self, from)
     }
 }
 

@@ -63,6 +63,7 @@ impl Simd for Avx512 {
     type F32 = F32;
     type Block = [F32; 1];
     type Wide = Interleaved<F32, 4>;
+    type MapWide = Interleaved<F32, 4>;
     const FUSED: bool = true;
 
     #[inline(always)]
@@ -79,7 +80,17 @@ impl Simd for Avx512 {
         if from.is_empty() {
             return self.splat(fill);
         }
-        unsafe { F32(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), tail(from.len()), from.as_ptr())) }
+        let (fill, mask) = (unsafe { _mm512_set1_ps(fill) }, tail(from.len()));
+        // Masked or not, a load waits for an earlier store to any of its 64 bytes,
+        // such as to a short `out` that follows a short `x`.
+        if from.len() <= 8 {
+            return F32(unsafe {
+                let half = _mm512_castps512_ps256(fill);
+                let half = _mm256_mask_loadu_ps(half, mask as __mmask8, from.as_ptr());
+                _mm512_insertf32x8::<0>(fill, half)
+            });
+        }
+        F32(unsafe { _mm512_mask_loadu_ps(fill, mask, from.as_ptr()) })
     }
 
     #[inline(always)]
@@ -87,17 +98,17 @@ impl Simd for Avx512 {
         if let Some(to) = to.first_chunk_mut::<16>() {
             return unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value.0) };
         }
-        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
+        let mask = tail(to.len());
+        if to.len() <= 8 {
+            let half = unsafe { _mm512_castps512_ps256(value.0) };
+            return unsafe { _mm256_mask_storeu_ps(to.as_mut_ptr(), mask as __mmask8, half) };
+        }
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, value.0) }
     }
 
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value]
-    }
-
-    #[inline(always)]
-    fn load_wide(self, from: &[f32]) -> Self::Wide {
-        Interleaved::load(self, from)
     }
 }
 

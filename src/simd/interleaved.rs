@@ -7,7 +7,7 @@
 // Zipped iterators over vectors may be left as functions of their own.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Lanes, Mask, Simd};
+use super::{Lanes, Mask, Simd, Vectors};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// N vectors as one, each operation done for all before the next.
@@ -21,17 +21,18 @@ impl<V, const N: usize> AsRef<[V]> for Interleaved<V, N> {
     }
 }
 
-impl<V: Lanes, const N: usize> Interleaved<V, N> {
-    /// As [`Simd::load_wide`].
+impl<S: Simd, const N: usize> Vectors<S> for Interleaved<S::F32, N> {
     #[inline(always)]
-    pub(crate) fn load<S: Simd<F32 = V>>(simd: S, from: &[f32]) -> Self {
+    fn load(simd: S, from: &[f32]) -> Self {
         let mut vectors = [simd.splat(0.0); N];
         for (i, v) in vectors.iter_mut().enumerate() {
-            *v = simd.load(from.get(i * V::COUNT..).unwrap_or(&[]), 0.0);
+            *v = simd.load(from.get(i * S::F32::COUNT..).unwrap_or(&[]), 0.0);
         }
         Self(vectors)
     }
+}
 
+impl<V: Lanes, const N: usize> Interleaved<V, N> {
     #[inline(always)]
     fn map(mut self, f: impl Fn(V) -> V) -> Self {
         for v in &mut self.0 {

@@ -5,7 +5,7 @@
 //! accurate, or differ by target.
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, least_mantissa};
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors, least_mantissa};
 use wide::{f32x8, i16x8, i32x8, u32x8};
 
 /// The token of the portable backend.
@@ -26,6 +26,7 @@ impl Simd for Portable {
     type F32 = F32;
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 2>;
+    type MapWide = F32;
     const FUSED: bool = FUSED;
 
     #[inline(always)]
@@ -60,11 +61,6 @@ impl Simd for Portable {
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
     }
-
-    #[inline(always)]
-    fn load_wide(self, from: &[f32]) -> Self::Wide {
-        Interleaved::load(self, from)
-    }
 }
 
 /// wasm's `pmin` and `pmax` keep their first operand where x86 keeps the second.
@@ -75,6 +71,20 @@ pub(crate) const FUSED: bool = cfg!(any(
     all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
     all(target_arch = "aarch64", target_feature = "neon"),
 ));
+
+impl AsRef<[F32]> for F32 {
+    #[inline(always)]
+    fn as_ref(&self) -> &[F32] {
+        core::slice::from_ref(self)
+    }
+}
+
+impl Vectors<Portable> for F32 {
+    #[inline(always)]
+    fn load(simd: Portable, from: &[f32]) -> Self {
+        simd.load(from, 0.0)
+    }
+}
 
 impl Lanes for F32 {
     const COUNT: usize = 8;
@@ -135,20 +145,17 @@ impl Lanes for F32 {
     fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
         // Moving lanes to indices one by one would cost more than the lookups.
         let indices = signed(self.0.to_bits() & u32x8::splat(7));
-        let indices = i16x8::from_i32x8_saturate(indices).to_array();
+        let indices = i16x8::from_i32x8_saturate(indices).to_array().map(i16::cast_unsigned);
         let pack = |a, b, c, d| {
-            (a as u16 as u64)
-                | (b as u16 as u64) << 16
-                | (c as u16 as u64) << 32
-                | (d as u16 as u64) << 48
+            u64::from(a) | u64::from(b) << 16 | u64::from(c) << 32 | u64::from(d) << 48
         };
         let [a, b, c, d, e, f, g, h] = indices;
-        let packed = [pack(a, b, c, d), pack(e, f, g, h)];
+        let halves: [u64; 2] = [pack(a, b, c, d), pack(e, f, g, h)];
         let mut values = [self; T];
         for (value, table) in values.iter_mut().zip(tables) {
             let mut lanes = [0.0; 8];
             for j in 0..8 {
-                lanes[j] = table[(packed[j / 4] >> (16 * (j % 4)) & 7) as usize];
+                lanes[j] = table[(halves[j / 4] >> (16 * (j % 4)) & 7) as usize];
             }
             *value = Self(f32x8::new(lanes));
         }

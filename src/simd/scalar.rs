@@ -4,7 +4,7 @@
 //! part of the target the crate was built for, as the `cfg` beside it says.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, least_mantissa};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors, least_mantissa};
 
 /// The token of the scalar backend.
 #[derive(Clone, Copy)]
@@ -24,6 +24,7 @@ impl Simd for Scalar {
     type F32 = F32;
     type Block = [F32; BLOCK];
     type Wide = F32;
+    type MapWide = F32;
     const FUSED: bool = FUSED;
 
     #[inline(always)]
@@ -47,17 +48,19 @@ impl Simd for Scalar {
     fn block(self, value: F32) -> Self::Block {
         [value; BLOCK]
     }
-
-    #[inline(always)]
-    fn load_wide(self, from: &[f32]) -> F32 {
-        self.load(from, 0.0)
-    }
 }
 
 impl AsRef<[F32]> for F32 {
     #[inline(always)]
     fn as_ref(&self) -> &[F32] {
         core::slice::from_ref(self)
+    }
+}
+
+impl Vectors<Scalar> for F32 {
+    #[inline(always)]
+    fn load(simd: Scalar, from: &[f32]) -> Self {
+        simd.load(from, 0.0)
     }
 }
 

@@ -21,11 +21,13 @@ pub fn backends() -> Vec<Backend> {
     backends
 }
 
+pub type MapFunction = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
+
 /// A function of each element: how to call it, and what it is.
 #[derive(Clone, Copy)]
 pub struct Elementwise {
     pub contract: contract::Elementwise,
-    pub map: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    pub map: MapFunction,
     pub in_place: fn(Backend, &mut [f32]),
     pub exact: fn(f64) -> f64,
 }
@@ -56,7 +58,7 @@ pub fn elementwise() -> [Elementwise; 7] {
 
 /// ln(1 + e^x) in f64.
 fn softplus(x: f64) -> f64 {
-    x.max(0.0) + if x.is_nan() { x } else { libm::log1p(libm::exp(-x.abs())) }
+    x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
 }
 
 /// The distance of `found` from `exact` in units in the last place of an `f32`

@@ -22,8 +22,12 @@ type Contender = fn() -> Peer;
 /// The elementwise functions of `logits`: on each backend, and as users call them.
 const ELEMENTWISE: &[(&str, Contenders, Contender)] = &[
     ("exp", || elementwise(kernel::Exp), || public(logits::exp)),
+    ("exp_m1", || elementwise(kernel::ExpM1), || public(logits::exp_m1)),
     ("ln", || elementwise(kernel::Ln), || public(logits::ln)),
+    ("ln_1p", || elementwise(kernel::Ln1p), || public(logits::ln_1p)),
     ("sigmoid", || elementwise(kernel::Sigmoid), || public(logits::sigmoid)),
+    ("log_sigmoid", || elementwise(kernel::LogSigmoid), || public(logits::log_sigmoid)),
+    ("softplus", || elementwise(kernel::Softplus), || public(logits::softplus)),
 ];
 
 /// The functions of rows, with the peers that have them.

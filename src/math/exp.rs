@@ -36,8 +36,8 @@ const LOG2_E: f32 = 1.44269502162933349609375;
 /// bits together. The more it has, the less the second product rounds.
 type Ln2 = [f32; 2];
 const LN_2: Ln2 = [0.693147182464599609375, -1.9046542121259335544891655445098876953125e-9];
-/// For |k| < 2^7.
-const LN_2_14: Ln2 = [0.69317626953125, -2.9088971132296137511730194091796875e-5];
+/// For |k| < 2^8: all that e^x needs.
+const LN_2_13: Ln2 = [0.693115234375, 3.1946183298714458942413330078125e-5];
 /// For |k| < 2^10.
 const LN_2_11: Ln2 = [0.693359375, -2.12194441701285541057586669921875e-4];
 
@@ -132,7 +132,7 @@ impl<V: Lanes> Parts<V> {
     /// e^x as `table · (1 + exp_m1)` for |x| ≤ [`NORMAL`].
     #[inline(always)]
     pub(crate) fn normal(x: V) -> (V, V) {
-        let e = Self::reduced(x, x.splat(EIGHTHS), LN_2_14, &Table::BITS);
+        let e = Self::reduced(x, x.splat(EIGHTHS), LN_2_13, &Table::BITS);
         (e.table.add_eighths(e.power), e.exp_m1)
     }
 
@@ -219,7 +219,9 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
         return table.mul_add(exp_m1, table);
     }
     // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0. NaN passes.
-    let e = Parts::new(x.splat(-104.0).max(x.splat(89.0).min(x)), x.splat(EIGHTHS));
+    // The same reduction as above: no lane's value may depend on its neighbours.
+    let bounded = x.splat(-104.0).max(x.splat(89.0).min(x));
+    let e = Parts::reduced(bounded, x.splat(EIGHTHS), LN_2_13, &Table::ONE);
     let y = e.mantissa().scale_exp2(e.power);
     V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
 }
@@ -236,10 +238,10 @@ mod tests {
             assert_eq!(high, exact as f32);
             assert_words(1.0, low, exact / f64::from(high));
         }
-        for [high, low] in [LN_2, LN_2_14, LN_2_11] {
+        for [high, low] in [LN_2, LN_2_13, LN_2_11] {
             assert_words(high, low, core::f64::consts::LN_2);
         }
-        assert_eq!((LN_2_14[0] * 16_384.0).fract(), 0.0);
+        assert_eq!((LN_2_13[0] * 8192.0).fract(), 0.0);
         assert_eq!((LN_2_11[0] * 2048.0).fract(), 0.0);
     }
 

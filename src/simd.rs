@@ -207,15 +207,17 @@ pub trait Lanes:
     /// 2^⌊k/8⌋ where the bits of `self` lack (k mod 8) · 2^20, operand and result
     /// being normal.
     fn add_eighths(self, power: Self) -> Self;
-    /// Whether every lane of every vector is positive, normal and finite.
+    /// Whether every lane of every vector is positive and normal, and so is its
+    /// reciprocal.
     #[inline(always)]
-    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
-        let (least, most) = (vectors[0].splat(f32::MIN_POSITIVE), vectors[0].splat(f32::MAX));
-        let mut normal = least.le(vectors[0]).and(vectors[0].le(most));
+    fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
+        let least = vectors[0].splat(f32::MIN_POSITIVE);
+        let most = vectors[0].splat(1.0 / f32::MIN_POSITIVE);
+        let mut all = least.le(vectors[0]).and(vectors[0].le(most));
         for x in &vectors[1..] {
-            normal = normal.and(least.le(*x).and(x.le(most)));
+            all = all.and(least.le(*x).and(x.le(most)));
         }
-        normal.all()
+        all.all()
     }
 
     /// `(m, e)` with self = m · 2^e, where 1 ≤ m < 2 if multiplication is fused
@@ -227,6 +229,41 @@ pub trait Lanes:
     const SPLITS_ALL: bool = false;
     /// `table[⌊8(m − 1)⌋]` of each table, for 1 ≤ self = m < 2.
     fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
+    /// What ln x begins with where multiplication is fused, for lanes that
+    /// [`all_invertible`](Self::all_invertible) lets through or that
+    /// [`split_exp2`](Self::split_exp2) takes all. It is [`reduce`], to the bit.
+    #[inline(always)]
+    fn reduce(self, tables: &Logarithms) -> Reduced<Self> {
+        reduce(self.split_exp2(), tables)
+    }
+}
+
+/// For each eighth of 1 ≤ m < 2 a number c in it: 1/c, and ln c in two words, as ln 2 is.
+pub struct Logarithms {
+    pub(crate) reciprocal: [f32; 8],
+    pub(crate) ln: [f32; 8],
+    pub(crate) ln_low: [f32; 8],
+    pub(crate) ln_2: [f32; 2],
+}
+
+/// ln x = high + ln(1 + r) + low.
+#[derive(Clone, Copy)]
+pub struct Reduced<V> {
+    pub(crate) r: V,
+    pub(crate) high: V,
+    pub(crate) low: V,
+}
+
+/// For x = m · 2^e with 1 ≤ m < 2: r = m/c − 1, high + low = e·ln2 + ln c.
+#[inline(always)]
+pub(crate) fn reduce<V: Lanes>((m, e): (V, V), tables: &Logarithms) -> Reduced<V> {
+    let Logarithms { reciprocal, ln, ln_low, ln_2 } = tables;
+    let [reciprocal, ln, ln_low] = m.lookup_eighth([reciprocal, ln, ln_low]);
+    Reduced {
+        r: m.mul_add(reciprocal, m.splat(-1.0)),
+        high: e.mul_add(m.splat(ln_2[0]), ln),
+        low: e.mul_add(m.splat(ln_2[1]), ln_low),
+    }
 }
 
 /// One vector or several as one.

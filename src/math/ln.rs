@@ -28,38 +28,38 @@
 
 use super::polynomial::horner;
 use super::words::{fast_two_sum, two_sum};
-use crate::simd::Lanes;
+use crate::simd::{Lanes, Logarithms, Reduced, reduce};
 use crate::sweep::Function;
 
-/// ln 2 in two words, the first a multiple of 2^-16.
-const LN_2: [f32; 2] = [0.693145751953125, 1.428606765330187045037746429443359375e-6];
+/// ln 2 in two words, multiples of 2^-16 and of 2^-36.
+const LN_2: [f32; 2] = [0.693145751953125, 1.428605173714458942413330078125e-6];
 
-/// 1/c for each eighth of 1 ≤ m < 2.
-const RECIPROCAL: [f32; 8] = [1.0, 0.84375, 0.75, 0.6875, 0.625, 0.59375, 0.5625, 0.5];
-
-/// ln c, the nearest multiple of 2^-16.
-const LN: [f32; 8] = [
-    0.0,
-    0.1699066162109375,
-    0.287689208984375,
-    0.37469482421875,
-    0.470001220703125,
-    0.52130126953125,
-    0.5753631591796875,
-    LN_2[0],
-];
-
-/// What [`LN`] leaves.
-const LN_LOW: [f32; 8] = [
-    0.0,
-    -7.57941552365082316100597381591796875e-6,
-    -7.13653253114898689091205596923828125e-6,
-    -1.3747772982242167927324771881103515625e-6,
-    2.40854251387645490467548370361328125e-6,
-    -4.34589810538454912602901458740234375e-6,
-    9.857238865151884965598583221435546875e-7,
-    LN_2[1],
-];
+/// For each eighth of 1 ≤ m < 2. The words are multiples of 2^-16 and of 2^-36, so that
+/// whole numbers of ln 2 may be added to both exactly.
+const EIGHTHS: Logarithms = Logarithms {
+    reciprocal: [1.0, 0.84375, 0.75, 0.6875, 0.625, 0.59375, 0.5625, 0.5],
+    ln: [
+        0.0,
+        0.1699066162109375,
+        0.287689208984375,
+        0.37469482421875,
+        0.470001220703125,
+        0.52130126953125,
+        0.5753631591796875,
+        LN_2[0],
+    ],
+    ln_low: [
+        0.0,
+        -7.579408702440559864044189453125e-6,
+        -7.136535714380443096160888671875e-6,
+        -1.37477763928472995758056640625e-6,
+        2.40854569710791110992431640625e-6,
+        -4.345900379121303558349609375e-6,
+        9.8571763373911380767822265625e-7,
+        LN_2[1],
+    ],
+    ln_2: LN_2,
+};
 
 /// (ln(1 + r) − r) / r² on −1/16 ≤ r ≤ 1/8, largest error 3.0e-9 of ln(1 + r).
 const POLYNOMIAL: [f32; 5] = [
@@ -92,8 +92,8 @@ impl Function for Ln {
 /// ln x for every x.
 #[inline(always)]
 pub(crate) fn ln<V: Lanes>(x: V) -> V {
-    if V::SPLITS_ALL || V::all_normal_positive([x]) {
-        return Sum::new(x.split_exp2(), x.splat(NOTHING)).value();
+    if V::SPLITS_ALL || V::all_invertible([x]) {
+        return Sum::ln(x).value();
     }
     let zero = x.splat(0.0);
     let y = Sum::new(split(x), x.splat(NOTHING)).value();
@@ -149,18 +149,22 @@ pub(super) struct Sum<V> {
 }
 
 impl<V: Lanes> Sum<V> {
+    /// ln x, for what [`Lanes::all_invertible`] lets through.
+    #[inline(always)]
+    fn ln(x: V) -> Self {
+        if V::FUSED {
+            Self::reduced(x.reduce(&EIGHTHS))
+        } else {
+            Self::new(x.split_exp2(), x.splat(NOTHING))
+        }
+    }
+
     /// ln(m · 2^e) + c, for what [`Lanes::split_exp2`] gives and |c| ≤ 2^-23.
     #[inline(always)]
     pub(super) fn new((m, e): (V, V), c: V) -> Self {
         if V::FUSED {
-            let [reciprocal, ln, ln_low] = m.lookup_eighth([&RECIPROCAL, &LN, &LN_LOW]);
-            let r = m.mul_add(reciprocal, m.splat(-1.0));
-            let low = e.mul_add(m.splat(LN_2[1]), ln_low) + c;
-            Self {
-                high: e.mul_add(m.splat(LN_2[0]), ln),
-                middle: r,
-                low: (r * r).mul_add(horner(r, POLYNOMIAL), low),
-            }
+            let reduced = reduce((m, e), &EIGHTHS);
+            Self::reduced(Reduced { low: reduced.low + c, ..reduced })
         } else {
             let f = m - 1.0;
             let s = f / (f + 2.0);
@@ -169,6 +173,11 @@ impl<V: Lanes> Sum<V> {
             let low = (s * (half + z * horner(z, ODD)) + (e * LN_2[1] + c)) - half;
             Self { high: e * LN_2[0], middle: f, low }
         }
+    }
+
+    #[inline(always)]
+    fn reduced(Reduced { r, high, low }: Reduced<V>) -> Self {
+        Self { high, middle: r, low: (r * r).mul_add(horner(r, POLYNOMIAL), low) }
     }
 
     #[inline(always)]
@@ -203,18 +212,21 @@ mod tests {
 
     #[test]
     fn tables_are_logarithms() {
-        for ((reciprocal, ln), low) in RECIPROCAL.into_iter().zip(LN).zip(LN_LOW) {
-            assert_words(ln, low, -libm::log(reciprocal.into()));
-            assert_eq!((ln * 65536.0).fract(), 0.0, "{ln:e} is no multiple of 2^-16");
-            assert_eq!((reciprocal * 32.0).fract(), 0.0, "{reciprocal:e} has too many bits");
+        let Logarithms { reciprocal, ln, ln_low, ln_2 } = EIGHTHS;
+        for j in 0..8 {
+            assert_words(ln[j], ln_low[j], -libm::log(reciprocal[j].into()), libm::exp2(-37.0));
+            assert_eq!((ln[j] * 65536.0).fract(), 0.0, "{:e} is no multiple of 2^-16", ln[j]);
+            assert_eq!((ln_low[j] * libm::exp2f(36.0)).fract(), 0.0, "{:e}, of 2^-36", ln_low[j]);
+            assert_eq!((reciprocal[j] * 32.0).fract(), 0.0, "{:e} is long", reciprocal[j]);
         }
-        assert_words(LN_2[0], LN_2[1], core::f64::consts::LN_2);
+        assert_words(ln_2[0], ln_2[1], core::f64::consts::LN_2, libm::exp2(-37.0));
+        assert_eq!((ln_2[1] * libm::exp2f(36.0)).fract(), 0.0);
     }
 
     /// r = m/c − 1 is exact and within the polynomial's domain.
     #[test]
     fn every_eighth_reduces_into_the_domain() {
-        for (j, reciprocal) in RECIPROCAL.into_iter().enumerate() {
+        for (j, reciprocal) in EIGHTHS.reciprocal.into_iter().enumerate() {
             let first = 1.0 + j as f32 / 8.0;
             for m in [first, (first + 0.125).next_down()] {
                 let r = f64::from(m) * f64::from(reciprocal) - 1.0;

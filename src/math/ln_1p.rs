@@ -30,7 +30,7 @@ pub(crate) fn ln_1p<V: Lanes>(x: V) -> V {
     let zero = x.splat(0.0);
     // Zero keeps its sign.
     let y = V::select(x.eq(zero), x, y);
-    if V::all_normal_positive([sum]) {
+    if V::all_invertible([sum]) {
         return y;
     }
     let outside = V::select(sum.eq(zero), x.splat(f32::NEG_INFINITY), x.splat(f32::NAN));

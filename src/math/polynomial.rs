@@ -32,13 +32,10 @@ pub(crate) mod check {
         assert!(range.contains(&largest), "{largest:e} is not about {stated:e}");
     }
 
-    /// Asserts that two words are a number to within what the second can hold.
+    /// Asserts that two words are a number, as exactly as stated.
     #[track_caller]
-    pub(crate) fn assert_words(high: f32, low: f32, exact: f64) {
+    pub(crate) fn assert_words(high: f32, low: f32, exact: f64, stated: f64) {
         let left = exact - f64::from(high) - f64::from(low);
-        assert!(
-            left.abs() <= f64::from(low.abs()) * 6e-8 + 1e-16,
-            "{high:e} + {low:e} lacks {left:e}"
-        );
+        assert!(left.abs() <= stated, "{high:e} + {low:e} lacks {left:e}");
     }
 }

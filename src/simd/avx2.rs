@@ -10,7 +10,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+use super::{EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -67,7 +67,7 @@ impl Simd for Avx2 {
     type F32 = F32;
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 4>;
-    type MapWide = Interleaved<F32, 4>;
+    type MapWide = Interleaved<F32, 3>;
     const FUSED: bool = true;
 
     #[inline(always)]
@@ -226,14 +226,14 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
-        // As unsigned integers: less the least normal number, below what then is +∞.
+    fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
+        // As unsigned integers, counted from the least normal number.
         unsafe {
-            let least = _mm256_set1_epi32(f32::MIN_POSITIVE.to_bits() as i32);
-            let most = _mm256_set1_epi32((f32::MAX.to_bits() - f32::MIN_POSITIVE.to_bits()) as i32);
+            let least = f32::MIN_POSITIVE.to_bits() as i32;
+            let most = _mm256_set1_epi32((1.0 / f32::MIN_POSITIVE).to_bits() as i32 - least);
             let mut largest = most;
             for x in vectors {
-                let above = _mm256_sub_epi32(_mm256_castps_si256(x.0), least);
+                let above = _mm256_sub_epi32(_mm256_castps_si256(x.0), _mm256_set1_epi32(least));
                 largest = _mm256_max_epu32(largest, above);
             }
             _mm256_movemask_epi8(_mm256_cmpeq_epi32(largest, most)) == -1
@@ -257,9 +257,52 @@ impl Lanes for F32 {
         let eighth = unsafe { _mm256_srli_epi32::<20>(_mm256_castps_si256(self.0)) };
         Self(unsafe { _mm256_castsi256_ps(eighth) }).lookup(tables)
     }
+
+    #[inline(always)]
+    fn reduce(self, tables: &Logarithms) -> Reduced<Self> {
+        // Both parts of x stay where they are: the table takes the exponent, as bits,
+        // and its bias; e comes as 2^23 (e + 127). All of that is exact.
+        unsafe {
+            let bits = _mm256_castps_si256(self.0);
+            let eighth = Self(_mm256_castsi256_ps(_mm256_srli_epi32::<20>(bits)));
+            let exponent = _mm256_and_si256(bits, _mm256_set1_epi32(0x7F80_0000));
+            let e = Self(_mm256_cvtepi32_ps(exponent));
+
+            let one = _mm256_set1_epi32(1f32.to_bits() as i32);
+            let [ln_2, ln_2_low] = tables.ln_2;
+            let biased = |table: &[f32; 8], ln_2: f32| {
+                let table = _mm256_loadu_ps(table.as_ptr());
+                Self(_mm256_fmadd_ps(_mm256_set1_ps(-127.0), _mm256_set1_ps(ln_2), table))
+                    .to_array()
+            };
+            let reciprocal = _mm256_loadu_si256(tables.reciprocal.as_ptr().cast());
+            let reciprocal =
+                Self(_mm256_castsi256_ps(_mm256_add_epi32(reciprocal, one))).to_array();
+            let [reciprocal, ln, ln_low] = eighth.lookup([
+                &reciprocal,
+                &biased(&tables.ln, ln_2),
+                &biased(&tables.ln_low, ln_2_low),
+            ]);
+            let reciprocal = _mm256_sub_epi32(_mm256_castps_si256(reciprocal.0), exponent);
+            let reciprocal = Self(_mm256_castsi256_ps(reciprocal));
+            let unit = 1.0 / 8_388_608.0;
+            Reduced {
+                r: self.mul_add(reciprocal, self.splat(-1.0)),
+                high: e.mul_add(self.splat(ln_2 * unit), ln),
+                low: e.mul_add(self.splat(ln_2_low * unit), ln_low),
+            }
+        }
+    }
 }
 
 impl F32 {
+    #[inline(always)]
+    fn to_array(self) -> [f32; 8] {
+        let mut array = [0.0; 8];
+        unsafe { _mm256_storeu_ps(array.as_mut_ptr(), self.0) };
+        array
+    }
+
     /// The bits of `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to
     /// the exponent.
     #[inline(always)]

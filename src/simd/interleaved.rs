@@ -7,7 +7,7 @@
 // Zipped iterators over vectors may be left as functions of their own.
 #![allow(clippy::needless_range_loop)]
 
-use super::{Lanes, Mask, Simd, Vectors};
+use super::{Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// N vectors as one, each operation done for all before the next.
@@ -162,10 +162,10 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn all_normal_positive<const M: usize>(vectors: [Self; M]) -> bool {
+    fn all_invertible<const M: usize>(vectors: [Self; M]) -> bool {
         let mut all = true;
         for v in vectors {
-            all &= V::all_normal_positive(v.0);
+            all &= V::all_invertible(v.0);
         }
         all
     }
@@ -191,6 +191,16 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
             }
         }
         values
+    }
+
+    #[inline(always)]
+    fn reduce(self, tables: &Logarithms) -> Reduced<Self> {
+        let mut reduced = Reduced { r: self, high: self, low: self };
+        for i in 0..N {
+            let Reduced { r, high, low } = self.0[i].reduce(tables);
+            (reduced.r.0[i], reduced.high.0[i], reduced.low.0[i]) = (r, high, low);
+        }
+        reduced
     }
 }
 

@@ -190,16 +190,16 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn all_normal_positive<const N: usize>(vectors: [Self; N]) -> bool {
+    fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
         // As integers, offset so that the least normal number is the least of all.
-        let offset = u32x8::splat(0x8000_0000 - f32::MIN_POSITIVE.to_bits());
-        let infinite =
-            i32x8::splat(f32::INFINITY.to_bits().wrapping_add(offset.as_array()[0]) as i32);
-        let mut normal = i32x8::splat(-1);
+        let offset = 0x8000_0000 - f32::MIN_POSITIVE.to_bits();
+        let most = (1.0 / f32::MIN_POSITIVE).to_bits().wrapping_add(offset);
+        let mut beyond = i32x8::splat(0);
         for x in vectors {
-            normal &= signed(x.0.to_bits() + offset).simd_lt(infinite);
+            let above = signed(x.0.to_bits() + u32x8::splat(offset));
+            beyond |= above.simd_gt(i32x8::splat(most as i32));
         }
-        normal.all()
+        beyond.none()
     }
 
     #[inline(always)]

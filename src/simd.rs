@@ -194,8 +194,7 @@ pub trait Lanes:
     /// `table[k mod 8]` of each table, for `self = EIGHTHS + k/8`.
     fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
     /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
-    /// results included; |k/8| ≤ 250 and
-    /// 2^-50 ≤ |self| < 4, or self = 0.
+    /// results included; |k/8| ≤ 250 and 2^-50 ≤ |self| < 4, or self = 0.
     fn scale_exp2(self, power: Self) -> Self;
     /// [`scale_exp2`](Self::scale_exp2) where k/8 lies within [-180, 60]
     /// and 1/4 ≤ |self| < 4.
@@ -238,7 +237,8 @@ pub trait Lanes:
     }
 }
 
-/// For each eighth of 1 ≤ m < 2 a number c in it: 1/c, and ln c in two words, as ln 2 is.
+/// For each eighth of 1 ≤ m < 2 a number c near it: 1/c, and ln c in two words, as
+/// ln 2 is.
 pub struct Logarithms {
     pub(crate) reciprocal: [f32; 8],
     pub(crate) ln: [f32; 8],

@@ -13,8 +13,7 @@
 //!
 //! **Error.** Half an ULP for the last addition. Fused, up to a quarter where r
 //! joins the small summand (r is up to half the result) and 0.05 for P (3.0e-9);
-//! else the roundings of f²/2 and of what is
-//! taken from it, largest where |f| is.
+//! else the roundings of f²/2 and of what is taken from it, largest where |f| is.
 //!
 //! **Tried.** Without a table, degree 10 over 0.75 ≤ m < 1.5 errs by 0.781 ULP and
 //! takes 1.7 times as long on AVX-512 (by 0.888 where multiplication is not fused).
@@ -36,7 +35,7 @@ const LN_2: [f32; 2] = [0.693145751953125, 1.428605173714458942413330078125e-6];
 
 /// For each eighth of 1 ≤ m < 2. The words are multiples of 2^-16 and of 2^-36, so that
 /// whole numbers of ln 2 may be added to both exactly.
-const EIGHTHS: Logarithms = Logarithms {
+const LOGARITHMS: Logarithms = Logarithms {
     reciprocal: [1.0, 0.84375, 0.75, 0.6875, 0.625, 0.59375, 0.5625, 0.5],
     ln: [
         0.0,
@@ -153,7 +152,7 @@ impl<V: Lanes> Sum<V> {
     #[inline(always)]
     fn ln(x: V) -> Self {
         if V::FUSED {
-            Self::reduced(x.reduce(&EIGHTHS))
+            Self::reduced(x.reduce(&LOGARITHMS))
         } else {
             Self::new(x.split_exp2(), x.splat(NOTHING))
         }
@@ -163,7 +162,7 @@ impl<V: Lanes> Sum<V> {
     #[inline(always)]
     pub(super) fn new((m, e): (V, V), c: V) -> Self {
         if V::FUSED {
-            let reduced = reduce((m, e), &EIGHTHS);
+            let reduced = reduce((m, e), &LOGARITHMS);
             Self::reduced(Reduced { low: reduced.low + c, ..reduced })
         } else {
             let f = m - 1.0;
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn tables_are_logarithms() {
-        let Logarithms { reciprocal, ln, ln_low, ln_2 } = EIGHTHS;
+        let Logarithms { reciprocal, ln, ln_low, ln_2 } = LOGARITHMS;
         for j in 0..8 {
             assert_words(ln[j], ln_low[j], -libm::log(reciprocal[j].into()), libm::exp2(-37.0));
             assert_eq!((ln[j] * 65536.0).fract(), 0.0, "{:e} is no multiple of 2^-16", ln[j]);
@@ -226,7 +225,7 @@ mod tests {
     /// r = m/c − 1 is exact and within the polynomial's domain.
     #[test]
     fn every_eighth_reduces_into_the_domain() {
-        for (j, reciprocal) in EIGHTHS.reciprocal.into_iter().enumerate() {
+        for (j, reciprocal) in LOGARITHMS.reciprocal.into_iter().enumerate() {
             let first = 1.0 + j as f32 / 8.0;
             for m in [first, (first + 0.125).next_down()] {
                 let r = f64::from(m) * f64::from(reciprocal) - 1.0;

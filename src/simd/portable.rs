@@ -63,8 +63,10 @@ impl Simd for Portable {
     }
 }
 
-/// wasm's `pmin` and `pmax` keep their first operand where x86 keeps the second.
-const SWAPPED: bool = cfg!(target_feature = "simd128");
+/// Whether `wide`'s minimum and maximum keep a NaN that is their second operand: with
+/// x86's and Arm's instructions, but not everywhere.
+const ORDERED: bool =
+    cfg!(any(target_feature = "sse", all(target_arch = "aarch64", target_feature = "neon"),));
 
 /// Whether `wide` fuses here: its own condition, that of its `f32x4` included.
 pub(crate) const FUSED: bool = cfg!(any(
@@ -108,12 +110,20 @@ impl Lanes for F32 {
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        Self(if SWAPPED { other.0.fast_min(self.0) } else { self.0.fast_min(other.0) })
+        if ORDERED {
+            Self(self.0.fast_min(other.0))
+        } else {
+            Self::select(self.lt(other), self, other)
+        }
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Self(if SWAPPED { other.0.fast_max(self.0) } else { self.0.fast_max(other.0) })
+        if ORDERED {
+            Self(self.0.fast_max(other.0))
+        } else {
+            Self::select(other.lt(self), self, other)
+        }
     }
 
     #[inline(always)]

@@ -81,8 +81,9 @@ impl Simd for Avx512 {
             return self.splat(fill);
         }
         let (fill, mask) = (unsafe { _mm512_set1_ps(fill) }, tail(from.len()));
-        // Masked or not, a load waits for an earlier store to any of its 64 bytes,
-        // such as to a short `out` that follows a short `x`.
+        // Eight lanes at most in 32 bytes, as in `store`: a load waits for an earlier
+        // masked store whose 64 bytes touch its own, written or not, such as to a short
+        // `out` beside a short `x`. That made a call take twice as long.
         if from.len() <= 8 {
             return F32(unsafe {
                 let half = _mm512_castps512_ps256(fill);

@@ -23,9 +23,9 @@ pub struct Elementwise {
     pub domain: (f32, f32),
     /// The largest error over all inputs where multiplication and addition are
     /// fused ([`Backend::is_fused`](crate::Backend::is_fused)).
-    pub fused: Error,
+    pub fused: LargestError,
     /// The same where they are not.
-    pub unfused: Error,
+    pub unfused: LargestError,
     /// Inputs and their exact results, signs of zero included; a NaN means any
     /// NaN.
     pub special: &'static [(f32, f32)],
@@ -34,7 +34,7 @@ pub struct Elementwise {
 impl Elementwise {
     /// The largest error on a backend.
     #[must_use]
-    pub fn error(&self, backend: crate::Backend) -> Error {
+    pub fn error(&self, backend: crate::Backend) -> LargestError {
         if backend.is_fused() { self.fused } else { self.unfused }
     }
 }
@@ -42,15 +42,15 @@ impl Elementwise {
 /// A largest error and where it occurs.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Error {
+pub struct LargestError {
     /// In ULP: what the exhaustive run found, rounded up to a thousandth.
     pub ulp: f64,
     /// The input.
     pub at: f32,
 }
 
-const fn error(ulp: f64, at: u32) -> Error {
-    Error { ulp, at: f32::from_bits(at) }
+const fn error(ulp: f64, at: u32) -> LargestError {
+    LargestError { ulp, at: f32::from_bits(at) }
 }
 
 const INFINITY: f32 = f32::INFINITY;

@@ -69,13 +69,11 @@ use kernel::{
 
 /// e^x for each element.
 ///
-/// This and the following functions of each element are as accurate as
-/// [`contract::ELEMENTWISE`] says, subnormal inputs and results included, and give
-/// an element the same value wherever it stands.
-///
 /// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
 /// Above 88.722839 (bits 0x42B17217) the result is +∞; the last result that
 /// is not 0 is at −103.97208 (0xC2CFF1B4).
+///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
@@ -101,6 +99,8 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
 /// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
 ///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
+///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
 ///
@@ -125,6 +125,8 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// **Special values.** ln(±0) = −∞, ln 1 = +0, ln(+∞) = +∞; negative x and NaN
 /// give NaN. Subnormal x have their finite logarithm.
 ///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
+///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
 ///
@@ -148,6 +150,8 @@ pub fn ln_in_place(x: &mut [f32]) {
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −1 gives −∞,
 /// less and NaN give NaN, +∞ gives +∞.
+///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
@@ -174,6 +178,8 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. The
 /// negative tail follows e^x down to the last subnormal.
 ///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
+///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
 ///
@@ -199,6 +205,8 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// **Special values.** −∞ gives −∞, 0 gives −ln 2, +∞ gives −0, NaN stays NaN.
 /// For large x it follows −e^-x down to the last subnormal.
 ///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
+///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
 ///
@@ -223,6 +231,8 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 ///
 /// **Special values.** −∞ gives 0, 0 gives ln 2, +∞ gives +∞, NaN stays NaN. For
 /// very negative x it follows e^x down to the last subnormal.
+///
+/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.

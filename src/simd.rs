@@ -167,6 +167,11 @@ pub trait Lanes:
     /// `self` where it is larger, else `other`. A NaN in `other` stays one, a
     /// NaN in `self` may give either.
     fn max(self, other: Self) -> Self;
+    /// The nearest number from `least` to `most`; a NaN stays one.
+    #[inline(always)]
+    fn clamp(self, least: f32, most: f32) -> Self {
+        self.splat(least).max(self.splat(most).min(self))
+    }
     /// The magnitude: the sign bit cleared, of NaN too.
     fn abs(self) -> Self;
 

@@ -129,6 +129,12 @@ impl<V: Lanes> Parts<V> {
         Self::with_table(x, zero_point, &Table::ONE)
     }
 
+    /// The same times the factor in the table.
+    #[inline(always)]
+    pub(crate) fn with_table(x: V, zero_point: V, table: &Table) -> Self {
+        Self::reduced(x, zero_point, LN_2_11, table)
+    }
+
     /// e^x as `table · (1 + exp_m1)` for |x| ≤ [`NORMAL`].
     #[inline(always)]
     pub(crate) fn normal(x: V) -> (V, V) {
@@ -136,12 +142,7 @@ impl<V: Lanes> Parts<V> {
         (e.table.add_eighths(e.power), e.exp_m1)
     }
 
-    /// The same times the factor in the table.
-    #[inline(always)]
-    pub(crate) fn with_table(x: V, zero_point: V, table: &Table) -> Self {
-        Self::reduced(x, zero_point, LN_2_11, table)
-    }
-
+    /// With the ln 2 for the k that occur, where multiplication is not fused.
     #[inline(always)]
     fn reduced(x: V, zero_point: V, unfused: Ln2, table: &Table) -> Self {
         let power = x.mul_add(x.splat(LOG2_E), zero_point);
@@ -218,10 +219,9 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
         let (table, exp_m1) = Parts::normal(x);
         return table.mul_add(exp_m1, table);
     }
-    // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0. NaN passes.
+    // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
     // The same reduction as above: no lane's value may depend on its neighbours.
-    let bounded = x.splat(-104.0).max(x.splat(89.0).min(x));
-    let e = Parts::reduced(bounded, x.splat(EIGHTHS), LN_2_13, &Table::ONE);
+    let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::ONE);
     let y = e.mantissa().scale_exp2(e.power);
     V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
 }

@@ -4,10 +4,10 @@
 //! x + x·(x/2 + x²·P(x)). Beyond, e^x as table and rest (see `exp.rs`), with 1
 //! subtracted from the table exactly, in two words.
 //!
-//! **Error.** Half an ULP for the last addition, and up to a quarter where
-//! x·(…) is rounded beside a result of its own size (at −0.4); beyond 0.4 less,
-//! as the rest is below a twelfth of the result. From 83 on that of e^x, to
-//! which 1 is nothing.
+//! **Error.** Half an ULP for the last addition. Up to 0.4, where multiplication is
+//! not fused, 0.3 for the roundings in x·(…), most where the result is just below a
+//! power of two; just beyond 0.4 up to a quarter for the rest, which is below a seventh
+//! of the result, and its roundings. From 83 on that of e^x, to which 1 is nothing.
 //!
 //! **Coefficients** by `exp_m1.sollya`, beside this file.
 
@@ -46,10 +46,8 @@ pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
     if V::all_within([x], NORMAL) {
         return exp_m1_normal(x);
     }
-    let (least, most) = (x.splat(-NORMAL), x.splat(NORMAL));
-    // NaN passes.
-    let y = exp_m1_normal(least.max(most.min(x)));
-    V::select(most.lt(x), exp(x), y)
+    let y = exp_m1_normal(x.clamp(-NORMAL, NORMAL));
+    V::select(x.splat(NORMAL).lt(x), exp(x), y)
 }
 
 /// e^x − 1 for |x| ≤ `NORMAL`.

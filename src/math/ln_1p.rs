@@ -4,7 +4,7 @@
 //! ln(s + e) = ln s + e/s to first order, as |e/s| ≤ 2^-24. Near zero both are
 //! exact enough for their sum to be; from 2^-24 down s is 1 and the result e = x.
 //!
-//! **Error.** That of ln x, see `ln.rs`.
+//! **Error.** That of ln x, see `ln.rs`, and what rounds off e/s.
 
 use super::ln::Sum;
 use super::words::two_sum;

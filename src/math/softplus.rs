@@ -5,8 +5,9 @@
 //! Below −7 that would round too often (1.12 ULP where z is about 2^-24), and
 //! ln(1 + z) is three terms of its series. Beyond ±83 the value is x or e^x itself.
 //!
-//! **Error.** That of ln x below zero. Above, half an ULP and little more: the
-//! summands are added exactly but for the last.
+//! **Error.** Half an ULP for the last addition, and little more where the other
+//! summands are added exactly: fused, and above zero. Below zero, where multiplication
+//! is not fused, what ln(1 + z) has, see `ln.rs`, and the rounding of the division.
 
 use super::exp::{NORMAL, exp, exp_words};
 use super::ln::Sum;
@@ -48,10 +49,9 @@ pub(crate) fn softplus<V: Lanes>(x: V) -> V {
     if V::all_within([x], NORMAL) {
         return softplus_normal(x);
     }
-    let (least, most) = (x.splat(-NORMAL), x.splat(NORMAL));
-    // NaN passes.
-    let y = softplus_normal(least.max(most.min(x)));
-    V::select(most.lt(x), x, V::select(x.lt(least), exp(x), y))
+    let y = softplus_normal(x.clamp(-NORMAL, NORMAL));
+    let y = V::select(x.lt(x.splat(-NORMAL)), exp(x), y);
+    V::select(x.splat(NORMAL).lt(x), x, y)
 }
 
 /// Below this ln(1 + e^x) is a short series in e^x.

@@ -11,7 +11,10 @@ mod cross_entropy;
 mod distribution;
 mod elementwise;
 mod linear;
-pub(crate) mod log_sum_exp;
+pub(crate) mod exp_sum;
+mod log_sum_exp;
+mod panel;
+pub(crate) mod row;
 mod row_map;
 mod softmax;
 

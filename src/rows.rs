@@ -99,6 +99,12 @@ impl<'a> Rows<'a> {
         Self { data, columns: data.len(), stride: data.len() }
     }
 
+    /// All elements, if the rows follow each other without a gap.
+    #[inline]
+    pub(crate) fn flat(&self) -> Option<&'a [f32]> {
+        (self.stride == self.columns).then_some(self.data)
+    }
+
     /// The number of rows.
     #[inline]
     #[must_use]
@@ -158,6 +164,12 @@ impl<'a> RowsMut<'a> {
     pub(crate) const fn one(data: &'a mut [f32]) -> Self {
         let length = data.len();
         Self { data, columns: length, stride: length }
+    }
+
+    /// All elements, if the rows follow each other without a gap.
+    #[inline]
+    pub(crate) fn flat(&mut self) -> Option<&mut [f32]> {
+        (self.stride == self.columns).then_some(&mut *self.data)
     }
 
     /// The number of rows.

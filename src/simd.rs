@@ -105,6 +105,9 @@ pub trait Simd: Copy {
     /// every bit.
     const FUSED: bool;
 
+    /// Whether [`exchange`](Self::exchange) is a matter of a few instructions.
+    const EXCHANGES: bool = false;
+
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
     /// The first lanes of `from`. Lanes past its end hold `fill`.
@@ -121,6 +124,36 @@ pub trait Simd: Copy {
             *lanes = self.load(from.get(j * Self::F32::COUNT..).unwrap_or(&[]), fill);
         }
         block
+    }
+
+    /// The step of a transposition: lanes i and i + HALF of `a` where i & HALF = 0, lanes
+    /// i − HALF and i of `b` elsewhere, for HALF = 8, 4, 2 or 1.
+    #[inline(always)]
+    fn exchange<const HALF: usize>(
+        self,
+        a: Self::Block,
+        b: Self::Block,
+    ) -> (Self::Block, Self::Block) {
+        let (a, b) = (self.block_to_array(a), self.block_to_array(b));
+        let (mut first, mut second) = (a, b);
+        for i in 0..BLOCK {
+            if i & HALF == 0 {
+                second[i] = a[i | HALF];
+            } else {
+                first[i] = b[i & !HALF];
+            }
+        }
+        (self.load_block(&first, 0.0), self.load_block(&second, 0.0))
+    }
+
+    /// The largest lane, for lanes without NaN.
+    #[inline(always)]
+    fn largest(self, block: Self::Block) -> f32 {
+        let mut largest = f32::NEG_INFINITY;
+        for lane in self.block_to_array(block) {
+            largest = if lane > largest { lane } else { largest };
+        }
+        largest
     }
 
     /// The lanes of a block in order.

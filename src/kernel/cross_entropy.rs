@@ -13,7 +13,7 @@
 //! logsumexp(x) − x[y] cancels to zero.
 
 use crate::error::{Error, check_length};
-use crate::kernel::log_sum_exp::{ExpSum, Scaled, exp2};
+use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, exp2};
 use crate::kernel::softmax::{Constant, Normalize};
 use crate::loss::Loss;
 use crate::math::exp::Parts;
@@ -46,12 +46,18 @@ impl RowLoss {
     #[inline(always)]
     fn new<S: Simd>(simd: S, scores: &[f32], label: usize) -> Self {
         let score = scores.get(label).copied().unwrap_or(f32::NAN);
-        match ExpSum::new(simd, scores, Some(label)) {
+        match exp_sum(simd, &mut &*scores, label) {
             _ if score.is_nan() || score == f32::INFINITY => Self::constant(f32::NAN),
             ExpSum::Nan | ExpSum::Infinite => Self::constant(f32::NAN),
             ExpSum::Empty if score == f32::NEG_INFINITY => Self::constant(f32::NAN),
             ExpSum::Empty => Self::constant(0.0), // no other class is possible
-            ExpSum::Finite(others) => Self::finite(simd, score, others),
+            ExpSum::Finite(sum) => {
+                let words = sum.total.value(simd);
+                if words.0.is_nan() {
+                    return Self::constant(f32::NAN);
+                }
+                Self::finite(simd, score, Scaled::new(simd, sum.shift, words))
+            }
         }
     }
 
@@ -85,7 +91,7 @@ impl RowLoss {
         let (a, b) = (exp2(others.exponent - top), exp2(own_exponent - top));
         let (high, error) = two_sum(others.high * a, own_words.0.first() * b);
         let low = (others.low * a + own_words.1.first() * b) + error;
-        let all = Scaled::new(simd, others.center, top, fast_two_sum(high, low));
+        let all = Scaled::new(simd, Shift { center: others.center, exponent: top }, fast_two_sum(high, low));
         let (share, share_low) = divide(others.words(simd), all.words(simd));
         let share = scale(simd, share + share_low, others.exponent - all.exponent);
         Self {

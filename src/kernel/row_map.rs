@@ -2,68 +2,51 @@
 
 use crate::error::Error;
 use crate::rows::{Rows, RowsMut, check_shape};
+use crate::kernel::panel::{self, Panel};
+use crate::kernel::row::Row;
 use crate::simd::{Kernel, Simd};
-use crate::sweep::{self, Function};
 
-/// A function of a whole row.
+/// A function of a row.
 pub trait RowFunction: Copy {
+    /// Of one row.
     #[doc(hidden)]
-    fn apply<S: Simd>(self, simd: S, row: impl Row);
+    fn long<S: Simd, R: Row>(self, simd: S, row: R);
+    /// Of a panel of short rows, one after the other.
+    #[doc(hidden)]
+    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, rows: R);
 }
 
-/// Where a row comes from and goes to.
-pub trait Row {
-    /// The row before anything is written.
-    fn input(&self) -> &[f32];
-    /// Writes a function of each element of the input.
-    fn map<S: Simd>(&mut self, simd: S, f: impl Function);
-    /// The same, and adds the results up in two words; see [`sweep::Run`].
-    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32);
-    /// Writes a function of each element that was written.
-    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function);
-}
-
-impl Row for (&[f32], &mut [f32]) {
-    #[inline(always)]
-    fn input(&self) -> &[f32] {
-        self.0
-    }
-
-    #[inline(always)]
-    fn map<S: Simd>(&mut self, simd: S, f: impl Function) {
-        sweep::map(simd, f, self.0, self.1);
-    }
-
-    #[inline(always)]
-    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32) {
-        sweep::map_sum(simd, f, bias, self.0, self.1)
-    }
-
-    #[inline(always)]
-    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function) {
-        sweep::map_in_place(simd, f, self.1);
+/// Applies the function row by row.
+#[inline(always)]
+fn by_row<S: Simd, R: Row>(
+    simd: S,
+    f: impl RowFunction,
+    columns: usize,
+    rows: impl Iterator<Item = R>,
+) {
+    if columns > panel::COLUMNS {
+        for row in rows {
+            f.long(simd, row);
+        }
+    } else {
+        let mut panel = Panel::<{ panel::ONE }>::new(columns);
+        for row in rows {
+            f.short(simd, &mut panel, row);
+        }
     }
 }
 
-impl Row for &mut [f32] {
-    #[inline(always)]
-    fn input(&self) -> &[f32] {
-        self
-    }
-
-    #[inline(always)]
-    fn map<S: Simd>(&mut self, simd: S, f: impl Function) {
-        sweep::map_in_place(simd, f, self);
-    }
-
-    #[inline(always)]
-    fn map_sum<S: Simd>(&mut self, simd: S, f: impl Function, bias: f32) -> (f32, f32) {
-        sweep::map_sum_in_place(simd, f, bias, self)
-    }
-
-    #[inline(always)]
-    fn map_again<S: Simd>(&mut self, simd: S, f: impl Function) {
-        sweep::map_in_place(simd, f, self);
+/// Applies the function to many rows at a time.
+#[inline(always)]
+fn by_panel<S: Simd, R: Row>(
+    simd: S,
+    f: impl RowFunction,
+    columns: usize,
+    panels: impl Iterator<Item = R>,
+) {
+    let mut panel = Panel::<{ panel::ALL }>::new(columns);
+    for rows in panels {
+        f.short(simd, &mut panel, rows);
     }
 }
 
@@ -89,9 +72,15 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        for row in self.x.iter().zip(self.out.iter_mut()) {
-            self.function.apply(simd, row);
+    fn run<S: Simd>(self, simd: S) {
+        let Self { function, x, mut out } = self;
+        let columns = x.columns();
+        if panel::serves::<S>(x.rows(), columns) && let (Some(x), Some(out)) = (x.flat(), out.flat())
+        {
+            let length = columns * panel::ROWS;
+            by_panel(simd, function, columns, x.chunks(length).zip(out.chunks_mut(length)));
+        } else {
+            by_row(simd, function, columns, x.iter().zip(out.iter_mut()));
         }
     }
 }
@@ -114,9 +103,13 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        for row in &mut self.x {
-            self.function.apply(simd, row);
+    fn run<S: Simd>(self, simd: S) {
+        let Self { function, mut x } = self;
+        let columns = x.columns();
+        if panel::serves::<S>(x.as_rows().rows(), columns) && let Some(x) = x.flat() {
+            by_panel(simd, function, columns, x.chunks_mut(columns * panel::ROWS));
+        } else {
+            by_row(simd, function, columns, x.iter_mut());
         }
     }
 }

@@ -1,22 +1,22 @@
 //! e^x / Σ e^x and its logarithm, row by row.
 //!
-//! **Method.** Softmax of a row that stays in cache takes three passes: the
-//! maximum; e^(x − max) · 2^60, by exponent shift and a table over the maximum's
-//! mantissa, stored and summed; and the product with the sum's reciprocal in two
-//! words, which is cheaper there than e^x again. A longer row is read twice and
-//! written once: Σ e^x · 2^-N (see [`super::log_sum_exp`]), then e^x again from a
-//! table of 2^(j/8) over that sum, so that dividing costs neither an operation nor
-//! a rounding.
+//! **Method.** Softmax of a row that stays in cache sums e^x · 2^-N and stores it (see
+//! [`super::exp_sum`]), then multiplies by the sum's reciprocal in two words, which is
+//! cheaper there than e^x again. A longer row is read twice and written once: the
+//! second time e^x comes from a table of 2^(j/8) over the sum, so that dividing costs
+//! neither an operation nor a rounding.
 //!
-//! **Error.** Stored results carry their own rounding, that of the product, and
-//! little of the sum's: see [`crate::contract::SOFTMAX`].
+//! **Error.** That of e^x, the rounding of the product, and 2^-27 from the sum: see
+//! [`crate::contract::SOFTMAX`].
 
-use crate::kernel::log_sum_exp::{ExpSum, Scaled, Shift, row_maximum};
-use crate::kernel::row_map::{Row, RowFunction};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, Scaled, exp_sum};
+use crate::kernel::panel::{self, Panel};
+use crate::kernel::row::Row;
+use crate::kernel::row_map::RowFunction;
 use crate::math::exp::{Parts, Table};
 use crate::math::words::{divide, two_product};
 use crate::simd::{EIGHTHS, Lanes, Simd};
-use crate::sweep::Function;
+use crate::sweep::{self, Function};
 use core::f32::consts::LN_2;
 
 /// How far, in powers of two, below the sum elements become 0.
@@ -85,71 +85,27 @@ impl Function for Constant {
 /// stored, beyond it is computed again.
 const STORED: usize = 1 << 21;
 
-/// Powers of two by which stored results lie above e^(x − max): no subnormal
-/// probability is rounded before the last multiplication.
-const HEADROOM: f32 = 60.0;
-/// 2^-60.
-const DOWN: f32 = 8.673_617_379_884_035e-19;
-/// Above every stored result.
-const BIAS: f32 = 18_446_744_073_709_551_616.0; // 2^64
-
-/// 2^60 · e^(x − max), for a row's maximum.
-#[derive(Clone, Copy)]
-struct Unnormalized {
-    center: f32,
-    zero_point: f32,
-    floor: f32,
-    /// 2^(j/8) over the maximum's own mantissa. That makes e^0 exactly 1: with a
-    /// rounded largest term, a row that it dominates was 2.4 ULP off.
-    table: Table,
-}
-
-impl Unnormalized {
-    #[inline(always)]
-    fn new<S: Simd>(simd: S, max: f32) -> Self {
-        let shift = Shift::for_maximum(max);
-        let zero_point = simd.splat(EIGHTHS - shift.exponent);
-        let largest = Parts::new(simd.splat(max - shift.center), zero_point);
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, largest.words());
-        let exponent = shift.exponent + largest.exponent();
-        Self {
-            center: shift.center,
-            zero_point: EIGHTHS - (exponent - HEADROOM),
-            floor: (exponent - FALL) * LN_2,
-            table: Table::scaled(simd, (high.first(), low.first())),
-        }
-    }
-}
-
-impl Function for Unnormalized {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        let x = (x - self.center).max(x.splat(self.floor));
-        let e = Parts::with_table(x, x.splat(self.zero_point), &self.table);
-        e.mantissa().scale_exp2_normal(e.power)
-    }
-}
-
-/// The product with a factor in two words, less the headroom.
+/// The product with a factor in two words.
 #[derive(Clone, Copy)]
 struct Multiply {
     high: f32,
     low: f32,
 }
 
+/// Without fusion the product is rounded before its error is known. Powers of two
+/// by which it lies above the result meanwhile: no subnormal is rounded twice.
+const HEADROOM: f32 = 1_152_921_504_606_846_976.0; // 2^60
+
 impl Function for Multiply {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
         let low = x * self.low;
-        let product = if V::FUSED {
-            x.mul_add(x.splat(self.high), low)
-        } else {
-            // Two roundings instead of one would take softmax to 2.5 ULP.
-            let (product, error) = two_product(x, x.splat(self.high));
-            product + (error + low)
-        };
-        product * DOWN
+        if V::FUSED {
+            return x.mul_add(x.splat(self.high), low);
+        }
+        // Two roundings instead of one would take softmax to 2.5 ULP.
+        let (product, error) = two_product(x, x.splat(self.high * HEADROOM));
+        (product + (error + low * HEADROOM)) * (1.0 / HEADROOM)
     }
 }
 
@@ -159,24 +115,46 @@ pub struct Softmax;
 
 impl RowFunction for Softmax {
     #[inline(always)]
-    fn apply<S: Simd>(self, simd: S, mut row: impl Row) {
-        if row.input().len() <= STORED {
-            let max = row_maximum(simd, row.input());
-            if max.is_finite() {
-                let (high, low) = row.map_sum(simd, Unnormalized::new(simd, max), BIAS);
-                let one = (simd.splat(1.0), simd.splat(0.0));
-                let sum = (simd.splat(high * DOWN), simd.splat(low * DOWN));
-                let (high, low) = divide(one, sum);
-                row.map_again(simd, Multiply { high: high.first(), low: low.first() });
-            } else {
-                row.map(simd, Constant(f32::NAN));
-            }
-        } else {
-            match ExpSum::new(simd, row.input(), None) {
-                ExpSum::Finite(sum) => row.map(simd, Normalize::new(simd, sum)),
-                _ => row.map(simd, Constant(f32::NAN)),
-            }
+    fn long<S: Simd, R: Row>(self, simd: S, mut row: R) {
+        if row.input().len() > STORED {
+            return recomputed(simd, &mut row);
         }
+        let (high, low) = match exp_sum(simd, &mut row, NOWHERE) {
+            ExpSum::Finite(sum) => sum.total.value(simd),
+            _ => (f32::NAN, f32::NAN),
+        };
+        let one = (simd.splat(1.0), simd.splat(0.0));
+        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
+        let multiply = Multiply { high: high.first(), low: low.first() };
+        sweep::map_in_place(simd, multiply, row.output());
+    }
+
+    #[inline(always)]
+    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, mut rows: R) {
+        panel.exp(simd, rows.input());
+        let (mut high, mut low) = panel.sums(simd);
+        let one = (simd.splat(1.0), simd.splat(0.0));
+        for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
+            (*high, *low) = divide(one, (*high, *low));
+        }
+        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
+        let mut multiply = [Multiply { high: 0.0, low: 0.0 }; panel::ROWS];
+        for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
+            *multiply = Multiply { high, low };
+        }
+        panel.map(simd, multiply, rows.output());
+    }
+}
+
+#[inline(always)]
+fn recomputed<S: Simd, R: Row>(simd: S, row: &mut R) {
+    // Only the sum, this time.
+    match exp_sum(simd, &mut row.input(), NOWHERE) {
+        ExpSum::Finite(sum) => {
+            let sum = Scaled::new(simd, sum.shift, sum.total.value(simd));
+            sweep::map_row(simd, Normalize::new(simd, sum), row);
+        }
+        _ => sweep::map_row(simd, Constant(f32::NAN), row),
     }
 }
 
@@ -186,13 +164,18 @@ pub struct LogSoftmax;
 
 impl RowFunction for LogSoftmax {
     #[inline(always)]
-    fn apply<S: Simd>(self, simd: S, mut row: impl Row) {
-        match ExpSum::new(simd, row.input(), None) {
+    fn long<S: Simd, R: Row>(self, simd: S, mut row: R) {
+        match exp_sum(simd, &mut row.input(), NOWHERE) {
             ExpSum::Finite(sum) => {
+                let sum = Scaled::new(simd, sum.shift, sum.total.value(simd));
                 let (high, low) = sum.ln(simd);
-                row.map(simd, Subtract { center: sum.center, high, low });
+                sweep::map_row(simd, Subtract { center: sum.center, high, low }, &mut row);
             }
-            _ => row.map(simd, Constant(f32::NAN)),
+            _ => sweep::map_row(simd, Constant(f32::NAN), &mut row),
         }
+    }
+    #[inline(always)]
+    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, _: &mut Panel<N>, row: R) {
+        self.long(simd, row);
     }
 }

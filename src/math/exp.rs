@@ -135,6 +135,14 @@ impl<V: Lanes> Parts<V> {
         Self::reduced(x, zero_point, LN_2_11, table)
     }
 
+    /// e^x · 2^-N as `table · (1 + exp_m1)`, for `zero_point` = EIGHTHS − N with a whole
+    /// N and |x| < 700. The result must be normal, and half of it too.
+    #[inline(always)]
+    pub(crate) fn shifted(x: V, zero_point: V) -> (V, V) {
+        let e = Self::reduced(x, zero_point, LN_2_11, &Table::BITS);
+        (e.table.add_eighths(e.power), e.exp_m1)
+    }
+
     /// e^x as `table · (1 + exp_m1)` for |x| ≤ [`NORMAL`].
     #[inline(always)]
     pub(crate) fn normal(x: V) -> (V, V) {

@@ -69,6 +69,7 @@ impl Simd for Avx2 {
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 3>;
     const FUSED: bool = true;
+    const EXCHANGES: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -102,6 +103,48 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
+    }
+
+    #[inline(always)]
+    fn exchange<const HALF: usize>(
+        self,
+        a: Self::Block,
+        b: Self::Block,
+    ) -> (Self::Block, Self::Block) {
+        if HALF == 8 {
+            return ([a[0], b[0]], [a[1], b[1]]);
+        }
+        let (mut first, mut second) = (a, b);
+        for j in 0..2 {
+            let (F32(a), F32(b)) = (a[j], b[j]);
+            (first[j].0, second[j].0) = unsafe {
+                match HALF {
+                    4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
+                    2 => {
+                        let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
+                        (
+                            _mm256_castpd_ps(_mm256_unpacklo_pd(a, b)),
+                            _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)),
+                        )
+                    }
+                    _ => (
+                        _mm256_blend_ps::<0xAA>(a, _mm256_moveldup_ps(b)),
+                        _mm256_blend_ps::<0x55>(b, _mm256_movehdup_ps(a)),
+                    ),
+                }
+            };
+        }
+        (first, second)
+    }
+
+    #[inline(always)]
+    fn largest(self, [a, b]: Self::Block) -> f32 {
+        unsafe {
+            let all = a.max(b).0;
+            let half = _mm_max_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps::<1>(all));
+            let half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)))
+        }
     }
 }
 

@@ -65,6 +65,7 @@ impl Simd for Avx512 {
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 4>;
     const FUSED: bool = true;
+    const EXCHANGES: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -110,6 +111,40 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value]
+    }
+
+    #[inline(always)]
+    fn exchange<const HALF: usize>(
+        self,
+        [F32(a)]: Self::Block,
+        [F32(b)]: Self::Block,
+    ) -> (Self::Block, Self::Block) {
+        let (first, second) = unsafe {
+            match HALF {
+                8 => (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b)),
+                4 => (
+                    _mm512_mask_shuffle_f32x4::<0b10_10_00_00>(a, 0xF0F0, b, b),
+                    _mm512_mask_shuffle_f32x4::<0b11_11_01_01>(b, 0x0F0F, a, a),
+                ),
+                2 => {
+                    let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+                    (
+                        _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                        _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)),
+                    )
+                }
+                _ => (
+                    _mm512_mask_moveldup_ps(a, 0xAAAA, b),
+                    _mm512_mask_movehdup_ps(b, 0x5555, a),
+                ),
+            }
+        };
+        ([F32(first)], [F32(second)])
+    }
+
+    #[inline(always)]
+    fn largest(self, [F32(block)]: Self::Block) -> f32 {
+        unsafe { _mm512_reduce_max_ps(block) }
     }
 }
 

@@ -13,7 +13,7 @@ use wide::{f32x8, i16x8, i32x8, u32x8};
 pub(crate) struct Portable;
 
 /// Runs a kernel on `wide`'s vectors.
-#[inline]
+#[inline(never)]
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Portable)
 }

@@ -11,7 +11,7 @@ use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors, least_mantissa};
 pub(crate) struct Scalar;
 
 /// Runs a kernel one lane at a time.
-#[inline]
+#[inline(never)]
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Scalar)
 }

@@ -71,7 +71,7 @@ impl Function {
     /// loss by itself is another function.
     pub fn results(&self, shape: Shape) -> usize {
         match self.results {
-            AnElement => shape.len(),
+            AnElement => shape.elements(),
             ARow => shape.rows,
             One => 1,
         }
@@ -89,17 +89,18 @@ impl Function {
             data.fill_with(|| next() * 12.0 - 6.0);
             data
         };
-        let (mut x, mut y) = (scores(shape.len()), Aligned::new(0));
+        let (mut x, mut y) = (scores(shape.elements()), Aligned::new(0));
         let mut labels = vec![];
         match self.data {
             Scores => {}
             Positive => x.iter_mut().for_each(|x| *x = x.abs()),
             Labelled => {
-                let label = |_| (next() * shape.columns as f32) as u32;
+                let last = shape.columns as u32 - 1;
+                let label = |_| ((next() * shape.columns as f32) as u32).min(last);
                 labels = (0..shape.rows).map(label).collect();
             }
             Distributions => {
-                y = scores(shape.len());
+                y = scores(shape.elements());
                 normalize(&mut x);
                 normalize(&mut y);
             }

@@ -35,7 +35,7 @@ impl Shape {
     }
 
     /// How many elements it has.
-    pub const fn len(self) -> usize {
+    pub const fn elements(self) -> usize {
         self.rows * self.columns
     }
 }

@@ -48,7 +48,7 @@ impl Wanted {
         let mut contenders = ours(function.name);
         contenders.extend(native(function.name));
         contenders.retain(|contender| self.contender(&contender.name));
-        if shape.len() >= MIDDLE {
+        if shape.elements() >= MIDDLE {
             contenders.extend(python(function.name, |name| self.contender(name)));
         }
         for contender in &mut contenders {
@@ -66,14 +66,14 @@ impl Wanted {
     fn measure(&self, mut contenders: Vec<Peer>, function: &Function, shape: Shape) -> Found {
         let data = function.data(shape);
         let mut out = Aligned::new(function.results(shape));
-        let calls = (200_000 / shape.len()).max(1) as u32;
-        let share = match shape.len() {
-            ..=MIDDLE => 1,
-            ..=0x10_0000 => 4,
+        let calls = (200_000 / shape.elements()).max(1) as u32;
+        let fewer = match shape.elements() {
+            n if n <= MIDDLE => 1,
+            n if n <= 1 << 20 => 4,
             _ => 20,
         };
         let mut best = vec![f64::INFINITY; contenders.len()];
-        for _ in 0..self.rounds.div_ceil(share) {
+        for _ in 0..self.rounds.div_ceil(fewer) {
             for (contender, best) in contenders.iter_mut().zip(&mut best) {
                 *best = best.min(contender.time(data.input(), &mut out, calls));
             }
@@ -103,7 +103,7 @@ fn main() {
             let contenders = wanted.contenders(function, shape);
             let found = wanted.measure(contenders, function, shape);
             for (contender, ns) in &found {
-                let (each, ratio) = (ns / shape.len() as f64, ns / found[0].1);
+                let (each, ratio) = (ns / shape.elements() as f64, ns / found[0].1);
                 let name = function.name;
                 println!("{name:17} {shape:>10} {contender:18} {each:8.4} ns {ratio:6.2}x");
             }

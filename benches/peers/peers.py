@@ -206,7 +206,8 @@ def serve(functions):
         which, calls, *sizes = unpack("=6I", head)
         function = functions[which]
         if (which, sizes) != last:
-            last, arguments = (which, sizes), Arguments(*sizes)
+            last, arguments, empty = (which, sizes), Arguments(*sizes), None
+        if calls and empty is None:
             empty = overhead(function, *sizes)
         requests.readinto(arguments.x)
         requests.readinto(arguments.second)

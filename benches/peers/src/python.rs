@@ -41,6 +41,13 @@ static LIBRARIES: [Library; 6] = [
     Library::new("NumPy avx2", "numpy", Isa::Avx2, &NUMPY_AVX2),
 ];
 
+const ONE_THREAD: [&str; 2] = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+
+/// What PyTorch allocates in a call, glibc would return to the system and fetch
+/// again, and that can take three times as long as the function.
+const KEEP_MEMORY: [(&str, &str); 2] =
+    [("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "4294967296")];
+
 /// The second is for MKL, which PyTorch has inside.
 const PYTORCH_AVX2: [(&str, &str); 2] =
     [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_ENABLE_INSTRUCTIONS", "AVX2")];
@@ -102,7 +109,8 @@ impl Process {
     fn start(library: &Library) -> Result<Self, String> {
         let mut child = Command::new("python3")
             .args([concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"), library.module])
-            .envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
+            .envs(ONE_THREAD.map(|name| (name, "1")))
+            .envs(KEEP_MEMORY)
             .envs(library.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,9 +1,11 @@
-"""Serves the elementwise functions of one library: python3 peers.py LIBRARY
+"""Serves the functions of one library: python3 peers.py LIBRARY
 
 The first line out is "functions: " and logits' names of them, or "error: " and
-why there are none. A request is three 32-bit words and data: which function, how
-many calls, how many floats. The answer is the floats of the results for 0 calls,
-else the nanoseconds of one call as a double. All is in the machine's byte order.
+why there are none. A request is six 32-bit words and data: which function, how
+many calls, the rows and columns of the first input, the words of the second, the
+number of results; then both inputs. The second has a label a row, or a float for
+each of the first, or nothing. The answer is the results for 0 calls, else the
+nanoseconds of one call as a double. All is in the machine's byte order.
 """
 
 import os
@@ -18,13 +20,14 @@ answers = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)
 
 
-# Each returns {name: bind}; bind(x, out) gives the call without arguments that
-# computes out, an array that exists.
+# Each returns {name: bind}; bind(x, second, out) gives the call without arguments.
+# It fills out, an array that exists, or returns what it has made instead.
 
 
 def torch():
     import torch
     from torch._C import _nn
+    from torch.nn.functional import cross_entropy, kl_div
 
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
@@ -32,9 +35,35 @@ def torch():
     limit = os.environ.get("ATEN_CPU_CAPABILITY", level)
     assert level.lower() == limit.lower(), f"{level} in spite of ATEN_CPU_CAPABILITY={limit}"
 
+    tensor = torch.from_numpy
+
     def of(function, *more):
-        tensor = torch.from_numpy
-        return lambda x, out: partial(function, tensor(x), *more, out=tensor(out))
+        return lambda x, _, out: partial(function, tensor(x), *more, out=tensor(out))
+
+    def classes(labels):
+        return tensor(labels.astype("int64"))
+
+    def loss(x, labels, _):
+        return partial(cross_entropy, tensor(x), classes(labels), reduction="sum")
+
+    def loss_and_gradient(x, labels, _):
+        x, labels = tensor(x).requires_grad_(), classes(labels)
+
+        def call():
+            x.grad = None
+            with torch.enable_grad():
+                cross_entropy(x, labels, reduction="sum").backward()
+            return x.grad
+
+        return call
+
+    def entropy(p, *_):
+        p = tensor(p)
+        return lambda: torch.special.entr(p).sum()
+
+    def kl_divergence(p, q, _):
+        p, q = tensor(p), tensor(q)
+        return lambda: kl_div(q.log(), p, reduction="sum")
 
     return {
         "exp": of(torch.exp),
@@ -44,11 +73,18 @@ def torch():
         "sigmoid": of(torch.sigmoid),
         "log_sigmoid": of(_nn.log_sigmoid),
         "softplus": of(_nn.softplus, 1, 20),
+        "softmax": of(torch.softmax, -1),
+        "log_softmax": of(torch.log_softmax, -1),
+        "log_sum_exp": of(torch.logsumexp, -1),
+        "loss": loss,
+        "loss_and_gradient": loss_and_gradient,
+        "entropy": entropy,
+        "kl_divergence": kl_divergence,
     }
 
 
 def ufuncs(functions):
-    of = lambda function: lambda x, out: partial(function, x, out=out)
+    of = lambda function: lambda x, _, out: partial(function, x, out=out)
     return {name: of(function) for name, function in functions.items()}
 
 
@@ -70,7 +106,11 @@ def scipy():
 
     names = {"sigmoid": "expit", "log_sigmoid": "log_expit", "softplus": "softplus"}
     names = {name: its for name, its in names.items() if hasattr(special, its)}
-    return ufuncs({name: getattr(special, its) for name, its in names.items()})
+    return ufuncs({name: getattr(special, its) for name, its in names.items()}) | {
+        # What scipy.stats.entropy does, without its normalising.
+        "entropy": lambda p, *_: lambda: special.entr(p).sum(),
+        "kl_divergence": lambda p, q, _: lambda: special.rel_entr(p, q).sum(),
+    }
 
 
 def onnxruntime():
@@ -81,16 +121,17 @@ def onnxruntime():
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
 
-    def of(operator):
-        x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy")
-        graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"])], operator, [x], [y])
+    def of(operator, **attributes):
+        x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy")
+        node = helper.make_node(operator, ["x"], ["y"], **attributes)
+        graph = helper.make_graph([node], operator, [x], [y])
         opset = helper.make_opsetid("", 17)
         model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-        def bind(x, out):
+        def bind(x, _, out):
             binding = session.io_binding()
             for put, name, array in (binding.bind_input, "x", x), (binding.bind_output, "y", out):
                 put(name, "cpu", 0, numpy.float32, array.shape, array.ctypes.data)
@@ -98,7 +139,15 @@ def onnxruntime():
 
         return bind
 
-    return {"exp": of("Exp"), "ln": of("Log"), "sigmoid": of("Sigmoid"), "softplus": of("Softplus")}
+    return {
+        "exp": of("Exp"),
+        "ln": of("Log"),
+        "sigmoid": of("Sigmoid"),
+        "softplus": of("Softplus"),
+        "softmax": of("Softmax", axis=-1),
+        "log_softmax": of("LogSoftmax", axis=-1),
+        "log_sum_exp": of("ReduceLogSumExp", axes=[-1], keepdims=0),
+    }
 
 
 def aligned(n):
@@ -117,39 +166,61 @@ def time(call, calls):
     return (perf_counter_ns() - start) / calls
 
 
-class Bound:
-    """A function with arguments of one length."""
+class Arguments:
+    """Arrays for both inputs and the results."""
 
-    def __init__(self, bind, n):
-        self.x, self.out = aligned(n), aligned(n)
-        self.call = bind(self.x, self.out)
-        # A call on one vector costs what every call does before the arithmetic:
-        # Python, checks, dispatch. Its least is taken off. It is known before any
-        # call is timed: a guess too high would make that turn the best of all.
-        empty = bind(aligned(16), aligned(16))
-        self.overhead = min(time(empty, 100) for _ in range(50))
+    def __init__(self, rows, columns, second, results):
+        self.x = aligned(rows * columns).reshape(rows, columns)
+        self.second = aligned(second)
+        self.out = aligned(results)
+        # Labels and a result a row stay as they are.
+        if second == rows * columns > rows:
+            self.second = self.second.reshape(rows, columns)
+        elif second:
+            self.second = self.second.view("uint32")
+        if results == rows * columns:
+            self.out = self.out.reshape(rows, columns)
 
-    def answer(self, calls):
-        self.call()
-        if calls == 0:
-            return memoryview(self.out)
-        return pack("=d", time(self.call, calls) - self.overhead)
+    def bind(self, function):
+        return function(self.x, self.second, self.out)
+
+
+def overhead(function, rows, columns, second, results):
+    """A call on one vector costs what every call does before the arithmetic:
+    Python, checks, dispatch. Its least is taken off. It is known before any call
+    is timed: a guess too high would make that turn the best of all."""
+    few = lambda words: 16 if words > rows else min(words, 1)
+    empty = Arguments(1, 16, few(second), few(results)).bind(function)
+    return min(time(empty, 100) for _ in range(50))
 
 
 def serve(functions):
     import numpy
 
     numpy.seterr(all="ignore")
-    requests, bound = sys.stdin.buffer, {}
-    binds = list(functions.values())
+    requests, last = sys.stdin.buffer, None
     answers.write(b"functions: " + " ".join(functions).encode() + b"\n")
     answers.flush()
-    while head := requests.read(12):
-        function, calls, n = unpack("=III", head)
-        if (function, n) not in bound:
-            bound[function, n] = Bound(binds[function], n)
-        requests.readinto(bound[function, n].x)
-        answers.write(bound[function, n].answer(calls))
+    functions = list(functions.values())
+    while head := requests.read(24):
+        which, calls, *sizes = unpack("=6I", head)
+        function = functions[which]
+        if (which, sizes) != last:
+            last, arguments, empty = (which, sizes), Arguments(*sizes), None
+        if calls and empty is None:
+            empty = overhead(function, *sizes)
+        requests.readinto(arguments.x)
+        requests.readinto(arguments.second)
+        call = arguments.bind(function)
+        if calls:
+            call()
+            answers.write(pack("=d", time(call, calls) - empty))
+        else:
+            made = call()
+            if made is not None:
+                arguments.out[...] = made
+            del made  # what is kept cannot be used again
+            answers.write(memoryview(arguments.out))
         answers.flush()
 
 

@@ -1,84 +1,82 @@
-//! Other implementations of the elementwise functions, behind one signature.
+//! Other implementations of `logits`' functions, behind one signature.
 //!
 //! What a machine lacks is left out, with a line on stderr that says why.
 
+mod function;
+#[cfg(target_arch = "x86_64")]
+mod hand_written;
+mod ours;
 mod portable;
 mod python;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::hint::black_box;
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 use std::time::Instant;
 
-pub use portable::uninitialized;
+pub use function::{Data, FUNCTIONS, Function, WIRED, error, sum};
+pub use ours::{ours, public};
 pub use python::peers as python;
 
-/// An elementwise function.
-pub struct Function {
-    /// `logits`' name of it.
-    pub name: &'static str,
-    /// Its value, far better than `f32` can hold.
-    pub exact: fn(f64) -> f64,
-    /// Whether it is compared on positive numbers only.
-    pub positive: bool,
+/// The size of a matrix; a vector is one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    pub rows: usize,
+    pub columns: usize,
 }
 
-/// All that is compared.
-pub static FUNCTIONS: [Function; 7] = [
-    Function { name: "exp", exact: f64::exp, positive: false },
-    Function { name: "exp_m1", exact: f64::exp_m1, positive: false },
-    Function { name: "ln", exact: f64::ln, positive: true },
-    Function { name: "ln_1p", exact: f64::ln_1p, positive: true },
-    Function { name: "sigmoid", exact: |x| 1.0 / (1.0 + (-x).exp()), positive: false },
-    Function { name: "log_sigmoid", exact: |x| -softplus(-x), positive: false },
-    Function { name: "softplus", exact: softplus, positive: false },
-];
-
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
-impl Function {
-    /// The one of that name.
-    pub fn of(name: &str) -> &'static Self {
-        FUNCTIONS.iter().find(|f| f.name == name).expect("one of FUNCTIONS")
+impl Shape {
+    pub const fn vector(columns: usize) -> Self {
+        Self { rows: 1, columns }
     }
 
-    /// Numbers in ±6, or their absolute values, on a cache line of their own: an
-    /// unaligned start would cost the widest vectors most.
-    pub fn data(&self, n: usize) -> Aligned {
-        let mut data = Aligned::new(n);
-        let mut state = 1u32;
-        for x in &mut *data {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            *x = (state >> 8) as f32 / (1 << 24) as f32 * 12.0 - 6.0;
-            if self.positive {
-                *x = x.abs();
-            }
+    /// How many elements it has.
+    pub const fn elements(self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// `16384`, or `100x10` with more rows than one.
+impl Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rows {
+            1 => f.pad(&self.columns.to_string()),
+            rows => f.pad(&format!("{rows}x{}", self.columns)),
         }
-        data
-    }
-
-    /// The largest error of a peer on [`Function::data`], in units in the last
-    /// place: it tells a wrongly wired peer, not how good one is.
-    pub fn error(&self, peer: &mut Peer) -> f64 {
-        const N: usize = 1003; // a tail whatever the vector
-        let (x, mut out) = (self.data(N), [f32::NAN; N]);
-        peer.call(&x, &mut out);
-        x.iter().zip(out).fold(0.0, |worst, (&x, y)| {
-            let exact = (self.exact)(x.into());
-            let power = f64::from_bits(exact.to_bits() & f64::INFINITY.to_bits());
-            let error = (f64::from(y) - exact).abs() / (power * f64::from(f32::EPSILON));
-            if error >= worst || error.is_nan() { error } else { worst }
-        })
     }
 }
 
-/// Floats that start on a cache line.
+/// What a function is called on. Those that take less leave the rest empty.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub shape: Shape,
+    /// All elements, row by row.
+    pub x: &'a [f32],
+    /// A class a row, for losses.
+    pub labels: &'a [u32],
+    /// A second matrix, for functions of two.
+    pub y: &'a [f32],
+}
+
+/// One row and nothing else.
+impl<'a> From<&'a [f32]> for Input<'a> {
+    fn from(x: &'a [f32]) -> Self {
+        Self { shape: Shape::vector(x.len()), x, labels: &[], y: &[] }
+    }
+}
+
+impl<'a> Input<'a> {
+    pub fn rows(self) -> impl Iterator<Item = &'a [f32]> {
+        self.x.chunks_exact(self.shape.columns)
+    }
+}
+
+/// Floats that start on a cache line: an unaligned start would cost the widest
+/// vectors most.
 pub struct Aligned {
     floats: Vec<f32>,
     start: usize,
@@ -90,8 +88,30 @@ impl Aligned {
     pub fn new(n: usize) -> Self {
         let floats = vec![0.0; n + 16];
         let start = floats.as_ptr().align_offset(64);
+        large_pages(&floats);
         Self { floats, start, n }
     }
+}
+
+/// Asks for large pages before the first touch, as NumPy does for the arrays of
+/// the peers in Python: out of cache they make a difference.
+fn large_pages(floats: &[f32]) {
+    #[cfg(target_os = "linux")]
+    {
+        unsafe extern "C" {
+            fn madvise(start: *mut u8, length: usize, advice: i32) -> i32;
+        }
+        const PAGE: usize = 4096;
+        const HUGEPAGE: i32 = 14;
+        let (from, bytes) = (floats.as_ptr() as usize, size_of_val(floats));
+        let start = from.next_multiple_of(PAGE);
+        if bytes >= 1 << 22 {
+            // SAFETY: pages within the allocation; only how they are mapped changes.
+            unsafe { madvise(start as *mut u8, from + bytes - start, HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = floats;
 }
 
 impl Deref for Aligned {
@@ -130,7 +150,7 @@ impl Isa {
     }
 }
 
-/// An implementation of an elementwise function.
+/// An implementation of a function.
 pub struct Peer {
     pub name: String,
     pub isa: Isa,
@@ -138,48 +158,58 @@ pub struct Peer {
 }
 
 trait Run: Send {
-    fn call(&mut self, x: &[f32], out: &mut [f32]);
+    fn call(&mut self, input: Input, out: &mut [f32]);
 
-    fn time(&mut self, x: &[f32], out: &mut [f32], calls: u32) -> f64 {
-        self.call(x, out);
+    fn time(&mut self, input: Input, out: &mut [f32], calls: u32) -> f64 {
+        self.call(input, out);
         let start = Instant::now();
         for _ in 0..calls {
-            self.call(black_box(x), black_box(out));
+            self.call(black_box(input), black_box(out));
         }
         start.elapsed().as_nanos() as f64 / f64::from(calls)
     }
 }
 
-impl<F: FnMut(&[f32], &mut [f32]) + Send> Run for F {
+impl<F: FnMut(Input, &mut [f32]) + Send> Run for F {
     #[inline]
-    fn call(&mut self, x: &[f32], out: &mut [f32]) {
-        self(x, out);
+    fn call(&mut self, input: Input, out: &mut [f32]) {
+        self(input, out);
     }
 }
 
 impl Peer {
+    /// Of an elementwise function.
     pub fn new(
         name: impl Into<String>,
         isa: Isa,
-        call: impl FnMut(&[f32], &mut [f32]) + Send + 'static,
+        mut call: impl FnMut(&[f32], &mut [f32]) + Send + 'static,
+    ) -> Self {
+        Self::of_rows(name, isa, move |input, out| call(input.x, out))
+    }
+
+    /// Of a function of rows.
+    pub fn of_rows(
+        name: impl Into<String>,
+        isa: Isa,
+        call: impl FnMut(Input, &mut [f32]) + Send + 'static,
     ) -> Self {
         Self { name: name.into(), isa, run: Box::new(call) }
     }
 
-    /// `out[i] = f(x[i])`; both have the same length, at least 1.
-    pub fn call(&mut self, x: &[f32], out: &mut [f32]) {
-        self.run.call(x, out);
+    /// Fills `out`, which has the length of the function's results: at least 1.
+    pub fn call<'a>(&mut self, input: impl Into<Input<'a>>, out: &mut [f32]) {
+        self.run.call(input.into(), out);
     }
 
     /// Nanoseconds of a call, the mean of several after one that does not count.
     /// Python's own part of a call is not in it: see `peers.py`.
-    pub fn time(&mut self, x: &[f32], out: &mut [f32], calls: u32) -> f64 {
-        self.run.time(x, out, calls)
+    pub fn time(&mut self, input: Input, out: &mut [f32], calls: u32) -> f64 {
+        self.run.time(input, out, calls)
     }
 }
 
 /// Every peer on this machine that has the function, by `logits`' name of it.
-pub fn elementwise(function: &str) -> Vec<Peer> {
+pub fn peers(function: &str) -> Vec<Peer> {
     let mut peers = native(function);
     peers.extend(python(function, |_| true));
     peers
@@ -193,9 +223,14 @@ pub fn native(function: &str) -> Vec<Peer> {
     peers
 }
 
-/// An error in ULP that only a wrongly wired peer has on [`Function::data`]; the
-/// worst of the others, tract's sigmoid, has 306.
-pub const WIRED: f64 = 1000.0;
+/// What memory allows the function: a plain sum reads its input, and copies write
+/// as much as it does. They do not compute it.
+pub fn limits(function: &str) -> Vec<Peer> {
+    #[cfg(target_arch = "x86_64")]
+    return x86::limits(function);
+    #[cfg(not(target_arch = "x86_64"))]
+    vec![]
+}
 
 /// Says why something is missing, once.
 fn left_out(name: &str, why: impl Display) {
@@ -207,15 +242,15 @@ fn left_out(name: &str, why: impl Display) {
 
 #[cfg(test)]
 mod tests {
-    use super::{FUNCTIONS, elementwise};
+    use super::{FUNCTIONS, WIRED, ours, peers};
 
     #[test]
     fn peers_compute_what_they_should() {
         for function in &FUNCTIONS {
-            for mut peer in elementwise(function.name) {
+            for mut peer in ours(function.name).into_iter().chain(peers(function.name)) {
                 let error = function.error(&mut peer);
-                println!("{:12} {:18} {error:8.3} ULP", function.name, peer.name);
-                assert!(error < super::WIRED, "{} of {} ", function.name, peer.name);
+                println!("{:17} {:18} {error:8.3} ULP", function.name, peer.name);
+                assert!(error < WIRED, "{} of {} ", function.name, peer.name);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Peers in Rust that run on every target.
 
-use crate::{Isa, Peer};
-use rten_simd::SimdUnaryOp;
+use crate::{Input, Isa, Peer};
+use rten_simd::{SimdOp, SimdUnaryOp};
+use rten_vecmath::{LogSoftmax, Softmax};
 use std::mem::MaybeUninit;
 use wide::f32x8;
 
@@ -12,12 +13,18 @@ pub(crate) fn peers(function: &str) -> Vec<Peer> {
         "exp_m1" => vec![std(f32::exp_m1)],
         "ln_1p" => vec![std(f32::ln_1p)],
         "sigmoid" => vec![rten(rten_vecmath::Sigmoid {})],
+        "softmax" => vec![rten_rows(|x, out| {
+            Softmax::new(x, out).dispatch();
+        })],
+        "log_softmax" => vec![rten_rows(|x, out| {
+            LogSoftmax::new(x, out).dispatch();
+        })],
         _ => vec![],
     }
 }
 
 /// The same memory, as rten wants it.
-pub fn uninitialized(out: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+pub(crate) fn uninitialized(out: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     // SAFETY: the same layout, and what is written back are initialised floats.
     unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]) }
 }
@@ -26,6 +33,21 @@ fn rten(f: impl SimdUnaryOp<f32> + Send + 'static) -> Peer {
     Peer::new("rten-vecmath", Isa::Avx512, move |x, out| {
         f.map(x, uninitialized(out));
     })
+}
+
+fn rten_rows(f: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Send + 'static) -> Peer {
+    Peer::of_rows("rten-vecmath", Isa::Avx512, row_by_row(f))
+}
+
+/// A call a row.
+pub(crate) fn row_by_row(
+    f: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Send + 'static,
+) -> impl Fn(Input, &mut [f32]) + Send + 'static {
+    move |input, out| {
+        for (x, out) in input.rows().zip(out.chunks_exact_mut(input.shape.columns)) {
+            f(x, uninitialized(out));
+        }
+    }
 }
 
 /// With what the target guarantees, as `wide` has no run-time dispatch.

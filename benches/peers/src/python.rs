@@ -1,7 +1,7 @@
 //! Peers that live in Python, each library in a process of its own that runs
 //! `peers.py` and answers over pipes.
 
-use crate::{Isa, Peer, Run, left_out};
+use crate::{Input, Isa, Peer, Run, left_out};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -41,6 +41,13 @@ static LIBRARIES: [Library; 6] = [
     Library::new("NumPy avx2", "numpy", Isa::Avx2, &NUMPY_AVX2),
 ];
 
+const ONE_THREAD: [&str; 2] = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+
+/// What PyTorch allocates in a call, glibc would return to the system and fetch
+/// again, and that can take three times as long as the function.
+const KEEP_MEMORY: [(&str, &str); 2] =
+    [("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "4294967296")];
+
 /// The second is for MKL, which PyTorch has inside.
 const PYTORCH_AVX2: [(&str, &str); 2] =
     [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_ENABLE_INSTRUCTIONS", "AVX2")];
@@ -75,16 +82,16 @@ struct Remote {
 }
 
 impl Run for Remote {
-    fn call(&mut self, x: &[f32], out: &mut [f32]) {
+    fn call(&mut self, input: Input, out: &mut [f32]) {
         let mut process = self.process.lock().unwrap();
-        process.request(self.function, 0, x);
+        process.request(self.function, 0, input, out.len());
         process.answer(bytes_mut(out));
     }
 
-    fn time(&mut self, x: &[f32], _: &mut [f32], calls: u32) -> f64 {
+    fn time(&mut self, input: Input, out: &mut [f32], calls: u32) -> f64 {
         let mut process = self.process.lock().unwrap();
         let mut nanoseconds = [0; 8];
-        process.request(self.function, calls, x);
+        process.request(self.function, calls, input, out.len());
         process.answer(&mut nanoseconds);
         f64::from_ne_bytes(nanoseconds)
     }
@@ -102,7 +109,8 @@ impl Process {
     fn start(library: &Library) -> Result<Self, String> {
         let mut child = Command::new("python3")
             .args([concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"), library.module])
-            .envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
+            .envs(ONE_THREAD.map(|name| (name, "1")))
+            .envs(KEEP_MEMORY)
             .envs(library.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -123,12 +131,17 @@ impl Process {
     }
 
     /// 0 calls ask for the results, more for the nanoseconds of one.
-    fn request(&mut self, function: u32, calls: u32, x: &[f32]) {
-        let n = x.len().try_into().expect("a length in 32 bits");
-        let sent = [function, calls, n]
+    fn request(&mut self, function: u32, calls: u32, input: Input, results: usize) {
+        let Input { shape, x, labels, y } = input;
+        let sizes = [shape.rows, shape.columns, labels.len() + y.len(), results];
+        let sizes = sizes.map(|size| size.try_into().expect("a size in 32 bits"));
+        let [rows, columns, second, results] = sizes;
+        let sent = [function, calls, rows, columns, second, results]
             .iter()
             .try_for_each(|word: &u32| self.requests.write_all(&word.to_ne_bytes()))
-            .and_then(|()| self.requests.write_all(bytes(x)));
+            .and_then(|()| self.requests.write_all(bytes(x)))
+            .and_then(|()| self.requests.write_all(bytes(labels)))
+            .and_then(|()| self.requests.write_all(bytes(y)));
         sent.expect("peers.py listens");
     }
 
@@ -137,8 +150,13 @@ impl Process {
     }
 }
 
-fn bytes(x: &[f32]) -> &[u8] {
-    // SAFETY: floats have no padding, and bytes no alignment.
+/// A number in 32 bits.
+trait Word {}
+impl Word for f32 {}
+impl Word for u32 {}
+
+fn bytes<T: Word>(x: &[T]) -> &[u8] {
+    // SAFETY: these numbers have no padding, and bytes no alignment.
     unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), size_of_val(x)) }
 }
 

@@ -1,13 +1,15 @@
 //! Peers that know x86-64: in Rust with an instruction set forced on them, and
 //! shared libraries that are opened at run time.
 
-use crate::portable::uninitialized;
-use crate::{Isa, Peer, left_out};
+use crate::portable::{row_by_row, uninitialized};
+use crate::{Isa, Peer, hand_written, left_out};
 use libloading::Library;
 use rten_simd::functional::simd_map;
 use rten_simd::isa::Avx2Isa;
-use rten_simd::{Isa as _, SimdUnaryOp};
+use rten_simd::{Isa as _, SimdOp, SimdUnaryOp};
+use rten_vecmath::{LogSoftmax, Softmax};
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 use std::process::Command;
 use std::sync::LazyLock;
 use tract_linalg::element_wise::{ElementWise, ElementWiseKer};
@@ -26,6 +28,14 @@ pub(crate) fn peers(function: &str) -> Vec<Peer> {
                 rten_avx2(rten_vecmath::Sigmoid {}),
                 in_place(Isa::Avx2, tract::fma_sigmoid_f32::ew()),
             ]),
+            // SAFETY: available.
+            "softmax" => peers.push(rten_rows_avx2(|x, out| unsafe {
+                eval_avx2(Softmax::new(x, out));
+            })),
+            // SAFETY: available.
+            "log_softmax" => peers.push(rten_rows_avx2(|x, out| unsafe {
+                eval_avx2(LogSoftmax::new(x, out));
+            })),
             _ => {}
         }
     }
@@ -36,6 +46,9 @@ pub(crate) fn peers(function: &str) -> Vec<Peer> {
             "sigmoid" => Some(in_place(Isa::Avx512, tract::avx512_sigmoid_f32::ew())),
             _ => None,
         });
+    }
+    if function == "log_sum_exp" && available("the hand-written loop", Isa::Avx512) {
+        peers.push(hand_written::log_sum_exp());
     }
     let (c, intel) = match function {
         "exp" => ("exp", "Exp"),
@@ -55,6 +68,15 @@ pub(crate) fn peers(function: &str) -> Vec<Peer> {
     }));
     peers.extend(MKL.iter().flat_map(|library| mkl(library, &format!("vms{intel}"))));
     peers
+}
+
+pub(crate) fn limits(function: &str) -> Vec<Peer> {
+    match function {
+        "log_sum_exp" | "softmax" if available("plain sum", Isa::Avx512) => {
+            hand_written::limits(function == "softmax")
+        }
+        _ => vec![],
+    }
 }
 
 fn available(name: &str, isa: Isa) -> bool {
@@ -85,6 +107,16 @@ fn rten_avx2(f: impl SimdUnaryOp<f32> + Send + 'static) -> Peer {
         // SAFETY: `isa` exists only where its instructions do.
         unsafe { map(isa, &f, x, out) }
     })
+}
+
+fn rten_rows_avx2(f: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Send + 'static) -> Peer {
+    Peer::of_rows("rten-vecmath avx2", Isa::Avx2, row_by_row(f))
+}
+
+/// As `SimdOp::dispatch` does, which takes the best instruction set.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn eval_avx2<Op: SimdOp>(op: Op) -> Op::Output {
+    op.eval(Avx2Isa::new().expect("AVX2, as the caller has checked"))
 }
 
 /// tract's kernels overwrite their input. Copies of a few KiB at a time stay in

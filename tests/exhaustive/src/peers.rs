@@ -14,7 +14,7 @@ pub fn sample(target: Target) -> Vec<Report> {
         let class = name.trim_end_matches(peer.isa.name()).trim_end().into();
         Subject { name, class, call: Box::new(move |x, y| peer.call(x, y)) }
     };
-    let subjects = logits_peers::elementwise(target.name).into_iter().map(subject).collect();
+    let subjects = logits_peers::peers(target.name).into_iter().map(subject).collect();
     let mut judge = Judge::new(target, subjects, STEP);
     (0..BINS).for_each(|bin| judge.bin(bin));
     judge.reports

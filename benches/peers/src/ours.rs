@@ -1,0 +1,87 @@
+//! `logits` itself, as a contender.
+
+use crate::{Input, Isa, Peer};
+use logits::kernel::{
+    self, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax, Map, RowFunction,
+    RowMap, RowsLogSumExp, Softmax,
+};
+use logits::{Backend, Error, Rows, RowsMut};
+
+/// The function on each backend, the best one first.
+pub fn ours(function: &str) -> Vec<Peer> {
+    match function {
+        "exp" => elementwise(kernel::Exp),
+        "exp_m1" => elementwise(kernel::ExpM1),
+        "ln" => elementwise(kernel::Ln),
+        "ln_1p" => elementwise(kernel::Ln1p),
+        "sigmoid" => elementwise(kernel::Sigmoid),
+        "log_sigmoid" => elementwise(kernel::LogSigmoid),
+        "softplus" => elementwise(kernel::Softplus),
+        "softmax" => rows(Softmax),
+        "log_softmax" => rows(LogSoftmax),
+        "log_sum_exp" => on_each(|backend, input, out| {
+            backend.run(RowsLogSumExp::new(matrix(input), out).unwrap());
+        }),
+        "loss" => on_each(|backend, input, out| {
+            out[0] = backend.run(LabelLoss::new(matrix(input), input.labels).unwrap()).sum;
+        }),
+        "loss_and_gradient" => on_each(|backend, input, out| {
+            let (x, gradient) = (matrix(input), matrix_mut(input, out));
+            backend.run(LabelLossAndGradient::new(x, input.labels, gradient).unwrap());
+        }),
+        "entropy" => on_each(|backend, input, out| out[0] = backend.run(Entropy::new(input.x))),
+        "kl_divergence" => on_each(|backend, input, out| {
+            out[0] = backend.run(KlDivergence::new(input.x, input.y).unwrap());
+        }),
+        _ => vec![],
+    }
+}
+
+/// The function as users call it, if it is elementwise.
+pub fn public(function: &str) -> Option<Peer> {
+    Some(match function {
+        "exp" => call(logits::exp),
+        "exp_m1" => call(logits::exp_m1),
+        "ln" => call(logits::ln),
+        "ln_1p" => call(logits::ln_1p),
+        "sigmoid" => call(logits::sigmoid),
+        "log_sigmoid" => call(logits::log_sigmoid),
+        "softplus" => call(logits::softplus),
+        _ => return None,
+    })
+}
+
+fn call(f: impl Fn(&[f32], &mut [f32]) -> Result<(), Error> + Send + 'static) -> Peer {
+    Peer::new("logits", Isa::Avx512, move |x, out| f(x, out).unwrap())
+}
+
+fn on_each(call: impl Fn(Backend, Input, &mut [f32]) + Copy + Send + 'static) -> Vec<Peer> {
+    let on = |backend: Backend| {
+        let isa = match backend.name() {
+            "avx512" => Isa::Avx512,
+            "avx2" => Isa::Avx2,
+            _ => Isa::Sse2,
+        };
+        let name = format!("logits {}", backend.name());
+        Peer::of_rows(name, isa, move |input, out| call(backend, input, out))
+    };
+    Backend::available().map(on).collect()
+}
+
+fn elementwise(f: impl kernel::Function + Send + 'static) -> Vec<Peer> {
+    on_each(move |backend, input, out| backend.run(Map::new(f, input.x, out).unwrap()))
+}
+
+fn rows(f: impl RowFunction + Send + 'static) -> Vec<Peer> {
+    on_each(move |backend, input, out| {
+        backend.run(RowMap::new(f, matrix(input), matrix_mut(input, out)).unwrap());
+    })
+}
+
+fn matrix(input: Input) -> Rows {
+    Rows::new(input.x, input.shape.columns).unwrap()
+}
+
+fn matrix_mut<'a>(input: Input, out: &'a mut [f32]) -> RowsMut<'a> {
+    RowsMut::new(out, input.shape.columns).unwrap()
+}

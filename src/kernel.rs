@@ -10,8 +10,8 @@
 mod cross_entropy;
 mod distribution;
 mod elementwise;
-mod linear;
 pub(crate) mod exp_sum;
+mod linear;
 mod log_sum_exp;
 mod panel;
 pub(crate) mod row;

@@ -74,6 +74,8 @@ pub(crate) const BLOCK: usize = 16;
 /// bits: adding it rounds to eighths, and its bits index tables and build
 /// powers of two.
 pub(crate) const EIGHTHS: f32 = 1_572_864.0; // 1.5 · 2^20, whose last bit is 2^-3
+/// The same for sixteenths.
+pub(crate) const SIXTEENTHS: f32 = 786_432.0;
 
 /// The least mantissa that [`Lanes::split_exp2`] gives.
 const fn least_mantissa(fused: bool) -> f32 {
@@ -229,8 +231,21 @@ pub trait Lanes:
         within.all()
     }
 
-    /// `table[k mod 8]` of each table, for `self = EIGHTHS + k/8`.
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T];
+    /// Whether every lane of every vector lies between two positive numbers; false with
+    /// a NaN.
+    #[inline(always)]
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        let (least, most) = (vectors[0].splat(least), vectors[0].splat(most));
+        let mut between = least.le(vectors[0]).and(vectors[0].le(most));
+        for x in &vectors[1..] {
+            between = between.and(least.le(*x).and(x.le(most)));
+        }
+        between.all()
+    }
+
+    /// `table[k mod L]` of each table, for `self = EIGHTHS + k/8` and L = 8, or
+    /// `SIXTEENTHS + k/16` and L = 16.
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T];
     /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
     /// results included; |k/8| ≤ 250 and 2^-50 ≤ |self| < 4, or self = 0.
     fn scale_exp2(self, power: Self) -> Self;
@@ -240,21 +255,15 @@ pub trait Lanes:
     /// [`scale_exp2`](Self::scale_exp2) where operand and result are
     /// normal.
     fn scale_exp2_normal(self, power: Self) -> Self;
-    /// The bits of `self` plus k · 2^20, for `power = EIGHTHS + k/8`: times
-    /// 2^⌊k/8⌋ where the bits of `self` lack (k mod 8) · 2^20, operand and result
-    /// being normal.
-    fn add_eighths(self, power: Self) -> Self;
+    /// The bits of `self` plus k · 2^23 / L, for `power` and L as in
+    /// [`lookup`](Self::lookup): times 2^⌊k/L⌋ where the bits of `self` lack
+    /// (k mod L) · 2^23 / L, operand and result being normal.
+    fn add_power<const L: usize>(self, power: Self) -> Self;
     /// Whether every lane of every vector is positive and normal, and so is its
     /// reciprocal.
     #[inline(always)]
     fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
-        let least = vectors[0].splat(f32::MIN_POSITIVE);
-        let most = vectors[0].splat(1.0 / f32::MIN_POSITIVE);
-        let mut all = least.le(vectors[0]).and(vectors[0].le(most));
-        for x in &vectors[1..] {
-            all = all.and(least.le(*x).and(x.le(most)));
-        }
-        all.all()
+        Self::all_between(vectors, f32::MIN_POSITIVE, 1.0 / f32::MIN_POSITIVE)
     }
 
     /// `(m, e)` with self = m · 2^e, where 1 ≤ m < 2 if multiplication is fused

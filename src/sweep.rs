@@ -92,6 +92,9 @@ pub(crate) fn sum<S: Simd, const N: usize>(
     total.value(simd)
 }
 
+/// Elements after which a run is flushed: `low` stays small against `high`.
+pub(crate) const RUN: usize = 32 * BLOCK;
+
 /// The sum of a few blocks of positive terms t·(1 + δ), as high − bias + low.
 ///
 /// Starting above every t lets three operations tell exactly what an addition
@@ -105,9 +108,6 @@ pub(crate) struct Run<S: Simd> {
 }
 
 impl<S: Simd> Run<S> {
-    /// Elements after which a run is flushed: `low` stays small against `high`.
-    pub(crate) const LENGTH: usize = 16 * BLOCK;
-
     /// `bias` must exceed every t, and 2^-12 of it be below their sum.
     #[inline(always)]
     pub(crate) fn new(simd: S, bias: f32) -> Self {
@@ -120,7 +120,8 @@ impl<S: Simd> Run<S> {
         let (high, low) = (self.high.as_mut(), self.low.as_mut());
         let (sum, error) = fast_two_sum(high[j], t);
         high[j] = sum;
-        low[j] = t.mul_add(delta, low[j] + error);
+        // In this order `low` waits for one addition only.
+        low[j] = low[j] + t.mul_add(delta, error);
     }
 
     /// Elements of a step of the main loop: of whole blocks, or none.

@@ -13,99 +13,57 @@
 //! logsumexp(x) − x[y] cancels to zero.
 
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, exp2};
-use crate::kernel::softmax::{Constant, Normalize};
+use crate::kernel::exp_sum::{ExpSum, Scaled, exp_sum, ln_1p_of_ratio, scale};
+use crate::kernel::row::Row;
+use crate::kernel::softmax::Multiply;
 use crate::loss::Loss;
-use crate::math::exp::Parts;
-use crate::math::ln::{ln_1p_positive, ln_scaled};
 use crate::math::words::{divide, fast_two_sum, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
-use crate::simd::{EIGHTHS, Kernel, Lanes, Simd};
+use crate::simd::{Kernel, Lanes, Simd};
 use crate::sweep;
 
 /// One row's loss, and its gradient at the label and elsewhere.
 struct RowLoss {
     loss: f32,
     at_label: f32,
-    elsewhere: Elsewhere,
-}
-
-/// The gradient at the other classes.
-enum Elsewhere {
-    Softmax(Normalize),
-    Constant(Constant),
+    /// Of e^x · 2^-N.
+    elsewhere: Multiply,
 }
 
 impl RowLoss {
     /// The same value for loss and gradient.
     #[inline(always)]
     fn constant(value: f32) -> Self {
-        Self { loss: value, at_label: value, elsewhere: Elsewhere::Constant(Constant(value)) }
+        Self { loss: value, at_label: value, elsewhere: Multiply { high: value, low: 0.0 } }
     }
 
+    /// Writes e^x · 2^-N, too.
     #[inline(always)]
-    fn new<S: Simd>(simd: S, scores: &[f32], label: usize) -> Self {
-        let score = scores.get(label).copied().unwrap_or(f32::NAN);
-        match exp_sum(simd, &mut &*scores, label) {
-            _ if score.is_nan() || score == f32::INFINITY => Self::constant(f32::NAN),
-            ExpSum::Nan | ExpSum::Infinite => Self::constant(f32::NAN),
-            ExpSum::Empty if score == f32::NEG_INFINITY => Self::constant(f32::NAN),
-            ExpSum::Empty => Self::constant(0.0), // no other class is possible
-            ExpSum::Finite(sum) => {
-                let words = sum.total.value(simd);
-                if words.0.is_nan() {
-                    return Self::constant(f32::NAN);
-                }
-                Self::finite(simd, score, Scaled::new(simd, sum.shift, words))
-            }
-        }
-    }
-
-    /// For a score below +∞ and the sum over the other classes.
-    #[inline(always)]
-    fn finite<S: Simd>(simd: S, score: f32, others: Scaled) -> Self {
-        // The label's own share. Beyond ±700 the lesser of it and the others'
-        // is nothing to the greater, whatever its exact size.
-        let distance = score - others.center;
-        let own = Parts::new(simd.splat(distance.clamp(-700.0, 700.0)), simd.splat(EIGHTHS));
-        let own_words = own.words();
-        let own_exponent = own.exponent();
-
-        // tail = others / own = (ratio + ratio_low) · 2^gap
-        let (ratio, ratio_low) = divide(others.words(simd), own_words);
-        let gap = others.exponent - own_exponent;
-        let loss = if distance < -700.0 {
-            // A difference of logarithms, far apart.
-            let (high, low) = others.ln(simd);
-            (high - distance) + low
-        } else if gap > 64.0 {
-            let (high, low) = ln_scaled((ratio, ratio_low), simd.splat(gap));
-            (high + low).first()
-        } else {
-            let tail = scale(simd, ratio, gap);
-            ln_1p_positive((tail, ratio_low * exp2(gap))).first()
+    fn new<S: Simd, R: Row>(simd: S, row: &mut R, label: usize) -> Self {
+        let score = row.input().get(label).copied().unwrap_or(f32::NAN);
+        let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, row, label) else {
+            return Self::constant(f32::NAN);
         };
-
-        // The sum of both, at the greater exponent.
-        let top = others.exponent.max(own_exponent);
-        let (a, b) = (exp2(others.exponent - top), exp2(own_exponent - top));
-        let (high, error) = two_sum(others.high * a, own_words.0.first() * b);
-        let low = (others.low * a + own_words.1.first() * b) + error;
-        let all = Scaled::new(simd, Shift { center: others.center, exponent: top }, fast_two_sum(high, low));
-        let (share, share_low) = divide(others.words(simd), all.words(simd));
-        let share = scale(simd, share + share_low, others.exponent - all.exponent);
-        Self {
-            loss,
-            at_label: -share.first(),
-            elsewhere: Elsewhere::Softmax(Normalize::new(simd, all)),
+        let own = others.shift.words(simd.splat(score));
+        let own = (own.0.first(), own.1.first());
+        let sum = others.total.value(simd);
+        if sum.0.is_nan() || score.is_nan() {
+            return Self::constant(f32::NAN);
         }
-    }
-}
+        if sum.0 == 0.0 {
+            return Self::constant(0.0);
+        }
+        let shift = others.shift;
+        let loss = ln_1p_of_ratio(simd, shift, score, sum, own);
 
-/// x · 2^n for x of moderate size and n ≤ 64, with one rounding.
-#[inline(always)]
-fn scale<S: Simd>(simd: S, x: S::F32, n: f32) -> S::F32 {
-    x.scale_exp2(simd.splat(EIGHTHS + n.max(-250.0)))
+        let (high, error) = two_sum(sum.0, own.0);
+        let all = fast_two_sum(high, error + (sum.1 + own.1));
+        let (others, scaled) = (Scaled::new(simd, shift, sum), Scaled::new(simd, shift, all));
+        let (share, share_low) = divide(others.words(simd), scaled.words(simd));
+        let share = scale(simd, share + share_low, others.exponent - scaled.exponent);
+        // 0 less the share: where it is 0, so is the gradient.
+        Self { loss, at_label: 0.0 - share.first(), elsewhere: Multiply::by_inverse(simd, all) }
+    }
 }
 
 /// Checked scores and labels.
@@ -152,7 +110,7 @@ impl Kernel for LabelLoss<'_> {
     fn run<S: Simd>(self, simd: S) -> Loss {
         let mut total = Loss::default();
         for (scores, label) in self.rows.iter() {
-            total.add(RowLoss::new(simd, scores, label).loss);
+            total.add(RowLoss::new(simd, &mut &*scores, label).loss);
         }
         total
     }
@@ -181,14 +139,13 @@ impl Kernel for LabelLossAndGradient<'_> {
     fn run<S: Simd>(mut self, simd: S) -> Loss {
         let mut total = Loss::default();
         for ((scores, label), gradient) in self.rows.iter().zip(self.gradient.iter_mut()) {
-            let row = RowLoss::new(simd, scores, label);
-            total.add(row.loss);
-            match row.elsewhere {
-                Elsewhere::Softmax(softmax) => sweep::map(simd, softmax, scores, gradient),
-                Elsewhere::Constant(value) => sweep::map(simd, value, scores, gradient),
-            }
+            let mut row = (scores, gradient);
+            let result = RowLoss::new(simd, &mut row, label);
+            total.add(result.loss);
+            let gradient = row.output();
+            sweep::map_in_place(simd, result.elsewhere, gradient);
             if let Some(at_label) = gradient.get_mut(label) {
-                *at_label = row.at_label;
+                *at_label = result.at_label;
             }
         }
         total

@@ -17,10 +17,11 @@
 //! above their first elements, take a pass for the maximum before.
 
 use crate::kernel::row::Row;
-use crate::math::exp::Parts;
-use crate::math::ln::ln_scaled;
-use crate::simd::{BLOCK, EIGHTHS, Lanes, Mask, Simd, Vectors};
-use crate::sweep::{Run, Total};
+use crate::math::ln::{ln_1p_positive, ln_scaled};
+use crate::math::shifted_exp::{self, LN_FACTOR};
+use crate::math::words::{divide, fast_two_sum, two_sum};
+use crate::simd::{BLOCK, EIGHTHS, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
+use crate::sweep::{RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
@@ -29,16 +30,16 @@ const EXTREME: f32 = 256.0;
 const GROUP: usize = 4;
 /// Elements at the head of a row whose maximum tells N.
 const HEAD: usize = GROUP * BLOCK;
-/// e^x · 2^-N of that maximum is about 2^30, so that whatever is subnormal as a
+/// e^x · 2^-N of that maximum is about 2^50, so that whatever is subnormal as a
 /// probability is a normal number here.
-pub(crate) const LEVEL: f32 = 30.0;
+pub(crate) const LEVEL: f32 = 50.0;
 /// Powers of two between what a bias was made for and what it is good for.
 const RISE: f32 = 8.0;
 /// Powers of two that elements may rise above the head's maximum: 2^24 of them
 /// have a finite sum.
-const ROOM: f32 = 60.0;
-/// Powers of two below N where terms stop falling. Beside a sum of 2^30 they are
-/// nothing, 2^24 times over.
+const ROOM: f32 = 50.0;
+/// Powers of two below N where terms stop falling: 2^24 of those, over a sum of 2^50,
+/// are less than half the least subnormal number.
 const DEPTH: f32 = 125.0;
 
 /// What is taken from the elements of a row before they are summed.
@@ -61,12 +62,44 @@ impl Shift {
         }
     }
 
-    /// x · (1 + δ) of e^x · 2^-N, from x less the center.
+    /// `(t, δ)` of e^x · 2^-N, from x less the center; `None` if an x passes the bias's
+    /// limit. A NaN does not: it shows in the sum.
     #[inline(always)]
-    pub(crate) fn exp<V: Lanes>(self, x: V) -> (V, V) {
+    fn exp<V: Lanes, const EXACT: bool>(self, mut x: V, bias: Bias) -> Option<(V, V)> {
+        let zero_point = x.splat(SIXTEENTHS - self.exponent);
+        let mut power = shifted_exp::power(x, zero_point);
+        if !V::all_between([power], SIXTEENTHS - DEPTH, bias.safe) {
+            // In this order a NaN stays one, and does not count.
+            if !x.max(x.splat(f32::NEG_INFINITY)).le(x.splat(bias.limit)).all() {
+                return None;
+            }
+            x = self.floored(x);
+            power = shifted_exp::power(x, zero_point);
+        }
+        Some(shifted_exp::shifted_exp::<_, EXACT>(x, power, zero_point))
+    }
+
+    /// FACTOR · e^x · 2^-N in two words, exactly rounded together.
+    #[inline(always)]
+    pub(crate) fn words<V: Lanes>(self, x: V) -> (V, V) {
+        let x = self.floored(x - self.center);
+        let zero_point = x.splat(SIXTEENTHS - self.exponent);
+        let power = shifted_exp::power(x, zero_point);
+        let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+        fast_two_sum(t, t * delta)
+    }
+
+    /// Where e^x · 2^-N stops falling.
+    #[inline(always)]
+    pub(crate) fn floor(self) -> f32 {
+        (self.exponent - DEPTH) * LN_2
+    }
+
+    /// x, but nothing below the floor.
+    #[inline(always)]
+    pub(crate) fn floored<V: Lanes>(self, x: V) -> V {
         // In this order a NaN stays one.
-        let x = x.splat((self.exponent - DEPTH) * LN_2).max(x);
-        Parts::shifted(x, x.splat(EIGHTHS - self.exponent))
+        x.splat(self.floor()).max(x)
     }
 }
 
@@ -76,14 +109,27 @@ fn whole(x: f32) -> f32 {
     (x + 12_582_912.0) - 12_582_912.0 // 1.5 · 2^23
 }
 
-/// Σ e^x of a row, `total · 2^exponent · e^center`.
+/// Σ e^x of a row, `total / FACTOR · 2^exponent · e^(center − drift)`.
 #[derive(Clone, Copy)]
 pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
     pub(crate) shift: Shift,
+    drift: f32,
 }
 
-/// The number `(high + low) · 2^exponent · e^center`.
+impl<S: Simd> ShiftedSum<S> {
+    /// Its logarithm as a sum of three.
+    #[inline(always)]
+    pub(crate) fn ln(self, simd: S) -> (f32, f32, f32) {
+        let words = self.total.value(simd);
+        let (high, low) = Scaled::new(simd, self.shift, words).ln(simd, self.drift);
+        // A NaN among the elements, or several exponents too large.
+        let center = if words.0.is_nan() { f32::NAN } else { self.shift.center };
+        (center, high, low)
+    }
+}
+
+/// The number `(high + low) / FACTOR · 2^exponent · e^center`.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled {
     pub(crate) center: f32,
@@ -98,8 +144,11 @@ pub(crate) struct Scaled {
 impl Scaled {
     /// From a positive sum in two words of any normal size.
     #[inline(always)]
-    pub(crate) fn new<S: Simd>(simd: S, shift: Shift, (high, low): (f32, f32)) -> Self {
-        let Shift { center, exponent } = shift;
+    pub(crate) fn new<S: Simd>(
+        simd: S,
+        Shift { center, exponent }: Shift,
+        (high, low): (f32, f32),
+    ) -> Self {
         let (high, e) = simd.splat(high).split_exp2();
         let (high, e) = (high.first(), e.first());
         Self { center, exponent: exponent + e, high, low: low * exp2(-e) }
@@ -111,12 +160,57 @@ impl Scaled {
         (simd.splat(self.high), simd.splat(self.low))
     }
 
-    /// The number's logarithm less `center`, in two words.
+    /// The number's logarithm less `center` and a drift, in two words.
     #[inline(always)]
-    pub(crate) fn ln<S: Simd>(self, simd: S) -> (f32, f32) {
-        let (high, low) = ln_scaled(self.words(simd), simd.splat(self.exponent));
-        (high.first(), low.first())
+    pub(crate) fn ln<S: Simd>(self, simd: S, drift: f32) -> (f32, f32) {
+        let (high, low) = ln_of_shifted(self.words(simd), simd.splat(self.exponent));
+        (high.first(), low.first() - drift)
     }
+}
+
+/// The logarithm of (high + low) / FACTOR · 2^exponent, in two words.
+#[inline(always)]
+pub(crate) fn ln_of_shifted<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
+    let (high, low) = ln_scaled(sum, exponent);
+    let (sum, error) = two_sum(high, high.splat(-LN_FACTOR[0]));
+    fast_two_sum(sum, error + (low - LN_FACTOR[1]))
+}
+
+/// ln(1 + others / own), for sums of e^x · 2^-N and a label of that score.
+#[inline(always)]
+pub(crate) fn ln_1p_of_ratio<S: Simd>(
+    simd: S,
+    shift: Shift,
+    score: f32,
+    others: (f32, f32),
+    own: (f32, f32),
+) -> f32 {
+    if others.0 == 0.0 {
+        return 0.0;
+    }
+    let others = Scaled::new(simd, shift, others);
+    let own = Scaled::new(simd, shift, own);
+    // (ratio + ratio_low) · 2^gap
+    let (ratio, ratio_low) = divide(others.words(simd), own.words(simd));
+    let gap = others.exponent - own.exponent;
+    let distance = score - shift.center;
+    if distance <= shift.floor() {
+        // A difference of logarithms, far apart.
+        let (high, low) = others.ln(simd, 0.0);
+        (high - distance) + low
+    } else if gap > 64.0 {
+        let (high, low) = ln_scaled((ratio, ratio_low), simd.splat(gap));
+        (high + low).first()
+    } else {
+        let ratio = scale(simd, ratio, gap);
+        ln_1p_positive((ratio, ratio_low * exp2(gap))).first()
+    }
+}
+
+/// x · 2^n for x of moderate size and n ≤ 64, with one rounding.
+#[inline(always)]
+pub(crate) fn scale<S: Simd>(simd: S, x: S::F32, n: f32) -> S::F32 {
+    x.scale_exp2(simd.splat(EIGHTHS + n.max(-250.0)))
 }
 
 /// A row's sum.
@@ -134,17 +228,20 @@ pub(crate) enum ExpSum<S: Simd> {
 /// No hole.
 pub(crate) const NOWHERE: usize = usize::MAX;
 
-/// Sums the row, without the element at `hole`, and writes e^x · 2^-N.
+/// Writes e^x · 2^-N, and sums it without the element at `hole`.
 #[inline(always)]
-pub(crate) fn exp_sum<S: Simd, R: Row>(simd: S, row: &mut R, hole: usize) -> ExpSum<S> {
-    let mut max = largest(simd, row.input().get(..HEAD).unwrap_or(row.input()), hole);
+pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
+    simd: S,
+    row: &mut R,
+    hole: usize,
+) -> ExpSum<S> {
+    let mut max = largest(simd, row.input().get(..HEAD).unwrap_or(row.input()));
     let mut most = max + ROOM * LN_2;
     // In place nothing may be written before the row is known to stay in range.
-    let mut known = !(max.abs() < EXTREME)
-        || R::IN_PLACE && !(maximum(simd, row.input(), hole) <= most);
+    let mut known = !(max.abs() < EXTREME) || R::IN_PLACE && !(maximum(simd, row.input()) <= most);
     loop {
         if known {
-            max = maximum(simd, row.input(), hole);
+            max = maximum(simd, row.input());
             most = max;
             if max.is_nan() {
                 return ExpSum::Nan;
@@ -154,7 +251,7 @@ pub(crate) fn exp_sum<S: Simd, R: Row>(simd: S, row: &mut R, hole: usize) -> Exp
                 return ExpSum::Empty;
             }
         }
-        if let Some(sum) = sum(simd, row, Shift::new(max), most, hole) {
+        if let Some(sum) = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, hole) {
             return ExpSum::Finite(sum);
         }
         known = true;
@@ -163,7 +260,7 @@ pub(crate) fn exp_sum<S: Simd, R: Row>(simd: S, row: &mut R, hole: usize) -> Exp
 
 /// One pass, `None` if an element exceeds `most`.
 #[inline(always)]
-fn sum<S: Simd, R: Row>(
+fn sum<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     shift: Shift,
@@ -172,22 +269,24 @@ fn sum<S: Simd, R: Row>(
 ) -> Option<ShiftedSum<S>> {
     let mut total = Total::zero(simd);
     let length = row.input().len();
-    let mut bias = Bias::above(LEVEL, shift, most);
+    let mut power = LEVEL;
+    let mut bias = Bias::above(power, shift, most);
     let mut at = 0;
     while at < length {
-        let done = sum_run(simd, row, shift, bias, at, hole, &mut total);
+        let done = sum_run::<S, R, EXACT>(simd, row, shift, bias, at, hole, &mut total);
         at += done;
         if done == 0 {
             let x = row.input().get(at..).unwrap_or(&[]);
-            let max = largest(simd, x.get(..HEAD).unwrap_or(x), hole.wrapping_sub(at));
+            let max = largest(simd, x.get(..HEAD).unwrap_or(x));
             if max > most {
                 return None;
             }
-            let power = whole((max - shift.center) * LOG2_E) - shift.exponent;
+            power = whole((max - shift.center) * LOG2_E) - shift.exponent;
             bias = Bias::above(power, shift, most);
         }
     }
-    Some(ShiftedSum { total, shift })
+    let drift = if EXACT { 0.0 } else { (shift.exponent + power) * shifted_exp::drift(S::FUSED) };
+    Some(ShiftedSum { total, shift, drift })
 }
 
 /// Where sums start, and how far x may go.
@@ -196,62 +295,85 @@ struct Bias {
     bias: f32,
     /// Of x less the center.
     limit: f32,
+    /// Of the power, on the safe side.
+    safe: f32,
 }
 
 impl Bias {
     /// For terms up to 2^(power + RISE), and no x above `most`.
     #[inline(always)]
     fn above(power: f32, shift: Shift, most: f32) -> Self {
-        let limit = (shift.exponent + power + RISE) * LN_2;
-        Self { bias: exp2(power + RISE + 2.0), limit: limit.min(most - shift.center) }
+        let most = most - shift.center;
+        let top = (power + RISE).min(most * LOG2_E - shift.exponent) - 1.0;
+        Self {
+            bias: exp2(power + RISE + 2.0),
+            limit: ((shift.exponent + power + RISE) * LN_2).min(most),
+            safe: SIXTEENTHS + top,
+        }
     }
 }
 
 /// Adds a run of blocks from `start` to the total, as far as they stay within the
 /// limit; says how many elements that was.
 #[inline(always)]
-fn sum_run<S: Simd, R: Row>(
+fn sum_run<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     shift: Shift,
-    Bias { bias, limit }: Bias,
+    bias: Bias,
     start: usize,
     hole: usize,
     total: &mut Total<S>,
 ) -> usize {
-    let mut run = Run::new(simd, bias);
-    let end = row.input().len().min(start + Run::<S>::LENGTH);
+    let mut run = Run::new(simd, bias.bias);
+    let end = row.input().len().min(start + RUN);
+    // A copy, of extreme rows only: others need not even subtract zero.
+    let centered = if shift.center == 0.0 {
+        None
+    } else {
+        Some(centered::<S>(simd, row.input().get(start..end).unwrap_or(&[]), shift.center))
+    };
     let mut at = start;
     // The hole's block is not for the loop.
-    let stop = if hole < end && hole >= start { hole - (hole - start) % Run::<S>::WIDE } else { end };
-    while let Some(x) = row.input().get(at..stop).and_then(|x| x.get(..Run::<S>::WIDE)) {
-        let x = S::Wide::load(simd, x) - shift.center;
-        if !within(simd, x.as_ref(), limit) {
-            break;
-        }
-        let (table, exp_m1) = shift.exp(x);
+    let stop =
+        if start <= hole && hole < end { hole - (hole - start) % Run::<S>::WIDE } else { end };
+    while at < stop && stop - at >= Run::<S>::WIDE {
+        let x = match &centered {
+            None => row.input().get(at..at + Run::<S>::WIDE),
+            Some(x) => x.get(at - start..at - start + Run::<S>::WIDE),
+        };
+        let x = S::Wide::load(simd, x.unwrap_or(&[]));
+        let Some((t, delta)) = shift.exp::<_, EXACT>(x, bias) else { break };
         if R::WRITES {
-            table.mul_add(exp_m1, table).store(simd, row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []));
+            let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
+            t.mul_add(delta, t).store(simd, out);
         }
-        run.add_wide(table, exp_m1);
+        run.add_wide(t, delta);
         at += S::Wide::COUNT;
     }
     // The row's last blocks, those of the hole, or those before the limit.
-    while at < end {
-        let mut x = load(simd, row.input().get(at..).unwrap_or(&[]), hole.wrapping_sub(at));
-        for x in x.as_mut() {
-            *x = *x - shift.center;
+    'blocks: while at < end {
+        let x = match &centered {
+            None => row.input().get(at..),
+            Some(x) => x.get(at - start..end - start),
+        };
+        let mut t = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
+        let mut delta = t;
+        for (t, delta) in t.as_mut().iter_mut().zip(delta.as_mut()) {
+            let Some(terms) = shift.exp::<_, EXACT>(*t, bias) else { break 'blocks };
+            (*t, *delta) = terms;
         }
-        if !within(simd, x.as_ref(), limit) {
-            break;
-        }
-        for (j, x) in x.as_ref().iter().enumerate() {
-            let (table, exp_m1) = shift.exp(*x);
-            if R::WRITES {
+        if R::WRITES {
+            for (j, (t, delta)) in t.as_ref().iter().zip(delta.as_ref()).enumerate() {
                 let out = row.output().get_mut(at + j * S::F32::COUNT..).unwrap_or(&mut []);
-                simd.store(table.mul_add(exp_m1, table), out);
+                simd.store(t.mul_add(*delta, *t), out);
             }
-            run.add(j, table, exp_m1);
+        }
+        if hole.wrapping_sub(at) < BLOCK {
+            t = without(simd, t, hole - at);
+        }
+        for (j, (t, delta)) in t.as_ref().iter().zip(delta.as_ref()).enumerate() {
+            run.add(j, *t, *delta);
         }
         at += BLOCK;
     }
@@ -259,37 +381,33 @@ fn sum_run<S: Simd, R: Row>(
     at - start
 }
 
-/// A block, with −∞ in the hole and past the end.
+/// A block, with zero in the hole.
 #[inline(always)]
-fn load<S: Simd>(simd: S, x: &[f32], hole: usize) -> S::Block {
-    let block = simd.load_block(x, f32::NEG_INFINITY);
-    if hole >= BLOCK {
-        return block;
-    }
-    let mut lanes = simd.block_to_array(block);
+fn without<S: Simd>(simd: S, x: S::Block, hole: usize) -> S::Block {
+    let mut lanes = simd.block_to_array(x);
     if let Some(x) = lanes.get_mut(hole) {
-        *x = f32::NEG_INFINITY;
+        *x = 0.0;
     }
-    simd.load_block(&lanes, f32::NEG_INFINITY)
+    simd.load_block(&lanes, 0.0)
 }
 
-/// Whether nothing exceeds the limit. A NaN does not count; it shows in the sum.
+/// x less the center.
 #[inline(always)]
-fn within<S: Simd>(simd: S, x: &[S::F32], limit: f32) -> bool {
-    let mut most = simd.splat(f32::NEG_INFINITY);
-    for x in x {
-        most = x.max(most);
+fn centered<S: Simd>(simd: S, x: &[f32], center: f32) -> [f32; RUN] {
+    let mut centered = [f32::NEG_INFINITY; RUN];
+    for at in (0..x.len()).step_by(S::F32::COUNT) {
+        let x = simd.load(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+        simd.store(x - center, centered.get_mut(at..).unwrap_or(&mut []));
     }
-    most.le(simd.splat(limit)).all()
+    centered
 }
 
-/// The largest element without that in the hole, −∞ if there is none. A NaN does
-/// not count.
+/// The largest element, −∞ if there is none. A NaN does not count.
 #[inline(always)]
-pub(crate) fn largest<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
+pub(crate) fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
     let mut most = simd.block(simd.splat(f32::NEG_INFINITY));
     for at in (0..x.len()).step_by(BLOCK) {
-        let x = load(simd, x.get(at..).unwrap_or(&[]), hole.wrapping_sub(at));
+        let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
         for (most, x) in most.as_mut().iter_mut().zip(x.as_ref()) {
             *most = x.max(*most);
         }
@@ -297,17 +415,16 @@ pub(crate) fn largest<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
     simd.largest(most)
 }
 
-/// The largest element without that in the hole, −∞ if there is none, or NaN if
-/// there is one.
+/// The largest element, −∞ if there is none, or NaN if there is one.
 #[inline(always)]
-fn maximum<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
+fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
     // Several blocks at once: one alone would wait for itself.
     let mut most = [simd.block(simd.splat(f32::NEG_INFINITY)); GROUP];
     let mut nan = simd.block(simd.splat(0.0));
     for start in (0..x.len()).step_by(GROUP * BLOCK) {
         for i in 0..GROUP {
             let at = start + i * BLOCK;
-            let x = load(simd, x.get(at..).unwrap_or(&[]), hole.wrapping_sub(at));
+            let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
             for (j, x) in x.as_ref().iter().enumerate() {
                 most[i].as_mut()[j] = x.max(most[i].as_ref()[j]);
                 nan.as_mut()[j] = S::F32::select(x.eq(*x), nan.as_ref()[j], *x);
@@ -327,8 +444,8 @@ fn maximum<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
     simd.largest(most[0])
 }
 
-/// 2^n for whole n, zero from −127 down.
+/// 2^n for whole n up to 127, zero from −127 down.
 #[inline(always)]
 pub(crate) fn exp2(n: f32) -> f32 {
-    if n < -126.0 { 0.0 } else { f32::from_bits(((n as i32 + 127) as u32) << 23) }
+    f32::from_bits(((n.clamp(-127.0, 127.0) as i32 + 127) as u32) << 23)
 }

@@ -1,7 +1,7 @@
 //! ln Σ e^x.
 
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, Scaled, exp_sum};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum};
 use crate::rows::Rows;
 use crate::simd::{Kernel, Simd};
 
@@ -59,14 +59,13 @@ impl Kernel for RowsLogSumExp<'_> {
 fn log_sum_exp<S: Simd>(simd: S, x: &[f32]) -> f32 {
     match *x {
         [x] => x,
-        _ => match exp_sum(simd, &mut &*x, NOWHERE) {
+        _ => match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE) {
             ExpSum::Empty => f32::NEG_INFINITY,
             ExpSum::Nan => f32::NAN,
             ExpSum::Infinite => f32::INFINITY,
             ExpSum::Finite(sum) => {
-                let sum = Scaled::new(simd, sum.shift, sum.total.value(simd));
-                let (high, low) = sum.ln(simd);
-                sum.center + high + low
+                let (center, high, low) = sum.ln(simd);
+                center + high + low
             }
         },
     }

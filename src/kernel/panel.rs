@@ -8,9 +8,9 @@
 //! rounds alike for all N. So one N serves all rows of which no |x| is large, and each
 //! other row has its own.
 
-use crate::kernel::exp_sum::{LEVEL, NOWHERE, Shift, largest};
-use crate::math::exp::Parts;
-use crate::simd::{BLOCK, EIGHTHS, Lanes, Simd};
+use crate::kernel::exp_sum::{LEVEL, NOWHERE, Shift, largest, ln_1p_of_ratio, ln_of_shifted};
+use crate::math::shifted_exp::{power, shifted_exp};
+use crate::simd::{BLOCK, Lanes, SIXTEENTHS, Simd};
 use crate::sweep::{Function, Total};
 
 /// Rows of a panel: a lane each where there is one value a row.
@@ -39,7 +39,7 @@ pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
 /// e^x · 2^-N in two words, row after row.
 pub(crate) struct Panel<const N: usize> {
     columns: usize,
-    rows: usize,
+    pub(crate) rows: usize,
     exp: [f32; N],
     low: [f32; N],
     pub(crate) shift: [Shift; ROWS],
@@ -63,7 +63,8 @@ impl<const N: usize> Panel<N> {
             let mut low = exp;
             for (x, low) in exp.as_mut().iter_mut().zip(low.as_mut()) {
                 calm &= S::F32::all_within([*x], CALM);
-                let (table, exp_m1) = Parts::shifted(*x, x.splat(EIGHTHS + LEVEL));
+                let zero_point = x.splat(SIXTEENTHS + LEVEL);
+                let (table, exp_m1) = shifted_exp::<_, true>(*x, power(*x, zero_point), zero_point);
                 *x = table.mul_add(exp_m1, table);
                 *low = table.mul_add(exp_m1, table - *x);
             }
@@ -78,7 +79,7 @@ impl<const N: usize> Panel<N> {
     #[inline(always)]
     fn exp_by_row<S: Simd>(&mut self, simd: S, x: &[f32]) {
         for (i, row) in x.chunks_exact(self.columns).enumerate() {
-            let max = largest(simd, row, NOWHERE);
+            let max = largest(simd, row);
             let shift = Shift::new(if max.is_finite() { max } else { f32::NAN });
             if let Some(of_row) = self.shift.get_mut(i) {
                 *of_row = shift;
@@ -87,7 +88,10 @@ impl<const N: usize> Panel<N> {
                 let mut exp = simd.load_block(row.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
                 let mut low = exp;
                 for (x, low) in exp.as_mut().iter_mut().zip(low.as_mut()) {
-                    let (table, exp_m1) = shift.exp(*x - shift.center);
+                    let zero_point = x.splat(SIXTEENTHS - shift.exponent);
+                    let y = shift.floored(*x - shift.center);
+                    let (table, exp_m1) =
+                        shifted_exp::<_, true>(y, power(y, zero_point), zero_point);
                     *x = table.mul_add(exp_m1, table);
                     *low = table.mul_add(exp_m1, table - *x);
                 }
@@ -143,6 +147,62 @@ impl<const N: usize> Panel<N> {
             *total = self.total(simd, i);
         }
         Total::values(simd, totals)
+    }
+
+    /// The logarithm of each row's sum, less its center, in two words.
+    #[inline(always)]
+    pub(crate) fn ln<S: Simd>(&self, simd: S, sums: (S::Block, S::Block)) -> (S::Block, S::Block) {
+        let mut exponents = [0.0; ROWS];
+        for (exponent, shift) in exponents.iter_mut().zip(&self.shift) {
+            *exponent = shift.exponent;
+        }
+        let exponents = simd.load_block(&exponents, 0.0);
+        let (mut high, mut low) = sums;
+        for j in 0..exponents.as_ref().len() {
+            let sum = (high.as_ref()[j], low.as_ref()[j]);
+            let (h, l) = ln_of_shifted(sum, exponents.as_ref()[j]);
+            // Not every backend keeps a NaN.
+            high.as_mut()[j] = S::F32::select(sum.0.eq(sum.0), h, sum.0);
+            low.as_mut()[j] = l;
+        }
+        (high, low)
+    }
+
+    /// Where row i has an element e^x · 2^-N above `least`, and the logarithm of its
+    /// probability; nowhere, if it has none.
+    #[inline(always)]
+    pub(crate) fn likely<S: Simd>(
+        &mut self,
+        simd: S,
+        i: usize,
+        least: f32,
+        x: &[f32],
+    ) -> (usize, f32) {
+        let row = i * self.columns..(i + 1) * self.columns;
+        if largest(simd, self.exp.get(row.clone()).unwrap_or(&[])) <= least {
+            return (NOWHERE, 0.0);
+        }
+        let Some(at) = row.clone().find(|&at| self.exp.get(at).is_some_and(|&exp| exp > least))
+        else {
+            return (NOWHERE, 0.0);
+        };
+        let (Some(high), Some(low), Some(&score), Some(&shift)) =
+            (self.exp.get_mut(at), self.low.get_mut(at), x.get(at), self.shift.get(i))
+        else {
+            return (NOWHERE, 0.0);
+        };
+        let own = (core::mem::take(high), core::mem::take(low));
+        let others = self.total(simd, i).value(simd);
+        (at, -ln_1p_of_ratio(simd, shift, score, others, own))
+    }
+
+    /// Takes x in the place of e^x.
+    #[inline(always)]
+    pub(crate) fn copy<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        for at in (0..x.len()).step_by(S::F32::COUNT) {
+            let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
+            simd.store(x, self.exp.get_mut(at..).unwrap_or(&mut []));
+        }
     }
 
     /// A function of each e^x · 2^-N.

@@ -1,9 +1,9 @@
 //! out.row(i) = f(x.row(i)).
 
 use crate::error::Error;
-use crate::rows::{Rows, RowsMut, check_shape};
 use crate::kernel::panel::{self, Panel};
 use crate::kernel::row::Row;
+use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Kernel, Simd};
 
 /// A function of a row.
@@ -75,7 +75,8 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
     fn run<S: Simd>(self, simd: S) {
         let Self { function, x, mut out } = self;
         let columns = x.columns();
-        if panel::serves::<S>(x.rows(), columns) && let (Some(x), Some(out)) = (x.flat(), out.flat())
+        if panel::serves::<S>(x.rows(), columns)
+            && let (Some(x), Some(out)) = (x.flat(), out.flat())
         {
             let length = columns * panel::ROWS;
             by_panel(simd, function, columns, x.chunks(length).zip(out.chunks_mut(length)));
@@ -106,7 +107,9 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
     fn run<S: Simd>(self, simd: S) {
         let Self { function, mut x } = self;
         let columns = x.columns();
-        if panel::serves::<S>(x.as_rows().rows(), columns) && let Some(x) = x.flat() {
+        if panel::serves::<S>(x.as_rows().rows(), columns)
+            && let Some(x) = x.flat()
+        {
             by_panel(simd, function, columns, x.chunks_mut(columns * panel::ROWS));
         } else {
             by_row(simd, function, columns, x.iter_mut());

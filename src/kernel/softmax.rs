@@ -9,53 +9,15 @@
 //! **Error.** That of e^x, the rounding of the product, and 2^-27 from the sum: see
 //! [`crate::contract::SOFTMAX`].
 
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, Scaled, exp_sum};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest, ln_1p_of_ratio};
 use crate::kernel::panel::{self, Panel};
 use crate::kernel::row::Row;
 use crate::kernel::row_map::RowFunction;
-use crate::math::exp::{Parts, Table};
 use crate::math::words::{divide, two_product};
-use crate::simd::{EIGHTHS, Lanes, Simd};
+use crate::simd::{Lanes, Simd};
 use crate::sweep::{self, Function};
-use core::f32::consts::LN_2;
 
-/// How far, in powers of two, below the sum elements become 0.
-const FALL: f32 = 170.0;
-
-/// The second pass of softmax: e^x over the sum.
-#[derive(Clone, Copy)]
-pub(crate) struct Normalize {
-    center: f32,
-    zero_point: f32,
-    floor: f32,
-    /// 2^(j/8) over the sum.
-    table: Table,
-}
-
-impl Normalize {
-    #[inline(always)]
-    pub(crate) fn new<S: Simd>(simd: S, sum: Scaled) -> Self {
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, sum.words(simd));
-        Self {
-            center: sum.center,
-            zero_point: EIGHTHS - sum.exponent,
-            floor: (sum.exponent - FALL) * LN_2,
-            table: Table::scaled(simd, (high.first(), low.first())),
-        }
-    }
-}
-
-impl Function for Normalize {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        let x = (x - self.center).max(x.splat(self.floor));
-        let e = Parts::with_table(x, x.splat(self.zero_point), &self.table);
-        e.mantissa().scale_exp2_down(e.power)
-    }
-}
-
-/// The second pass of log-softmax: x less the logarithm of the sum.
+/// x less the logarithm of the sum.
 #[derive(Clone, Copy)]
 struct Subtract {
     center: f32,
@@ -70,26 +32,21 @@ impl Function for Subtract {
     }
 }
 
-/// The same value throughout: NaN, for a row without a meaning.
-#[derive(Clone, Copy)]
-pub(crate) struct Constant(pub(crate) f32);
-
-impl Function for Constant {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        x.splat(self.0)
-    }
-}
-
-/// Where results stay in cache until they are multiplied: up to here e^x is
-/// stored, beyond it is computed again.
-const STORED: usize = 1 << 21;
-
 /// The product with a factor in two words.
 #[derive(Clone, Copy)]
-struct Multiply {
-    high: f32,
-    low: f32,
+pub(crate) struct Multiply {
+    pub(crate) high: f32,
+    pub(crate) low: f32,
+}
+
+impl Multiply {
+    /// By the reciprocal.
+    #[inline(always)]
+    pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
+        let one = (simd.splat(1.0), simd.splat(0.0));
+        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
+        Self { high: high.first(), low: low.first() }
+    }
 }
 
 /// Without fusion the product is rounded before its error is known. Powers of two
@@ -116,17 +73,11 @@ pub struct Softmax;
 impl RowFunction for Softmax {
     #[inline(always)]
     fn long<S: Simd, R: Row>(self, simd: S, mut row: R) {
-        if row.input().len() > STORED {
-            return recomputed(simd, &mut row);
-        }
-        let (high, low) = match exp_sum(simd, &mut row, NOWHERE) {
+        let sum = match exp_sum::<_, _, true>(simd, &mut row, NOWHERE) {
             ExpSum::Finite(sum) => sum.total.value(simd),
             _ => (f32::NAN, f32::NAN),
         };
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
-        let multiply = Multiply { high: high.first(), low: low.first() };
-        sweep::map_in_place(simd, multiply, row.output());
+        sweep::map_in_place(simd, Multiply::by_inverse(simd, sum), row.output());
     }
 
     #[inline(always)]
@@ -146,36 +97,68 @@ impl RowFunction for Softmax {
     }
 }
 
-#[inline(always)]
-fn recomputed<S: Simd, R: Row>(simd: S, row: &mut R) {
-    // Only the sum, this time.
-    match exp_sum(simd, &mut row.input(), NOWHERE) {
-        ExpSum::Finite(sum) => {
-            let sum = Scaled::new(simd, sum.shift, sum.total.value(simd));
-            sweep::map_row(simd, Normalize::new(simd, sum), row);
-        }
-        _ => sweep::map_row(simd, Constant(f32::NAN), row),
-    }
-}
-
 /// The logarithm of softmax: `out[k] = x[k] − ln Σⱼ e^x[j]`.
 #[derive(Clone, Copy, Debug)]
 pub struct LogSoftmax;
 
+/// From this probability on, about, x less the logarithm of the sum cancels: it
+/// is −ln(1 + tail) with the others' tail.
+const LIKELY: f32 = 0.75;
+/// ln of that.
+const LN_LIKELY: f32 = -0.287_682_08;
+
 impl RowFunction for LogSoftmax {
     #[inline(always)]
     fn long<S: Simd, R: Row>(self, simd: S, mut row: R) {
-        match exp_sum(simd, &mut row.input(), NOWHERE) {
-            ExpSum::Finite(sum) => {
-                let sum = Scaled::new(simd, sum.shift, sum.total.value(simd));
-                let (high, low) = sum.ln(simd);
-                sweep::map_row(simd, Subtract { center: sum.center, high, low }, &mut row);
+        let max = largest(simd, row.input());
+        let (mut subtract, mut likely) =
+            (Subtract { center: f32::NAN, high: 0.0, low: 0.0 }, NOWHERE);
+        let mut of_likely = 0.0;
+        // Once more without the likely element, if there is one.
+        while let ExpSum::Finite(sum) = exp_sum::<_, _, true>(simd, &mut row.input(), likely) {
+            if likely != NOWHERE {
+                let own = sum.shift.words(simd.splat(max));
+                let own = (own.0.first(), own.1.first());
+                of_likely = -ln_1p_of_ratio(simd, sum.shift, max, sum.total.value(simd), own);
+                break;
             }
-            _ => sweep::map_row(simd, Constant(f32::NAN), &mut row),
+            let (center, high, low) = sum.ln(simd);
+            subtract = Subtract { center, high, low };
+            if !(((max - center) - high) - low > LN_LIKELY) {
+                break;
+            }
+            likely = row.input().iter().position(|&x| x == max).unwrap_or(NOWHERE);
+            if likely == NOWHERE {
+                break;
+            }
+        }
+        sweep::map_row(simd, subtract, &mut row);
+        if let Some(y) = row.output().get_mut(likely) {
+            *y = of_likely;
         }
     }
+
     #[inline(always)]
-    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, _: &mut Panel<N>, row: R) {
-        self.long(simd, row);
+    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, mut rows: R) {
+        panel.exp(simd, rows.input());
+        let sums = panel.sums(simd);
+        let (high, low) = panel.ln(simd, sums);
+        let (sum, high, low) =
+            (simd.block_to_array(sums.0), simd.block_to_array(high), simd.block_to_array(low));
+        let mut likely = [(NOWHERE, 0.0); panel::ROWS];
+        for (i, likely) in likely.iter_mut().enumerate().take(panel.rows) {
+            *likely = panel.likely(simd, i, sum[i] * LIKELY, rows.input());
+        }
+        let mut subtract = [Subtract { center: 0.0, high: 0.0, low: 0.0 }; panel::ROWS];
+        for (i, subtract) in subtract.iter_mut().enumerate() {
+            *subtract = Subtract { center: panel.shift[i].center, high: high[i], low: low[i] };
+        }
+        panel.copy(simd, rows.input());
+        panel.map(simd, subtract, rows.output());
+        for (at, y) in likely {
+            if let Some(out) = rows.output().get_mut(at) {
+                *out = y;
+            }
+        }
     }
 }

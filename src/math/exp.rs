@@ -81,7 +81,7 @@ impl Table {
     /// The factor 1.
     pub(crate) const ONE: Self = Self { high: TABLE, low: TABLE_LOW };
 
-    /// [`ONE`](Self::ONE) as [`Lanes::add_eighths`] takes it.
+    /// [`ONE`](Self::ONE) as [`Lanes::add_power`] takes it.
     const BITS: Self = {
         let mut high = TABLE;
         let mut j = 0;
@@ -135,19 +135,11 @@ impl<V: Lanes> Parts<V> {
         Self::reduced(x, zero_point, LN_2_11, table)
     }
 
-    /// e^x · 2^-N as `table · (1 + exp_m1)`, for `zero_point` = EIGHTHS − N with a whole
-    /// N and |x| < 700. The result must be normal, and half of it too.
-    #[inline(always)]
-    pub(crate) fn shifted(x: V, zero_point: V) -> (V, V) {
-        let e = Self::reduced(x, zero_point, LN_2_11, &Table::BITS);
-        (e.table.add_eighths(e.power), e.exp_m1)
-    }
-
     /// e^x as `table · (1 + exp_m1)` for |x| ≤ [`NORMAL`].
     #[inline(always)]
     pub(crate) fn normal(x: V) -> (V, V) {
         let e = Self::reduced(x, x.splat(EIGHTHS), LN_2_13, &Table::BITS);
-        (e.table.add_eighths(e.power), e.exp_m1)
+        (e.table.add_power::<8>(e.power), e.exp_m1)
     }
 
     /// With the ln 2 for the k that occur, where multiplication is not fused.

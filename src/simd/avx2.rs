@@ -119,7 +119,9 @@ impl Simd for Avx2 {
             let (F32(a), F32(b)) = (a[j], b[j]);
             (first[j].0, second[j].0) = unsafe {
                 match HALF {
-                    4 => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
+                    4 => {
+                        (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b))
+                    }
                     2 => {
                         let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
                         (
@@ -217,13 +219,25 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
+        // The permute looks at the lowest three bits of each index only, the blend at
+        // the sign: there the fourth goes.
+        let index = unsafe { _mm256_castps_si256(self.0) };
         let mut values = [self; T];
         for (value, table) in values.iter_mut().zip(tables) {
-            // The permute looks at the lowest three bits of each index only.
+            let mut eights = table.as_chunks::<8>().0.iter();
             *value = Self(unsafe {
-                let table = _mm256_loadu_ps(table.as_ptr());
-                _mm256_permutevar8x32_ps(table, _mm256_castps_si256(self.0))
+                let first = _mm256_loadu_ps(eights.next().unwrap_or(&[0.0; 8]).as_ptr());
+                let first = _mm256_permutevar8x32_ps(first, index);
+                match eights.next() {
+                    None => first,
+                    Some(second) => {
+                        let second = _mm256_loadu_ps(second.as_ptr());
+                        let second = _mm256_permutevar8x32_ps(second, index);
+                        let upper = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index));
+                        _mm256_blendv_ps(first, second, upper)
+                    }
+                }
             });
         }
         values
@@ -260,20 +274,23 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn add_eighths(self, power: Self) -> Self {
+    fn add_power<const L: usize>(self, power: Self) -> Self {
         unsafe {
-            let eighths = _mm256_slli_epi32::<20>(_mm256_castps_si256(power.0));
-            let bits = _mm256_add_epi32(_mm256_castps_si256(self.0), eighths);
-            Self(_mm256_castsi256_ps(bits))
+            let power = _mm256_castps_si256(power.0);
+            let power = match L {
+                8 => _mm256_slli_epi32::<20>(power),
+                _ => _mm256_slli_epi32::<19>(power),
+            };
+            Self(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self.0), power)))
         }
     }
 
     #[inline(always)]
-    fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
-        // As unsigned integers, counted from the least normal number.
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        // As unsigned integers, counted from the least.
         unsafe {
-            let least = f32::MIN_POSITIVE.to_bits() as i32;
-            let most = _mm256_set1_epi32((1.0 / f32::MIN_POSITIVE).to_bits() as i32 - least);
+            let least = least.to_bits() as i32;
+            let most = _mm256_set1_epi32((most.to_bits() as i32).wrapping_sub(least));
             let mut largest = most;
             for x in vectors {
                 let above = _mm256_sub_epi32(_mm256_castps_si256(x.0), _mm256_set1_epi32(least));

@@ -133,10 +133,7 @@ impl Simd for Avx512 {
                         _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)),
                     )
                 }
-                _ => (
-                    _mm512_mask_moveldup_ps(a, 0xAAAA, b),
-                    _mm512_mask_movehdup_ps(b, 0x5555, a),
-                ),
+                _ => (_mm512_mask_moveldup_ps(a, 0xAAAA, b), _mm512_mask_movehdup_ps(b, 0x5555, a)),
             }
         };
         ([F32(first)], [F32(second)])
@@ -217,14 +214,36 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        // As unsigned integers, counted from the least.
+        unsafe {
+            let least = least.to_bits() as i32;
+            let most = _mm512_set1_epi32((most.to_bits() as i32).wrapping_sub(least));
+            let least = _mm512_set1_epi32(least);
+            let mut largest = _mm512_sub_epi32(_mm512_castps_si512(vectors[0].0), least);
+            for x in &vectors[1..] {
+                let above = _mm512_sub_epi32(_mm512_castps_si512(x.0), least);
+                largest = _mm512_max_epu32(largest, above);
+            }
+            _mm512_cmpgt_epu32_mask(largest, most) == 0
+        }
+    }
+
+    #[inline(always)]
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
+        let index = unsafe { _mm512_castps_si512(self.0) };
         let mut values = [self; T];
         for (value, table) in values.iter_mut().zip(tables) {
-            // The permute looks at the lowest four bits of each index: two copies.
-            *value = Self(unsafe {
-                let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
-                _mm512_permutexvar_ps(_mm512_castps_si512(self.0), table)
-            });
+            // The permute looks at the lowest four bits of each index: of eight entries
+            // it gets two copies.
+            let table = match table.first_chunk::<16>() {
+                Some(table) => unsafe { _mm512_loadu_ps(table.as_ptr()) },
+                None => unsafe {
+                    let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
+                    _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()))
+                },
+            };
+            *value = Self(unsafe { _mm512_permutexvar_ps(index, table) });
         }
         values
     }
@@ -246,11 +265,14 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn add_eighths(self, power: Self) -> Self {
+    fn add_power<const L: usize>(self, power: Self) -> Self {
         unsafe {
-            let eighths = _mm512_slli_epi32::<20>(_mm512_castps_si512(power.0));
-            let bits = _mm512_add_epi32(_mm512_castps_si512(self.0), eighths);
-            Self(_mm512_castsi512_ps(bits))
+            let power = _mm512_castps_si512(power.0);
+            let power = match L {
+                8 => _mm512_slli_epi32::<20>(power),
+                _ => _mm512_slli_epi32::<19>(power),
+            };
+            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), power)))
         }
     }
 

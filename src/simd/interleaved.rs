@@ -130,7 +130,7 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
         let mut values = [self; T];
         for i in 0..N {
             let lanes = self.0[i].lookup(tables);
@@ -157,15 +157,15 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn add_eighths(self, power: Self) -> Self {
-        self.zip(power, V::add_eighths)
+    fn add_power<const L: usize>(self, power: Self) -> Self {
+        self.zip(power, V::add_power::<L>)
     }
 
     #[inline(always)]
-    fn all_invertible<const M: usize>(vectors: [Self; M]) -> bool {
+    fn all_between<const M: usize>(vectors: [Self; M], least: f32, most: f32) -> bool {
         let mut all = true;
         for v in vectors {
-            all &= V::all_invertible(v.0);
+            all &= V::all_between(v.0, least, most);
         }
         all
     }

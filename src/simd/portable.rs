@@ -152,9 +152,9 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
         // Moving lanes to indices one by one would cost more than the lookups.
-        let indices = signed(self.0.to_bits() & u32x8::splat(7));
+        let indices = signed(self.0.to_bits() & u32x8::splat(L as u32 - 1));
         let indices = i16x8::from_i32x8_saturate(indices).to_array().map(i16::cast_unsigned);
         let pack = |a, b, c, d| {
             u64::from(a) | u64::from(b) << 16 | u64::from(c) << 32 | u64::from(d) << 48
@@ -165,7 +165,7 @@ impl Lanes for F32 {
         for (value, table) in values.iter_mut().zip(tables) {
             let mut lanes = [0.0; 8];
             for j in 0..8 {
-                lanes[j] = table[(halves[j / 4] >> (16 * (j % 4)) & 7) as usize];
+                lanes[j] = table[(halves[j / 4] >> (16 * (j % 4))) as usize % L];
             }
             *value = Self(f32x8::new(lanes));
         }
@@ -195,15 +195,16 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn add_eighths(self, power: Self) -> Self {
-        Self(f32x8::from_bits(self.0.to_bits() + (power.0.to_bits() << 20u32)))
+    fn add_power<const L: usize>(self, power: Self) -> Self {
+        let power = power.0.to_bits() << (23 - L.trailing_zeros());
+        Self(f32x8::from_bits(self.0.to_bits() + power))
     }
 
     #[inline(always)]
-    fn all_invertible<const N: usize>(vectors: [Self; N]) -> bool {
-        // As integers, offset so that the least normal number is the least of all.
-        let offset = 0x8000_0000 - f32::MIN_POSITIVE.to_bits();
-        let most = (1.0 / f32::MIN_POSITIVE).to_bits().wrapping_add(offset);
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        // As integers, offset so that the least is the least of all.
+        let offset = 0x8000_0000u32.wrapping_sub(least.to_bits());
+        let most = most.to_bits().wrapping_add(offset);
         let mut beyond = i32x8::splat(0);
         for x in vectors {
             let above = signed(x.0.to_bits() + u32x8::splat(offset));

@@ -120,8 +120,8 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn lookup<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
-        tables.map(|table| Self(table[(self.0.to_bits() & 7) as usize]))
+    fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
+        tables.map(|table| Self(table[self.0.to_bits() as usize % L]))
     }
 
     #[inline(always)]
@@ -144,8 +144,9 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn add_eighths(self, power: Self) -> Self {
-        Self(f32::from_bits(self.0.to_bits().wrapping_add(power.0.to_bits() << 20)))
+    fn add_power<const L: usize>(self, power: Self) -> Self {
+        let power = power.0.to_bits().wrapping_mul((1 << 23) / L as u32);
+        Self(f32::from_bits(self.0.to_bits().wrapping_add(power)))
     }
 
     #[inline(always)]

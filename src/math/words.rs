@@ -38,6 +38,13 @@ pub(crate) fn two_product<V: Lanes>(a: V, b: V) -> (V, V) {
     (product, (((a * b - product) + a * b_low) + a_low * b) + a_low * b_low)
 }
 
+/// `a` times a number in two words, in two words.
+#[inline(always)]
+pub(crate) fn times<V: Lanes>(a: V, (b, b_low): (V, V)) -> (V, V) {
+    let (product, error) = two_product(a, b);
+    (product, a.mul_add(b_low, error))
+}
+
 /// The quotient of two numbers in two words, for numbers of moderate size.
 #[inline(always)]
 pub(crate) fn divide<V: Lanes>((a, a_low): (V, V), (b, b_low): (V, V)) -> (V, V) {

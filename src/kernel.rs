@@ -29,7 +29,9 @@ pub use crate::math::{
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
 pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
-pub use distribution::{CrossEntropy, Entropy, KlDivergence, RowsEntropy};
+pub use distribution::{
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, OfTwo, RowsEntropy, RowsOfTwo,
+};
 pub use elementwise::{Map, MapInPlace};
 pub use linear::Linear;
 pub use log_sum_exp::{LogSumExp, RowsLogSumExp};

@@ -63,8 +63,8 @@ pub use error::Error;
 pub use rows::{Rows, RowsMut};
 
 use kernel::{
-    CrossEntropy, Entropy, Exp, ExpM1, KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSumExp,
-    Map, MapInPlace, RowMap, RowMapInPlace, Sigmoid, Softmax, Softplus,
+    CrossEntropy, Entropy, Exp, ExpM1, JsDivergence, KlDivergence, Ln, Ln1p, LogSigmoid,
+    LogSoftmax, LogSumExp, Map, MapInPlace, RowMap, RowMapInPlace, Sigmoid, Softmax, Softplus,
 };
 
 /// e^x for each element.
@@ -330,6 +330,8 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// `p` is taken as it is, not normalised. **Special values.** 0·ln 0 = 0; a
 /// negative or NaN probability gives NaN; no elements give 0.
 ///
+/// **Accuracy.** [`contract::DISTRIBUTION`].
+///
 /// ```
 /// assert_eq!(logits::entropy(&[0.5, 0.5]), 2f32.ln());
 /// assert_eq!(logits::entropy(&[0.0, 1.0]), 0.0);
@@ -345,6 +347,8 @@ pub fn entropy(p: &[f32]) -> f32 {
 ///
 /// **Special values.** p = 0 gives 0 whatever q; p > 0 with q = 0 gives +∞; a
 /// negative or NaN p, or a negative or NaN q under p > 0, gives NaN.
+///
+/// **Accuracy.** [`contract::DISTRIBUTION`].
 ///
 /// # Errors
 /// [`Error::Length`] if `q` has another length than `p`.
@@ -366,6 +370,9 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// with q = 0 gives +∞; a negative, infinite or NaN element on either side gives
 /// NaN.
 ///
+/// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, and for other
+/// sums [`contract::DISTRIBUTION`].
+///
 /// # Errors
 /// [`Error::Length`] if `q` has another length than `p`.
 ///
@@ -376,4 +383,26 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
     Ok(Backend::best().run(KlDivergence::new(p, q)?))
+}
+
+/// The Jensen-Shannon divergence ½KL(P‖M) + ½KL(Q‖M) with M = (P + Q)/2, in nats:
+/// how far P and Q are from their mean. Its square root is a metric.
+///
+/// The same to the bit with P and Q exchanged, exactly +0 for q = p, and from 0 to
+/// ln 2 for inputs whose sums are 1 to within 2⁻²⁰. **Special values.** p = 0 gives
+/// q/2·ln 2, where KL(Q‖P) would be +∞; a negative, infinite or NaN element on
+/// either side gives NaN.
+///
+/// **Accuracy.** [`contract::DIVERGENCE`], however close P and Q are.
+///
+/// # Errors
+/// [`Error::Length`] if `q` has another length than `p`.
+///
+/// ```
+/// assert_eq!(logits::js_divergence(&[0.5, 0.5], &[0.5, 0.5])?, 0.0);
+/// assert_eq!(logits::js_divergence(&[1.0, 0.0], &[0.0, 1.0])?, 2f32.ln());
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+    Ok(Backend::best().run(JsDivergence::new(p, q)?))
 }

@@ -6,7 +6,9 @@
 
 use crate::Backend;
 use crate::error::Error;
-use crate::kernel::{self, Linear, LogSoftmax, RowMap, RowMapInPlace, RowsLogSumExp, Softmax};
+use crate::kernel::{
+    self, Linear, LogSoftmax, RowMap, RowMapInPlace, RowsLogSumExp, RowsOfTwo, Softmax,
+};
 use core::slice::{Chunks, ChunksMut};
 
 /// A matrix read row by row.
@@ -430,5 +432,68 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    Ok(())
+}
+
+/// The cross-entropy of each row of `p` and the same row of `q` in nats, as
+/// [`crate::cross_entropy`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// let p = Rows::new(&[1.0, 0.0, 0.0, 1.0], 2)?;
+/// rows::cross_entropy(p, Rows::new(&[0.5, 0.5, 0.0, 1.0], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
+    Ok(())
+}
+
+/// The Kullback-Leibler divergence of each row of `p` from the same row of `q` in
+/// nats, as [`crate::kl_divergence`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// let p = Rows::new(&[1.0, 0.0, 0.0, 1.0], 2)?;
+/// rows::kl_divergence(p, Rows::new(&[0.5, 0.5, 0.0, 1.0], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
+    Ok(())
+}
+
+/// The Jensen-Shannon divergence of each row of `p` and the same row of `q` in nats,
+/// as [`crate::js_divergence`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// let p = Rows::new(&[1.0, 0.0, 0.0, 1.0], 2)?;
+/// rows::js_divergence(p, Rows::new(&[0.0, 1.0, 0.0, 1.0], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
     Ok(())
 }

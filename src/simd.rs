@@ -209,6 +209,8 @@ pub trait Lanes:
     }
     /// The magnitude: the sign bit cleared, of NaN too.
     fn abs(self) -> Self;
+    /// The upper half of the 24 bits: the lower 12 cleared.
+    fn truncated(self) -> Self;
 
     /// `self < other`, false with a NaN.
     fn lt(self, other: Self) -> Self::Mask;

@@ -63,33 +63,56 @@ pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
 
 /// What a sum adds up: a function of one element of each input.
 pub(crate) trait Term<const N: usize>: Copy {
-    /// The function's value; of zeros, zero.
-    fn term<V: Lanes>(self, x: [V; N]) -> V;
+    /// The function's value in two words; of zeros, zero. The second means nothing
+    /// beside an infinity or a NaN.
+    fn term<V: Lanes>(self, x: [V; N]) -> (V, V);
 }
 
-/// `Σᵢ term(x₀[i], x₁[i], …)` as two words whose sum it is, over the length of
-/// the first input; the others are taken to continue with zeros.
+/// `Σᵢ term(x₀[i], x₁[i], …)` as two words whose sum it is, for inputs of one length.
 #[inline(always)]
 pub(crate) fn sum<S: Simd, const N: usize>(
     simd: S,
     f: impl Term<N>,
     inputs: [&[f32]; N],
 ) -> (f32, f32) {
-    let length = inputs.first().map_or(0, |x| x.len());
     let mut total = Total::zero(simd);
-    for start in (0..length).step_by(BLOCK) {
-        let mut terms = simd.block(simd.splat(0.0));
-        for (j, term) in terms.as_mut().iter_mut().enumerate() {
-            let at = start + j * S::F32::COUNT;
-            let mut x = [simd.splat(0.0); N];
+    let length = inputs.first().map_or(0, |x| x.len());
+    for start in (0..length).step_by(RUN) {
+        let inputs = inputs.map(|x| part(x, start, RUN));
+        let length = inputs.first().map_or(0, |x| x.len());
+        let mut at = 0;
+        while Run::<S>::WIDE <= length - at {
+            let mut x = [S::Wide::load(simd, &[]); N];
             for (x, input) in x.iter_mut().zip(inputs) {
-                *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
+                *x = S::Wide::load(simd, part(input, at, Run::<S>::WIDE));
             }
-            *term = f.term(x);
+            let (high, low) = f.term(x);
+            for (j, (high, low)) in high.as_ref().iter().zip(low.as_ref()).enumerate() {
+                total.add_term(j % (BLOCK / S::F32::COUNT), *high, *low);
+            }
+            at += Run::<S>::WIDE;
         }
-        total.add(terms);
+        for block in (at..length).step_by(BLOCK) {
+            for j in 0..BLOCK / S::F32::COUNT {
+                let at = block + j * S::F32::COUNT;
+                let mut x = [simd.splat(0.0); N];
+                for (x, input) in x.iter_mut().zip(inputs) {
+                    *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
+                }
+                let (high, low) = f.term(x);
+                total.add_term(j, high, low);
+            }
+        }
+        total.carry();
     }
     total.value(simd)
+}
+
+/// `length` elements of x from `at` on, or as many as there are.
+#[inline(always)]
+fn part(x: &[f32], at: usize, length: usize) -> &[f32] {
+    let x = x.get(at..).unwrap_or(&[]);
+    x.get(..length).unwrap_or(x)
 }
 
 /// Elements after which a run is flushed: `low` stays small against `high`.
@@ -143,6 +166,9 @@ impl<S: Simd> Run<S> {
         }
         total.add(self.high);
         total.add(self.low);
+        for (high, low) in total.high.as_mut().iter_mut().zip(total.low.as_mut()) {
+            (*high, *low) = fast_two_sum(*high, *low);
+        }
     }
 }
 
@@ -184,6 +210,27 @@ impl<S: Simd> Total<S> {
             let (sum, error) = two_sum(high[j], *x);
             high[j] = sum;
             low[j] = low[j] + error;
+        }
+    }
+
+    /// Adds a term in two words to lanes `j · COUNT` and following of the block.
+    #[inline(always)]
+    fn add_term(&mut self, j: usize, high: S::F32, low: S::F32) {
+        let (sum, error) = two_sum(self.high.as_ref()[j], high);
+        self.high.as_mut()[j] = sum;
+        self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
+    }
+
+    /// Moves into `high` what fits there, so that `low`, whose additions round, stays
+    /// small against it however many terms there are.
+    #[inline(always)]
+    fn carry(&mut self) {
+        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
+            let (sum, error) = two_sum(*high, *low);
+            // Infinities and NaN live in `high`; their "error" means nothing.
+            let finite = sum.abs().lt(sum.splat(f32::INFINITY));
+            *high = S::F32::select(finite, sum, *high);
+            *low = S::F32::select(finite, error, *low);
         }
     }
 

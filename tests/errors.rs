@@ -36,12 +36,14 @@ type Elementwise = fn(&[f32], &mut [f32]) -> Result<(), Error>;
 type RowByRow = fn(Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
 type RowToNumber = fn(Rows<'_>, &mut [f32]) -> Result<(), Error>;
 type OfTwo = fn(&[f32], &[f32]) -> Result<f32, Error>;
+type RowsOfTwo = fn(Rows<'_>, Rows<'_>, &mut [f32]) -> Result<(), Error>;
 
 const ELEMENTWISE: [Elementwise; 5] =
     [logits::exp, logits::ln, logits::sigmoid, logits::softmax, logits::log_softmax];
 const ROW_BY_ROW: [RowByRow; 2] = [rows::softmax, rows::log_softmax];
 const ROW_TO_NUMBER: [RowToNumber; 2] = [rows::log_sum_exp, rows::entropy];
-const OF_TWO: [OfTwo; 2] = [logits::cross_entropy, logits::kl_divergence];
+const OF_TWO: [OfTwo; 3] = [logits::cross_entropy, logits::kl_divergence, logits::js_divergence];
+const ROWS_OF_TWO: [RowsOfTwo; 3] = [rows::cross_entropy, rows::kl_divergence, rows::js_divergence];
 
 #[test]
 fn out_has_the_length_of_x() {
@@ -74,6 +76,26 @@ fn out_has_one_element_a_row() {
             refuses(found, error, &display, |out| {
                 f(Rows::new(&zeros(expected, 5), 5).unwrap(), out)
             });
+        }
+    }
+}
+
+#[test]
+fn q_has_the_shape_of_p() {
+    for f in ROWS_OF_TWO {
+        let refuses = |shape: [usize; 2], out, error, display: &str| {
+            refuses(out, error, display, |out| {
+                let (p, q) = (zeros(3, 5), zeros(shape[0], shape[1]));
+                f(Rows::new(&p, 5)?, Rows::new(&q, shape[1])?, out)
+            });
+        };
+        let error = Error::RowCount { argument: "q", expected: 3, found: 2 };
+        refuses([2, 5], 3, error, "`q` has 2 rows, expected 3");
+        let error = Error::ColumnCount { argument: "q", expected: 5, found: 4 };
+        refuses([3, 4], 3, error, "`q` has 4 columns, expected 5");
+        for found in [0, 2, 4] {
+            let error = Error::Length { argument: "out", expected: 3, found };
+            refuses([3, 5], found, error, &format!("`out` has length {found}, expected 3"));
         }
     }
 }
@@ -305,6 +327,9 @@ fn no_rows_are_accepted() -> Result<(), Error> {
         for f in ROW_TO_NUMBER {
             f(x, &mut [])?;
         }
+        for f in ROWS_OF_TWO {
+            f(x, x, &mut [])?;
+        }
         rows::softmax_in_place(out()?);
         rows::log_softmax_in_place(out()?);
 
@@ -414,6 +439,11 @@ fn what_lies_between_rows_is_neither_read_nor_written() -> Result<(), Error> {
         let mut out = [SENTINEL; 2];
         f(x, &mut out)?;
         assert!(out.iter().all(|x| x.is_finite()), "{out:?}");
+    }
+    for f in ROWS_OF_TWO {
+        let mut out = [SENTINEL; 2];
+        f(x, x, &mut out)?;
+        assert_eq!(out, [0.0; 2]);
     }
     Ok(())
 }

@@ -37,8 +37,8 @@ struct Product;
 
 impl Term<2> for Product {
     #[inline(always)]
-    fn term<V: Lanes>(self, [w, x]: [V; 2]) -> V {
-        w * x
+    fn term<V: Lanes>(self, [w, x]: [V; 2]) -> (V, V) {
+        (w * x, w.splat(0.0))
     }
 }
 

@@ -22,15 +22,27 @@ pub(crate) fn fast_two_sum<T: Copy + Add<Output = T> + Sub<Output = T>>(a: T, b:
     (sum, b - (sum - a))
 }
 
-/// `a · b` rounded, and the error of the rounding, for factors of moderate size.
+/// `a · b` rounded, and the error of the rounding: exactly, where that and the
+/// product are normal or 0.
 #[inline(always)]
 pub(crate) fn two_product<V: Lanes>(a: V, b: V) -> (V, V) {
     let product = a * b;
     if V::FUSED {
         return (product, a.mul_add(b, -product));
     }
-    let ((a, a_low), (b, b_low)) = (halves(a), halves(b));
+    // Each factor as two numbers of 12 bits, whose products are exact, and so are the
+    // sums: what is left of the product after a·b and a·b_low is below 2^24 times the
+    // last bit of a_low·b.
+    let (a, a_low) = (a.truncated(), a - a.truncated());
+    let (b, b_low) = (b.truncated(), b - b.truncated());
     (product, (((a * b - product) + a * b_low) + a_low * b) + a_low * b_low)
+}
+
+/// `a` times a number in two words, in two words.
+#[inline(always)]
+pub(crate) fn times<V: Lanes>(a: V, (b, b_low): (V, V)) -> (V, V) {
+    let (product, error) = two_product(a, b);
+    (product, a.mul_add(b_low, error))
 }
 
 /// The quotient of two numbers in two words, for numbers of moderate size.
@@ -49,12 +61,4 @@ pub(crate) fn remainder<V: Lanes>(a: V, quotient: V, b: V) -> V {
     }
     let (product, error) = two_product(quotient, b);
     (a - product) - error
-}
-
-/// `a` as two numbers of 12 bits, whose products are exact.
-#[inline(always)]
-fn halves<V: Lanes>(a: V) -> (V, V) {
-    let scaled = a * 4097.0;
-    let high = scaled - (scaled - a);
-    (high, a - high)
 }

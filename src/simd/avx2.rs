@@ -186,6 +186,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn truncated(self) -> Self {
+        Self(unsafe { _mm256_and_ps(_mm256_castsi256_ps(_mm256_set1_epi32(-1 << 12)), self.0) })
+    }
+
+    #[inline(always)]
     fn lt(self, other: Self) -> Mask8 {
         Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) })
     }

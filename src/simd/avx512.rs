@@ -181,6 +181,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn truncated(self) -> Self {
+        Self(unsafe { _mm512_and_ps(_mm512_castsi512_ps(_mm512_set1_epi32(-1 << 12)), self.0) })
+    }
+
+    #[inline(always)]
     fn lt(self, other: Self) -> __mmask16 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }
     }

@@ -98,6 +98,11 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn truncated(self) -> Self {
+        self.map(V::truncated)
+    }
+
+    #[inline(always)]
     fn lt(self, other: Self) -> Self::Mask {
         self.compare(other, V::lt)
     }

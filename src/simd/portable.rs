@@ -132,6 +132,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn truncated(self) -> Self {
+        Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0xFFFF_F000)))
+    }
+
+    #[inline(always)]
     fn lt(self, other: Self) -> Mask8 {
         Mask8(self.0.simd_lt(other.0))
     }

@@ -100,6 +100,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn truncated(self) -> Self {
+        Self(f32::from_bits(self.0.to_bits() & 0xFFFF_F000))
+    }
+
+    #[inline(always)]
     fn lt(self, other: Self) -> bool {
         self.0 < other.0
     }

@@ -5,12 +5,13 @@
 #![allow(dead_code, unreachable_pub)] // each binary uses its own part
 
 use crate::common::{
-    Elementwise, assert_same, backends, elementwise as elementwise_functions, exp_sum,
-    log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+    Elementwise, TERM, assert_same, backends, elementwise as elementwise_functions, exp_sum,
+    js_term, kl_term, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit, x_ln_x_over_y,
+    x_ln_y,
 };
 use logits::kernel::{
-    CrossEntropy, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax, LogSumExp,
-    RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax,
+    LogSumExp, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
 };
 use logits::{Backend, Error, Rows, RowsMut, contract};
 use std::fmt::Display;
@@ -417,7 +418,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
     found
 }
 
-/// Entropy, cross-entropy and divergence of each row of softmax results, from
+/// Entropy, cross-entropy and divergences of each row of softmax results, from
 /// the next row and from itself reversed.
 fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f32> {
     let columns = case.scores.columns.max(1);
@@ -440,6 +441,7 @@ fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f3
         for q in [next, &reversed] {
             found.push(check_cross_entropy(backend, p, q));
             found.push(check_divergence(backend, p, q));
+            found.push(check_symmetric_divergence(backend, p, q));
         }
     }
     found
@@ -457,14 +459,9 @@ fn pairs<'a>(p: &'a [f32], q: &'a [f32]) -> impl Iterator<Item = (f32, f32)> {
     p.iter().copied().zip(q.iter().copied())
 }
 
-/// p·ln q with 0·ln q = 0.
-fn x_ln_y(p: f32, q: f32) -> f64 {
-    if p == 0.0 { 0.0 } else { f64::from(p) * libm::log(f64::from(q)) }
-}
-
 /// A term's part in the size of a sum: it may be rounded as a subnormal.
 fn size(term: f64) -> f64 {
-    if term == 0.0 { 0.0 } else { term.abs() + f64::from(f32::MIN_POSITIVE) }
+    if term == 0.0 { 0.0 } else { term.abs() + TERM }
 }
 
 fn check_cross_entropy(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
@@ -486,16 +483,35 @@ fn check_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
     let surplus = pairs(p, q).map(|(p, q)| f64::from(q - p)).sum::<f64>() as f32;
     let mass = p.iter().map(|&p| f64::from(p)).sum::<f64>() as f32;
     let is_normalized = surplus.abs() <= NORMALIZED * mass;
-    let (mut exact, mut size) = (0.0, 0.0);
-    for (p, q) in pairs(p, q) {
-        let surplus = f64::from(q) - f64::from(p);
-        let logarithm = x_ln_y(p, p) - if p == 0.0 { 0.0 } else { x_ln_y(p, q) };
-        exact += logarithm + if is_normalized { surplus } else { 0.0 };
-        size += logarithm.abs() + surplus.abs() + f64::from(p);
-    }
+    let wide = |p, q| x_ln_x_over_y(f64::from(p), f64::from(q));
+    let term = if is_normalized { kl_term } else { wide };
+    let tolerance = if is_normalized { contract::DIVERGENCE } else { contract::DISTRIBUTION };
+    let terms = || pairs(p, q).map(|(p, q)| term(p, q));
     let what = format_args!("divergence on {backend:?} of {p:?} from {q:?}");
-    within(&what, found, exact, size, contract::DISTRIBUTION);
+    within(&what, found, terms().sum(), terms().map(size).sum(), tolerance);
     assert!(!is_normalized || found >= 0.0 || found.is_nan(), "{what}: {found:e}");
+    found
+}
+
+fn symmetric_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    let divergence = |p, q| backend.run(JsDivergence::new(p, q).expect("equal lengths"));
+    let found = divergence(p, q);
+    assert!(same(found, divergence(q, p)), "symmetric on {backend:?}: {p:?} and {q:?}");
+    found
+}
+
+fn check_symmetric_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
+    let found = symmetric_divergence(backend, p, q);
+    let terms = || pairs(p, q).map(|(p, q)| js_term(p, q));
+    // Of rounded probabilities it may be more than ln 2.
+    let sum: f64 = terms().sum();
+    let exact = if sum > core::f64::consts::LN_2 { core::f64::consts::LN_2 } else { sum };
+    let what = format_args!("symmetric divergence on {backend:?} of {p:?} and {q:?}");
+    within(&what, found, exact, terms().map(size).sum(), contract::DIVERGENCE);
+    assert!(
+        found.is_nan() || (0.0..=core::f32::consts::LN_2).contains(&found),
+        "{what}: {found:e}"
+    );
     found
 }
 
@@ -524,7 +540,13 @@ fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
         } else if p.iter().all(|&p| p == 0.0) {
             assert!(divergence.to_bits() == 0, "{what}: {divergence:e}");
         }
-        found.extend([entropy, cross_entropy, divergence]);
+
+        let symmetric = symmetric_divergence(backend, p, q);
+        let is_valid = !p.iter().chain(q).any(|&x| invalid(x) || x == f32::INFINITY);
+        assert_eq!(symmetric.is_nan(), !is_valid, "{what}: {symmetric:e}");
+        assert!(symmetric >= 0.0 || !is_valid, "{what}: {symmetric:e}");
+        assert!(p != q || symmetric == 0.0 || !is_valid, "{what}: {symmetric:e}");
+        found.extend([entropy, cross_entropy, divergence, symmetric]);
     }
     found
 }
@@ -552,6 +574,7 @@ fn rejects_invalid_arguments(case: &Case) {
     assert!(bits(&sums).all(|sum| sum == GUARD.to_bits()));
     assert!(CrossEntropy::new(values, &values[1..]).is_err());
     assert!(KlDivergence::new(values, &values[1..]).is_err());
+    assert!(JsDivergence::new(values, &values[1..]).is_err());
 
     let mut out = blank.clone();
     let row = count - 1;

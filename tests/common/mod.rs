@@ -170,3 +170,46 @@ pub fn softmax(x: &[f32]) -> Vec<f64> {
     let (max, sum) = exp_sum(x);
     x.iter().map(|&x| libm::exp(f64::from(x) - max) / sum).collect()
 }
+
+/// What a term of entropy or divergence that is not 0 counts more in the size of a
+/// sum: it may be rounded as a subnormal. 2^-120.
+pub const TERM: f64 = 7.523163845262640e-37;
+
+/// p·ln q with 0·ln q = 0.
+pub fn x_ln_y(p: f32, q: f32) -> f64 {
+    if p == 0.0 { 0.0 } else { f64::from(p) * libm::log(f64::from(q)) }
+}
+
+/// p·ln(p/q), with 0 for p = 0.
+pub fn x_ln_x_over_y(p: f64, q: f64) -> f64 {
+    let d = (p - q) / q;
+    if p == 0.0 {
+        0.0
+    } else if d.abs() < 0.1 {
+        p * libm::log1p(d)
+    } else {
+        p * libm::log(p / q)
+    }
+}
+
+/// p·ln(p/q) + q − p ≥ 0, in relative terms however close p and q are.
+pub fn kl_term(p: f32, q: f32) -> f64 {
+    let (p, q) = (f64::from(p), f64::from(q));
+    let u = (q - p) / p;
+    if p > 0.0 && u.abs() < 1e-3 {
+        // u − ln(1 + u)
+        return p * u * u * (0.5 + u * (-1.0 / 3.0 + u * (0.25 + u * (-0.2 + u / 6.0))));
+    }
+    x_ln_x_over_y(p, q) + (q - p)
+}
+
+/// ½(p·ln(p/m) + q·ln(q/m)) with m = (p + q)/2, in relative terms.
+pub fn js_term(p: f32, q: f32) -> f64 {
+    let (p, q) = (f64::from(p), f64::from(q));
+    let (m, s) = (f64::midpoint(p, q), (p - q) / (p + q));
+    if p > 0.0 && s.abs() < 0.01 {
+        let z = s * s;
+        return 0.5 * m * z * (1.0 + z * (1.0 / 6.0 + z * (1.0 / 15.0 + z / 28.0)));
+    }
+    0.5 * (x_ln_x_over_y(p, m) + x_ln_x_over_y(q, m))
+}

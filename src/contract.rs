@@ -213,3 +213,13 @@ pub const GRADIENT: f64 = 1.56; // measured 1.502
 /// sum of the magnitudes of their terms, each that is not 0 counting
 /// 2⁻¹²⁶ more; those of divergence are p·ln(p/q), q − p and p.
 pub const DISTRIBUTION: f64 = 1.9; // measured 1.827
+
+/// The largest error of each binary cross-entropy on scores, in ULP, however confident
+/// the answer: without a weight, and with one of at most a thousand whose products with
+/// the targets are not subnormal.
+pub const BINARY_LOSS: [f64; 2] = [1.54, 3.7]; // measured 1.475, 3.533
+
+/// The largest error of each element of its gradient, in ULP of the larger of the
+/// terms b·σ(s) and a·σ(−s) whose difference it is, itself where the target is 0 or 1;
+/// without and with a weight.
+pub const BINARY_GRADIENT: [f64; 2] = [2.0, 2.69]; // measured 1.938, 2.568

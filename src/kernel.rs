@@ -7,6 +7,7 @@
 //! Each file of this module is one kernel: a struct of arguments, its checks,
 //! and one body for all instruction sets.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
 mod elementwise;
@@ -25,6 +26,7 @@ pub use crate::math::{
 };
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
+pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnScores};
 pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
 pub use distribution::{CrossEntropy, Entropy, KlDivergence, RowsEntropy};
 pub use elementwise::{Map, MapInPlace};

@@ -4,8 +4,10 @@
 //! the weight that counted and the number of rows, so that batches can be added
 //! and the mean taken once.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 
+pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 
 use crate::math::words::{fast_two_sum, two_sum};
@@ -44,6 +46,11 @@ impl Loss {
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
         if self.count == 0 { value } else { self.mean() }
+    }
+
+    /// The sum of `count` losses of weight 1, in two words.
+    pub(crate) fn of_sum((sum, low): (f32, f32), count: usize) -> Self {
+        Self { sum, weight: count as f32, count, low }
     }
 
     /// Counts a row of weight 1.

@@ -11,6 +11,7 @@ mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
 mod elementwise;
+mod focal;
 mod linear;
 pub(crate) mod log_sum_exp;
 mod row_map;
@@ -26,7 +27,7 @@ pub use crate::math::{
 };
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
-pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnScores};
+pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
 pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
 pub use distribution::{CrossEntropy, Entropy, KlDivergence, RowsEntropy};
 pub use elementwise::{Map, MapInPlace};

@@ -4,8 +4,10 @@
 mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
-use logits::contract::{BINARY_GRADIENT, BINARY_LOSS, GRADIENT, LOSS};
-use logits::kernel::{BinaryFunction, BinaryLoss, LabelLossAndGradient, OnScores};
+use logits::contract::{
+    BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, FOCAL_GRADIENT, FOCAL_LOSS, GRADIENT, LOSS,
+};
+use logits::kernel::{BinaryFunction, BinaryLoss, LabelLossAndGradient, OnProbabilities, OnScores};
 use logits::loss::{BinaryCrossEntropy, Loss};
 use logits::{Backend, Rows, RowsMut};
 
@@ -99,6 +101,89 @@ fn errors_on_scores_stay_within_the_contract() {
     }
 }
 
+/// Focal loss, and the terms of its gradient.
+fn exact_focal(x: f32, t: f32, gamma: f32) -> (f64, [f64; 2]) {
+    let (t, gamma) = (f64::from(t), f64::from(gamma));
+    // σ(s)^γ·softplus(s) and its derivative.
+    let f = |s: f64| {
+        let ((softplus, sigmoid), (exponent, rest)) = (logistic(s), logistic(-s));
+        let power = libm::exp(-gamma * exponent);
+        (power * softplus, power * (gamma * rest * softplus + sigmoid))
+    };
+    let ((right, q), (wrong, p)) = (f(-f64::from(x)), f(f64::from(x)));
+    (t * right + (1.0 - t) * wrong, [(1.0 - t) * p, t * q])
+}
+
+#[test]
+fn focal_errors_stay_within_the_contract() {
+    for backend in backends() {
+        for gamma in [0.01, 0.5, 1.0, 2.0, 5.0] {
+            let f = on_scores(BinaryCrossEntropy::new().focal(gamma));
+            let mut random = Random::new(27);
+            let mut worst = [(0.0, 0.0, 0.0); 2];
+            for round in 0..60 {
+                let bound = [2.0, 10.0, 20.0, 100.0, 130.0][round % 5];
+                let x = random.vector(1000, -bound, bound);
+                let t = targets(&mut random, &x, round % 2 == 0);
+                let (_, losses, gradient) = run(backend, f, &x, &t);
+                for i in 0..x.len() {
+                    let (loss, terms) = exact_focal(x[i], t[i], gamma);
+                    let (g, size) = (terms[0] - terms[1], terms[0].max(terms[1]));
+                    let errors =
+                        [ulp(losses[i], loss), ulp(gradient[i], g) * (unit(g) / unit(size))];
+                    for (worst, error) in worst.iter_mut().zip(errors) {
+                        if error > worst.0 || error.is_nan() {
+                            *worst = (error, x[i], t[i]);
+                        }
+                    }
+                }
+            }
+            println!("focal {gamma} on {backend:?}: {worst:?}");
+            assert!(worst[0].0 <= FOCAL_LOSS, "loss, {gamma} on {backend:?}: {worst:?}");
+            assert!(worst[1].0 <= FOCAL_GRADIENT, "gradient, {gamma} on {backend:?}: {worst:?}");
+        }
+    }
+}
+
+#[test]
+fn errors_on_probabilities_stay_within_the_contract() {
+    for backend in backends() {
+        for weight in [1.0, 2.7] {
+            let mut random = Random::new(28);
+            let loss = BinaryCrossEntropy::new().pos_weight(weight);
+            let f = OnProbabilities::new(loss).unwrap();
+            let mut worst = [(0.0, 0.0, 0.0); 2];
+            for round in 0..60 {
+                let scores = random.vector(1000, -80.0, 17.0);
+                let mut p = random.vector(1000, 0.0, 1.0);
+                if round % 2 == 0 {
+                    p = scores.iter().map(|&s| logistic(s.into()).1 as f32).collect();
+                }
+                let t = targets(&mut random, &scores, round % 4 < 2);
+                let (_, losses, gradient) = run(backend, f, &p, &t);
+                for i in 0..p.len() {
+                    let (p, t) = (f64::from(p[i]), f64::from(t[i]));
+                    let (a, b) = (f64::from(weight) * t, 1.0 - t);
+                    let term = |c: f64, x: f64| if c == 0.0 { 0.0 } else { c * x };
+                    let loss = term(a, -libm::log(p)) + term(b, -libm::log1p(-p));
+                    let (plus, minus) = (term(b, 1.0 / (1.0 - p)), term(a, 1.0 / p));
+                    let (g, size) = (plus - minus, plus.max(minus));
+                    let errors =
+                        [ulp(losses[i], loss), ulp(gradient[i], g) * (unit(g) / unit(size))];
+                    for (worst, error) in worst.iter_mut().zip(errors) {
+                        if error > worst.0 || error.is_nan() {
+                            *worst = (error, p as f32, t as f32);
+                        }
+                    }
+                }
+            }
+            println!("probabilities, weight {weight} on {backend:?}: {worst:?}");
+            assert!(worst[0].0 <= BINARY_PROBABILITY[0], "loss on {backend:?}: {worst:?}");
+            assert!(worst[1].0 <= BINARY_PROBABILITY[1], "gradient on {backend:?}: {worst:?}");
+        }
+    }
+}
+
 #[test]
 fn special_scores() {
     const LAST: f32 = 103.97208; // e^-x is the least subnormal
@@ -163,52 +248,126 @@ fn special_scores() {
     }
 }
 
-/// Every length, offset, neighbour and form, and every backend of a class.
+#[test]
+fn special_probabilities() {
+    let plain = BinaryCrossEntropy::new();
+    let weightless = plain.pos_weight(0.0);
+    let cases = [
+        (plain, 1.0, 1.0, 0.0, -1.0),
+        (plain, 0.0, 0.0, 0.0, 1.0),
+        (plain, 0.0, 1.0, INF, -INF),
+        (plain, 1.0, 0.0, INF, INF),
+        (plain, 0.0, 0.5, INF, -INF),
+        (plain, 1.0, 0.5, INF, INF),
+        (plain, 0.5, 0.5, std::f32::consts::LN_2, 0.0),
+        (plain, -0.0, -0.0, 0.0, 1.0),
+        (plain, -f32::from_bits(1), 0.0, NAN, NAN),
+        (plain, 1f32.next_up(), 1.0, NAN, NAN),
+        (plain, NAN, 0.0, NAN, NAN),
+        (plain, 0.5, NAN, NAN, NAN),
+        (plain, 0.5, 1.5, NAN, NAN),
+        (weightless, 0.0, 1.0, 0.0, 0.0),
+        (weightless, 1.0, 1.0, 0.0, 0.0),
+    ];
+    for backend in backends() {
+        for (loss, p, t, expected, slope) in cases {
+            let f = OnProbabilities::new(loss).unwrap();
+            let (_, losses, gradient) = run(backend, f, &[0.5, p, 0.5], &[0.0, t, 0.0]);
+            let what = format!("p = {p}, t = {t} on {backend:?}: {losses:?}, {gradient:?}");
+            assert!(losses[1] == expected || losses[1].is_nan() && expected.is_nan(), "{what}");
+            assert!(gradient[1] == slope || gradient[1].is_nan() && slope.is_nan(), "{what}");
+            assert_eq!([losses[0], losses[2]], [std::f32::consts::LN_2; 2], "{what}");
+        }
+    }
+}
+
+#[test]
+fn special_focal_losses() {
+    let focal = |gamma| on_scores(BinaryCrossEntropy::new().focal(gamma));
+    for backend in backends() {
+        let with = |gamma, x, t| {
+            let (_, losses, gradient) = run(backend, focal(gamma), &[x], &[t]);
+            (losses[0], gradient[0])
+        };
+        for gamma in [1e-30, 0.5, 2.0, 1e30, f32::MAX] {
+            assert_eq!(with(gamma, INF, 1.0), (0.0, 0.0), "{gamma} on {backend:?}");
+            assert_eq!(with(gamma, -INF, 0.0), (0.0, 0.0), "{gamma} on {backend:?}");
+            assert_eq!(with(gamma, INF, 0.0), (INF, 1.0), "{gamma} on {backend:?}");
+            assert_eq!(with(gamma, -INF, 1.0), (INF, -1.0), "{gamma} on {backend:?}");
+            for x in [-200.0, -83.5, -1.0, 0.0, 1.0, 83.5, 200.0] {
+                for t in [0.0, 0.3, 1.0] {
+                    let (loss, gradient) = with(gamma, x, t);
+                    assert!(loss >= 0.0 && loss.is_finite(), "{loss}");
+                    assert!(gradient.is_finite(), "{gradient}");
+                }
+            }
+            for (x, t) in [(NAN, 0.0), (NAN, 1.0), (1.0, NAN), (1.0, 1.5), (1.0, -0.5)] {
+                let (loss, gradient) = with(gamma, x, t);
+                assert!(loss.is_nan() && gradient.is_nan(), "({x}, {t}) on {backend:?}");
+            }
+        }
+        // γ = 0 is no focal loss, and a tiny one almost none.
+        let mut random = Random::new(30);
+        let x = random.normal(300, 30.0);
+        let t = targets(&mut random, &x, false);
+        let (_, plain, gradient) = run(backend, focal(0.0), &x, &t);
+        let (_, focal, focal_gradient) = run(backend, focal(1e-30), &x, &t);
+        for i in 0..x.len() {
+            assert!(ulp(focal[i], plain[i].into()) <= FOCAL_LOSS + BINARY_LOSS[0]);
+            let bound = FOCAL_GRADIENT + BINARY_GRADIENT[0];
+            assert!(ulp(focal_gradient[i], gradient[i].into()) <= bound);
+        }
+    }
+}
+
+/// Every length, offset, neighbour and form, and every backend of a class: the results
+/// of the best backend.
+fn assert_same_everywhere(f: impl BinaryFunction, x: &[f32], t: &[f32]) -> [Vec<f32>; 2] {
+    let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+    for backend in backends() {
+        let (_, all, gradients) = run(backend, f, x, t);
+        for i in 0..x.len() {
+            let (_, loss, gradient) = run(backend, f, &x[i..=i], &t[i..=i]);
+            assert!(same(loss[0], all[i]) && same(gradient[0], gradients[i]), "[{i}] alone");
+        }
+        let mut found = [all.clone(), gradients.clone()].concat();
+        for n in 0..=200 {
+            let range = n % 16..n % 16 + n;
+            let (sum, l, g) = run(backend, f, &x[range.clone()], &t[range.clone()]);
+            let what = format!("{backend:?}, {range:?}");
+            assert_same(&l, &all[range.clone()], &what);
+            assert_same(&g, &gradients[range], &what);
+            found.extend([sum.sum, sum.mean()]);
+        }
+        results.push((backend, found));
+    }
+    for (a, x) in &results {
+        for (b, y) in &results {
+            if a.is_fused() == b.is_fused() {
+                assert_same(x, y, &format!("{a:?} and {b:?}"));
+            }
+        }
+    }
+    let (losses, rest) = results[0].1.split_at(x.len());
+    [losses.to_vec(), rest[..x.len()].to_vec()]
+}
+
 #[test]
 fn a_pair_gives_the_same_bits_everywhere() {
     let mut random = Random::new(22);
-    let losses = [
-        BinaryCrossEntropy::new(),
-        BinaryCrossEntropy::new().pos_weight(2.7),
-        BinaryCrossEntropy::new().alpha(0.25),
-    ];
     let mut x = random.normal(216, 30.0);
     let mut t = targets(&mut random, &x, true);
-    for (x, t) in x.iter_mut().zip(&mut t) {
+    let mut p: Vec<f32> = x.iter().map(|&x| logistic(x.into()).1 as f32).collect();
+    for i in 0..x.len() {
         match random.below(40) {
-            0 => *x = random.any(),
-            1 => *t = random.any(),
+            0 => (x[i], p[i]) = (random.any(), random.any()),
+            1 => t[i] = random.any(),
             _ => {}
         }
     }
-    for loss in losses {
-        let f = on_scores(loss);
-        let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
-        for backend in backends() {
-            let (_, all, gradients) = run(backend, f, &x, &t);
-            for i in 0..x.len() {
-                let (_, loss, gradient) = run(backend, f, &x[i..=i], &t[i..=i]);
-                assert!(same(loss[0], all[i]) && same(gradient[0], gradients[i]), "[{i}] alone");
-            }
-            let mut found = [all.clone(), gradients.clone()].concat();
-            for n in 0..=200 {
-                let offset = n % 16;
-                let range = offset..offset + n;
-                let (sum, l, g) = run(backend, f, &x[range.clone()], &t[range.clone()]);
-                let what = format!("{backend:?}, {n} from {offset}");
-                assert_same(&l, &all[range.clone()], &what);
-                assert_same(&g, &gradients[range], &what);
-                found.extend([sum.sum, sum.mean()]);
-            }
-            results.push((backend, found));
-        }
-        for (a, x) in &results {
-            for (b, y) in &results {
-                if a.is_fused() == b.is_fused() {
-                    assert_same(x, y, &format!("{a:?} and {b:?}, {loss:?}"));
-                }
-            }
-        }
+    let plain = BinaryCrossEntropy::new();
+    for loss in [plain, plain.pos_weight(2.7), plain.alpha(0.25), plain.focal(2.0)] {
+        let [losses, gradient] = assert_same_everywhere(on_scores(loss), &x, &t);
         // The public functions run on the best backend.
         let (mut l, mut g, mut in_place) = (vec![7.0; x.len()], vec![7.0; x.len()], x.clone());
         let sums = [
@@ -217,10 +376,18 @@ fn a_pair_gives_the_same_bits_everywhere() {
             loss.loss_and_gradient(&x, &t, &mut g).unwrap(),
             loss.gradient_in_place(&mut in_place, &t).unwrap(),
         ];
-        assert_same(&in_place, &g, &"in place");
-        assert_same(&[l, g].concat(), &results[0].1[..2 * x.len()], &"public");
         assert!(sums.iter().all(|sum| same(sum.sum, sums[0].sum)));
+        assert_same(&l, &losses, &"public");
+        assert_same(&g, &gradient, &"public");
+        assert_same(&in_place, &gradient, &"public, in place");
     }
+    let loss = plain.pos_weight(2.7);
+    let f = OnProbabilities::new(loss).unwrap();
+    let [_, gradient] = assert_same_everywhere(f, &p, &t);
+    let mut g = vec![7.0; p.len()];
+    let both = loss.loss_and_gradient_of_probabilities(&p, &t, &mut g).unwrap();
+    assert!(same(both.sum, loss.loss_of_probabilities(&p, &t).unwrap().sum));
+    assert_same(&g, &gradient, &"public, probabilities");
 }
 
 /// The sum of ten million losses, and of few of very different sizes.
@@ -236,7 +403,8 @@ fn sums_keep_every_digit() {
     let scaled = |x: f32| (f64::from(x) * libm::exp2(80.0)) as i128;
     let exact = losses.iter().map(|&loss| scaled(loss)).sum::<i128>();
     for _ in 0..10 {
-        (x.extend_from_within(..), t.extend_from_within(..));
+        x.extend_from_within(..);
+        t.extend_from_within(..);
     }
     let times = x.len() / block.len();
     let sum = backend.run(BinaryLoss::new(f, &x, &t).unwrap()).sum;
@@ -272,15 +440,15 @@ fn gradient_is_the_slope_of_the_loss() {
     const STEP: f64 = 1e-5;
     let mut random = Random::new(25);
     for backend in backends() {
-        for weight in [1.0, 0.3, 5.0] {
+        for (weight, gamma) in [(1.0, 0.0), (0.3, 0.0), (5.0, 0.0), (1.0, 0.5), (2.0, 3.0)] {
             let x = random.vector(200, -12.0, 12.0);
             let t = targets(&mut random, &x, true);
-            let f = on_scores(BinaryCrossEntropy::new().pos_weight(weight));
+            let f = on_scores(BinaryCrossEntropy::new().pos_weight(weight).focal(gamma));
             let (_, _, gradient) = run(backend, f, &x, &t);
+            let part = |s: f64| libm::pow(logistic(s).1, f64::from(gamma)) * logistic(s).0;
             for i in 0..x.len() {
                 let (x, t) = (f64::from(x[i]), f64::from(t[i]));
-                let loss =
-                    |x: f64| f64::from(weight) * t * logistic(-x).0 + (1.0 - t) * logistic(x).0;
+                let loss = |x: f64| f64::from(weight) * t * part(-x) + (1.0 - t) * part(x);
                 let slope = (loss(x + STEP) - loss(x - STEP)) / (2.0 * STEP);
                 let error = (f64::from(gradient[i]) - slope).abs();
                 assert!(error <= 1e-6, "{} for {slope} at ({x}, {t})", gradient[i]);

@@ -5,15 +5,26 @@
 //!
 //! ```text
 //! loss     = (a + b)·ln(1 + z) + (x < 0 ? a : b)·|x|
-//! gradient = (b·σ(x) − a·σ(−x)) = (x < 0 ? b·z − a : b − a·z) / (1 + z)
+//! gradient = b·σ(x) − a·σ(−x) = (x < 0 ? b·z − a : b − a·z) / (1 + z)
 //! ```
 //!
 //! of which only the last numerator can cancel, and not where t is 0 or 1: a tiny
-//! loss and a tiny gradient keep all their digits.
+//! loss and a tiny gradient keep all their digits. Other targets have what rounding took
+//! from a, b and the numerator added, which for 0 and 1 is nothing and not computed.
+//!
+//! **Error.** Without a weight, fused, that of ln(1 + z) and little more, which is most
+//! where z is about 2^-24; see `logistic.rs`. A weight adds the rounding of its product.
+//! Unfused, products of targets and weights lose what they are rounded by.
+//!
+//! **Tried.** Without the corrections, up to 2.2 ULP in the gradient for targets between 0
+//! and 1 where fused, 2.9 where not.
 
+use super::focal::Focal;
 use crate::error::{Error, check_length};
 use crate::loss::{BinaryCrossEntropy, Loss};
 use crate::math::exp::NORMAL;
+use crate::math::ln::ln;
+use crate::math::ln_1p::ln_1p;
 use crate::math::logistic::{Logistic, Tail};
 use crate::math::words::two_sum;
 use crate::simd::{Kernel, Lanes, Mask, Simd};
@@ -31,6 +42,7 @@ pub trait BinaryFunction: Copy {
 pub struct OnScores {
     positive: f32,
     negative: f32,
+    gamma: f32,
 }
 
 impl OnScores {
@@ -39,14 +51,18 @@ impl OnScores {
     #[inline]
     pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
         let [positive, negative] = loss.weights()?;
-        Ok(Self { positive, negative })
+        Ok(Self { positive, negative, gamma: loss.gamma()? })
     }
 }
 
 impl BinaryFunction for OnScores {
     #[inline(always)]
     fn sum<S: Simd, P: Place>(self, simd: S, place: P, targets: &[f32]) -> (f32, f32) {
-        sweep::pair_sum(simd, self, place, targets)
+        if self.gamma == 0.0 {
+            sweep::pair_sum(simd, self, place, targets)
+        } else {
+            sweep::pair_sum(simd, Focal::new(self.gamma, self), place, targets)
+        }
     }
 }
 
@@ -55,20 +71,33 @@ impl PairFunction for OnScores {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V, t: V) -> (V, V) {
-        let (zero, one) = (x.splat(0.0), x.splat(1.0));
-        let valid = zero.le(t).and(t.le(one));
-        if V::all_within([x], NORMAL) && valid.all() {
-            return self.near(x, t);
-        }
-        let (near, far) = (self.near(x.clamp(-NORMAL, NORMAL), t), self.far(x, t));
-        let is_far = x.splat(NORMAL).lt(x.abs());
-        let choose = |near, far| V::select(valid, V::select(is_far, far, near), x.splat(f32::NAN));
-        (choose(near.0, far.0), choose(near.1, far.1))
+        apply_on_scores(self, x, t)
     }
 }
 
-impl OnScores {
+/// A loss of scores in two parts.
+pub(super) trait ScoreFunction: Copy {
     /// Loss and gradient for |x| ≤ [`NORMAL`].
+    fn near<V: Lanes>(self, x: V, t: V) -> (V, V);
+    /// Beyond it, where 1 + e^-|x| is 1.
+    fn far<V: Lanes>(self, x: V, t: V) -> (V, V);
+}
+
+/// Loss and gradient of every score and target.
+#[inline(always)]
+pub(super) fn apply_on_scores<V: Lanes>(f: impl ScoreFunction, x: V, t: V) -> (V, V) {
+    let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
+    if V::all_within([x], NORMAL) && valid.all() {
+        return f.near(x, t);
+    }
+    let (near, far) = (f.near(x.clamp(-NORMAL, NORMAL), t), f.far(x, t));
+    let (is_far, nan) = (x.splat(NORMAL).lt(x.abs()), x.splat(f32::NAN));
+    let loss = V::select(is_far, far.0, near.0);
+    let gradient = V::select(is_far, far.1, near.1);
+    (V::select(valid, loss, nan), V::select(valid, gradient, nan))
+}
+
+impl ScoreFunction for OnScores {
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let logistic = Logistic::new(x);
@@ -92,7 +121,7 @@ impl OnScores {
         (loss, logistic.quotient((numerator, left)))
     }
 
-    /// Beyond it, where 1 + z is 1. A coefficient of 0 wins over an infinity.
+    /// A coefficient of 0 wins over an infinity.
     #[inline(always)]
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let z = Tail::new(x);
@@ -102,10 +131,12 @@ impl OnScores {
         let distance = V::select(terms.linear.eq(zero), zero, terms.linear.mul_add(distance, rest));
         (distance + z.times(terms.both), terms.constant + z.times(terms.tail))
     }
+}
 
+impl OnScores {
     /// The coefficients for scores and targets, and whether all targets are 0 or 1.
     #[inline(always)]
-    fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
+    pub(super) fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
         let u = t.splat(1.0) - t;
         (Terms::new(x, t * self.positive, u * self.negative), t.min(u).eq(t.splat(0.0)).all())
     }
@@ -128,11 +159,11 @@ impl OnScores {
 /// The coefficients of a loss both · ln(1 + z) + linear · |x| and its gradient
 /// (constant + tail · z) / (1 + z).
 #[derive(Clone, Copy)]
-struct Terms<V> {
+pub(super) struct Terms<V> {
     both: V,
-    linear: V,
-    constant: V,
-    tail: V,
+    pub(super) linear: V,
+    pub(super) constant: V,
+    pub(super) tail: V,
 }
 
 impl<V: Lanes> Terms<V> {
@@ -146,6 +177,67 @@ impl<V: Lanes> Terms<V> {
             constant: V::select(negative, -a, b),
             tail: V::select(negative, b, -a),
         }
+    }
+}
+
+/// Binary cross-entropy of probabilities:
+///
+/// ```text
+/// loss     = −a·ln p − b·ln(1 − p)
+/// gradient = b/(1 − p) − a/p
+/// ```
+///
+/// whose difference is taken in the numerator, w·(p − t) for equal weights, where
+/// neither term is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct OnProbabilities {
+    positive: f32,
+    negative: f32,
+}
+
+impl OnProbabilities {
+    /// # Errors
+    /// As [`BinaryCrossEntropy::loss_of_probabilities`], of the parameters.
+    #[inline]
+    pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
+        let [positive, negative] = loss.weights()?;
+        match loss.gamma()? {
+            0.0 => {}
+            found => return Err(Error::Parameter { name: "gamma", expected: "0", found }),
+        }
+        Ok(Self { positive, negative })
+    }
+}
+
+impl BinaryFunction for OnProbabilities {
+    #[inline(always)]
+    fn sum<S: Simd, P: Place>(self, simd: S, place: P, targets: &[f32]) -> (f32, f32) {
+        sweep::pair_sum(simd, self, place, targets)
+    }
+}
+
+impl PairFunction for OnProbabilities {
+    const NOTHING: f32 = 0.0;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, p: V, t: V) -> (V, V) {
+        let (zero, one) = (p.splat(0.0), p.splat(1.0));
+        let (q, u) = (one - p, one - t);
+        let (a, b) = (t * self.positive, u * self.negative);
+        let (no_a, no_b) = (a.eq(zero), b.eq(zero));
+
+        let positive = V::select(no_a, zero, a * -ln(p));
+        let loss = positive + V::select(no_b, zero, b * -ln_1p(-p));
+
+        // b·p − a·q
+        let difference = (p - t) * self.negative + t * q * (self.negative - self.positive);
+        let numerator = V::select(no_a, b, V::select(no_b, -a, difference));
+        let denominator = V::select(no_a, q, V::select(no_b, p, p * q));
+        let gradient = V::select(numerator.eq(zero), zero, numerator / denominator);
+
+        let valid = zero.le(p).and(p.le(one)).and(zero.le(t)).and(t.le(one));
+        let nan = p.splat(f32::NAN);
+        (V::select(valid, loss, nan), V::select(valid, gradient, nan))
     }
 }
 

@@ -1,7 +1,7 @@
 use super::Loss;
 use crate::Backend;
 use crate::error::Error;
-use crate::kernel::{BinaryLoss, OnScores};
+use crate::kernel::{BinaryLoss, OnProbabilities, OnScores};
 
 /// Binary cross-entropy of scores: how surprised a classifier that says "yes" with
 /// probability σ(s) is by targets t, which are 1 for yes, 0 for no, or in between.
@@ -43,6 +43,7 @@ use crate::kernel::{BinaryLoss, OnScores};
 pub struct BinaryCrossEntropy {
     pos_weight: f32,
     alpha: Option<f32>,
+    gamma: f32,
 }
 
 impl Default for BinaryCrossEntropy {
@@ -56,7 +57,7 @@ impl BinaryCrossEntropy {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self { pos_weight: 1.0, alpha: None }
+        Self { pos_weight: 1.0, alpha: None, gamma: 0.0 }
     }
 
     /// Multiplies the loss of the positive part by w ≥ 0: a = w·t. With w = negatives /
@@ -81,9 +82,39 @@ impl BinaryCrossEntropy {
         Self { alpha: Some(alpha), ..self }
     }
 
+    /// Focal loss of scores (Lin and others, 2017): multiplies each part by (1 − its
+    /// probability)^γ, so that answers which are already right count less:
+    ///
+    /// loss = a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s), gradient b·f′(s) − a·f′(−s)
+    /// with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
+    ///
+    /// γ = 0 changes nothing; one above 2⁶⁴ counts as that. **Accuracy.**
+    /// [`contract::FOCAL_LOSS`](crate::contract::FOCAL_LOSS) and
+    /// [`contract::FOCAL_GRADIENT`](crate::contract::FOCAL_GRADIENT).
+    ///
+    /// ```
+    /// use logits::loss::BinaryCrossEntropy;
+    ///
+    /// // −α·(1 − p)²·ln p with p = 1/2, and the same of (1 − α).
+    /// let focal = BinaryCrossEntropy::new().focal(2.0).alpha(0.25);
+    /// let loss = focal.loss(&[0.0, 0.0], &[1.0, 0.0])?;
+    /// assert!((loss.sum - 0.25 * 2f32.ln()).abs() < 1e-7);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn focal(self, gamma: f32) -> Self {
+        Self { gamma, ..self }
+    }
+
+    /// The exponent of focal loss.
+    pub(crate) fn gamma(self) -> Result<f32, Error> {
+        check_weight("gamma", self.gamma)?;
+        Ok(self.gamma.min(1.844_674_4e19))
+    }
+
     /// The factors of the two terms.
     pub(crate) fn weights(self) -> Result<[f32; 2], Error> {
-        let Self { pos_weight, alpha } = self;
+        let Self { pos_weight, alpha, .. } = self;
         check_weight("pos_weight", pos_weight)?;
         match alpha {
             None => Ok([pos_weight, 1.0]),
@@ -138,6 +169,49 @@ impl BinaryCrossEntropy {
     pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss, Error> {
         let kernel = BinaryLoss::gradient_in_place(OnScores::new(self)?, scores, targets)?;
         Ok(Backend::best().run(kernel))
+    }
+
+    /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target at its
+    /// place.
+    ///
+    /// It forgets what a score knows: p is rounded before the loss begins, and near 1
+    /// nothing is left of 1 − p. Prefer scores where there are any.
+    ///
+    /// **Special values.** 0 and 1 are exact: p = t gives 0, p = 0 against t = 1 gives
+    /// +∞. A p or t outside 0 to 1 or NaN gives NaN.
+    ///
+    /// **Accuracy.** [`contract::BINARY_PROBABILITY`](crate::contract::BINARY_PROBABILITY).
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss); [`Error::Parameter`] for a γ that is not 0.
+    ///
+    /// ```
+    /// use logits::loss::BinaryCrossEntropy;
+    ///
+    /// let (p, targets) = ([0.5, 1.0, 0.0], [1.0, 1.0, 0.0]);
+    /// let loss = BinaryCrossEntropy::new().loss_of_probabilities(&p, &targets)?;
+    /// assert_eq!(loss.sum, 2f32.ln());
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss, Error> {
+        let kernel = BinaryLoss::new(OnProbabilities::new(self)?, p, targets)?;
+        Ok(Backend::best().run(kernel))
+    }
+
+    /// The loss, and the derivative of [`Loss::sum`] by every probability: b/(1 − p) −
+    /// a/p, without a weight (p − t)/(p·(1 − p)).
+    ///
+    /// # Errors
+    /// As [`loss_of_probabilities`](Self::loss_of_probabilities); [`Error::Length`] if
+    /// `gradient` has another length than `p`.
+    pub fn loss_and_gradient_of_probabilities(
+        self,
+        p: &[f32],
+        targets: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<Loss, Error> {
+        let function = OnProbabilities::new(self)?;
+        Ok(Backend::best().run(BinaryLoss::with_gradient(function, p, targets, gradient)?))
     }
 }
 

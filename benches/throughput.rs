@@ -5,9 +5,10 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use logits::kernel::{
-    Exp, ExpM1, Kernel, LabelLossAndGradient, Ln, Ln1p, LogSigmoid, LogSumExp, Map, RowMap,
-    Sigmoid, Softmax, Softplus,
+    BinaryLoss, Exp, ExpM1, Kernel, LabelLossAndGradient, Ln, Ln1p, LogSigmoid, LogSumExp, Map,
+    OnScores, RowMap, Sigmoid, Softmax, Softplus,
 };
+use logits::loss::BinaryCrossEntropy;
 use logits::{Backend, Rows, RowsMut};
 use std::hint::black_box;
 use std::time::Duration;
@@ -67,6 +68,13 @@ fn benches(c: &mut Criterion) {
         let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
         run(backend, LabelLossAndGradient::new(x, &[3], out))
     });
+    let targets: Vec<f32> = (0..LENGTHS[5]).map(|i| (i * i % 3 % 2) as f32).collect();
+    for (name, gamma) in [("binary_cross_entropy", 0.0), ("focal_loss", 2.0)] {
+        measure(c, &format!("{name}_and_gradient"), |backend, x, out| {
+            let function = OnScores::new(BinaryCrossEntropy::new().focal(gamma)).ok()?;
+            run(backend, BinaryLoss::with_gradient(function, x, targets.get(..x.len())?, out))
+        });
+    }
 }
 
 criterion_group!(throughput, benches);

@@ -7,7 +7,7 @@ use core::fmt;
 /// assert_eq!(error, logits::Error::Length { argument: "out", expected: 2, found: 1 });
 /// assert_eq!(error.to_string(), "`out` has length 1, expected 2");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
     /// A slice has another length than the call needs.
@@ -67,6 +67,15 @@ pub enum Error {
         /// The number of columns, which every label must be below.
         columns: usize,
     },
+    /// A parameter has a value that it must not have.
+    Parameter {
+        /// The parameter's name.
+        name: &'static str,
+        /// The values it may have.
+        expected: &'static str,
+        /// The value it has.
+        found: f32,
+    },
 }
 
 impl fmt::Display for Error {
@@ -93,6 +102,9 @@ impl fmt::Display for Error {
             }
             Self::Label { row, label, columns } => {
                 write!(f, "label of row {row} is {label}, expected less than {columns} columns")
+            }
+            Self::Parameter { name, expected, found } => {
+                write!(f, "`{name}` is {found}, expected {expected}")
             }
         }
     }

@@ -7,10 +7,12 @@
 //! Each file of this module is one kernel: a struct of arguments, its checks,
 //! and one body for all instruction sets.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
 mod elementwise;
 pub(crate) mod exp_sum;
+mod focal;
 mod linear;
 mod log_sum_exp;
 mod panel;
@@ -28,6 +30,7 @@ pub use crate::math::{
 };
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
+pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
 pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
 pub use distribution::{
     CrossEntropy, Entropy, JsDivergence, KlDivergence, OfTwo, RowsEntropy, RowsOfTwo,

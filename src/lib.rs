@@ -8,7 +8,8 @@
 //! the first is σ(s₁ − s₂) ([`sigmoid`]); for many it is [`softmax`],
 //! pₖ = e^sₖ / Σⱼ e^sⱼ, whose logarithm is sₖ − [`log_sum_exp`]\(s\).
 //!
-//! Against a label the **loss** is −ln p there ([`loss::CrossEntropy`]); against a
+//! Against a label the **loss** is −ln p there ([`loss::CrossEntropy`], for two classes
+//! [`loss::BinaryCrossEntropy`]); against a
 //! distribution P it is the [`cross_entropy`] H(P, Q) = −Σ p·ln q. −ln punishes a
 //! confident mistake without bound, and its gradient by the scores is simply
 //! softmax(s) − P. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],

@@ -4,6 +4,7 @@ pub(crate) mod exp;
 pub(crate) mod exp_m1;
 pub(crate) mod ln;
 pub(crate) mod ln_1p;
+pub(crate) mod logistic;
 pub(crate) mod polynomial;
 pub(crate) mod shifted_exp;
 pub(crate) mod sigmoid;

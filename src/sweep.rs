@@ -1,6 +1,6 @@
-//! The only loops over elements: map and sum.
+//! The only loops over elements: map, sum, and both of pairs.
 //!
-//! Both load whole vectors and treat the tail as one padded vector, so every
+//! All load whole vectors and treat the tail as one padded vector, so every
 //! element goes through the same formula, and sums run over [`BLOCK`] logical
 //! lanes in an order that depends on the length alone.
 
@@ -104,6 +104,50 @@ pub(crate) fn sum<S: Simd, const N: usize>(
             }
         }
         total.carry();
+    }
+    total.value(simd)
+}
+
+/// A function of pairs: a term of a sum, and a value that may be kept.
+pub(crate) trait PairFunction: Copy {
+    /// With 0 beside it, the x whose term is 0.
+    const NOTHING: f32;
+    /// The term and the value. One that is not used is not computed.
+    fn apply<V: Lanes>(self, x: V, t: V) -> (V, V);
+}
+
+/// Where the x of pairs are, and where what is kept goes.
+pub trait Place: Sized {
+    /// Takes the first `count` off.
+    fn take(&mut self, count: usize) -> Self;
+    /// The x from an index on, then `fill`.
+    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32;
+    /// Keeps what belongs to the x from an index on.
+    fn store<S: Simd>(&mut self, simd: S, at: usize, term: S::F32, value: S::F32);
+}
+
+/// The sum of the terms in two words; values are kept on the way.
+#[inline(always)]
+pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
+    simd: S,
+    f: F,
+    mut place: impl Place,
+    t: &[f32],
+) -> (f32, f32) {
+    let mut total = Total::zero(simd);
+    for t in t.chunks(BLOCK) {
+        let mut place = place.take(t.len());
+        let mut terms = simd.block(simd.splat(0.0));
+        for (j, kept) in terms.as_mut().iter_mut().enumerate() {
+            let at = j * S::F32::COUNT;
+            if at < t.len() {
+                let x = place.load(simd, at, F::NOTHING);
+                let (term, value) = f.apply(x, simd.load(t.get(at..).unwrap_or(&[]), 0.0));
+                place.store(simd, at, term, value);
+                *kept = term;
+            }
+        }
+        total.add(terms);
     }
     total.value(simd)
 }

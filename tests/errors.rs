@@ -2,7 +2,7 @@
 //! it must accept: nothing at all, and last rows without padding.
 
 use logits::kernel::{self, Exp, LabelLoss, Map, RowMap, Softmax};
-use logits::loss::CrossEntropy;
+use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Error, Rows, RowsMut, rows};
 
 /// A NaN that no function returns: outputs hold it until they are written.
@@ -218,6 +218,69 @@ fn labels_are_below_the_number_of_columns() {
         let display = format!("label of row {row} is {label}, expected less than 4 columns");
         refuses_labels(&labels, error, &display);
     }
+}
+
+/// Asserts that every form of the binary loss refuses scores and targets of these
+/// lengths.
+#[track_caller]
+fn refuses_binary(
+    loss: BinaryCrossEntropy,
+    targets: usize,
+    out: usize,
+    argument: [&'static str; 2],
+    error: impl Fn(&'static str) -> Error,
+) {
+    let (x, t) = (zeros(1, 20), zeros(1, targets));
+    let [losses, gradient] = argument.map(error);
+    let text = |error: Error| error.to_string();
+    refuses(out, losses, &text(losses), |out| loss.losses(&x, &t, out).map(|_| ()));
+    let both = |out: &mut [f32]| loss.loss_and_gradient(&x, &t, out).map(|_| ());
+    refuses(out, gradient, &text(gradient), both);
+    let both = |out: &mut [f32]| loss.loss_and_gradient_of_probabilities(&x, &t, out).map(|_| ());
+    refuses(out, gradient, &text(gradient), both);
+    if out == 20 {
+        refuses(0, losses, &text(losses), |_| loss.loss(&x, &t).map(|_| ()));
+        refuses(0, losses, &text(losses), |_| loss.loss_of_probabilities(&x, &t).map(|_| ()));
+        refuses(20, losses, &text(losses), |x| loss.gradient_in_place(x, &t).map(|_| ()));
+    }
+}
+
+#[test]
+fn there_is_one_target_a_score() {
+    for found in [0, 19, 21] {
+        let length = |argument| Error::Length { argument, expected: 20, found };
+        let plain = BinaryCrossEntropy::new();
+        refuses_binary(plain, found, 20, ["targets"; 2], length);
+        refuses_binary(plain, 20, found, ["out", "gradient"], length);
+    }
+}
+
+#[test]
+fn binary_parameters_are_in_range() {
+    let plain = BinaryCrossEntropy::new();
+    for found in [-1.0, f32::INFINITY, -f32::from_bits(1), f32::MIN] {
+        let error =
+            |name| Error::Parameter { name, expected: "a finite number of at least 0", found };
+        refuses_binary(plain.pos_weight(found), 20, 20, ["pos_weight"; 2], error);
+        refuses_binary(plain.focal(found), 20, 20, ["gamma"; 2], error);
+    }
+    for found in [-0.5, 1.5, f32::INFINITY] {
+        let error = |name| Error::Parameter { name, expected: "a number from 0 to 1", found };
+        refuses_binary(plain.alpha(found), 20, 20, ["alpha"; 2], error);
+    }
+    // A NaN is not itself: look at the name.
+    for (loss, expected) in [
+        (plain.pos_weight(f32::NAN), "pos_weight"),
+        (plain.focal(f32::NAN), "gamma"),
+        (plain.alpha(f32::NAN), "alpha"),
+    ] {
+        let error = loss.loss(&[0.0], &[0.0]).unwrap_err();
+        assert!(matches!(error, Error::Parameter { name, .. } if name == expected), "{error}");
+    }
+    let error = Error::Parameter { name: "gamma", expected: "0", found: 2.0 };
+    refuses(0, error, "`gamma` is 2, expected 0", |_| {
+        plain.focal(2.0).loss_of_probabilities(&[0.5], &[1.0]).map(|_| ())
+    });
 }
 
 /// Asserts that neither kind of matrix takes data of such a shape.

@@ -37,7 +37,7 @@ pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
 }
 
 /// e^x · 2^-N in two words, row after row.
-pub(crate) struct Panel<const N: usize> {
+pub struct Panel<const N: usize> {
     columns: usize,
     pub(crate) rows: usize,
     exp: [f32; N],

@@ -155,6 +155,12 @@ impl<V: Lanes> Parts<V> {
         Self { table, exp_m1, power }
     }
 
+    /// The value times e^low, for |low| ≤ 2^-15.
+    #[inline(always)]
+    pub(crate) fn and(self, low: V) -> Self {
+        Self { exp_m1: self.exp_m1 + low.mul_add(self.exp_m1, low), ..self }
+    }
+
     /// The power of two of the first lane.
     #[inline(always)]
     pub(crate) fn exponent(self) -> f32 {

@@ -228,6 +228,12 @@ impl<V: Lanes> Sum<V> {
         }
     }
 
+    /// An exact summand and a rounded one, at most about as large or beside 0.
+    #[inline(always)]
+    pub(super) fn summands(self) -> (V, V) {
+        (self.high, self.middle + self.low)
+    }
+
     /// x more, rounded once as far as the two words of a sum go.
     #[inline(always)]
     pub(super) fn plus(self, x: V) -> V {

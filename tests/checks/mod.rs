@@ -10,9 +10,10 @@ use crate::common::{
     x_ln_y,
 };
 use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax,
-    LogSumExp, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
+    BinaryLoss, CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient,
+    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
 };
+use logits::loss::BinaryCrossEntropy;
 use logits::{Backend, Error, Rows, RowsMut, contract};
 use std::fmt::Display;
 
@@ -119,7 +120,7 @@ impl Classes {
     }
 }
 
-/// The functions of each element: error, special values, in place, backends, memory.
+/// The functions of each element, and the binary loss of each: error, special values, in place, backends, memory.
 ///
 /// | Byte | Meaning                                              |
 /// |------|------------------------------------------------------|
@@ -131,6 +132,7 @@ pub fn elementwise(data: &[u8]) {
     let x = Matrix::vector(x_offset, &floats(values));
     let blank = Matrix::vector(out_offset, &vec![GUARD; x.length]);
 
+    binary(&x, &blank);
     for Elementwise { contract, map, in_place, exact } in elementwise_functions() {
         let (name, mut classes) = (contract.name, Classes::default());
         for backend in backends() {
@@ -157,6 +159,49 @@ pub fn elementwise(data: &[u8]) {
             }
             out.assert_untouched();
         }
+    }
+}
+
+/// Binary cross-entropy of each value, against targets made of the others: error,
+/// special values, forms, backends, memory.
+fn binary(x: &Matrix, blank: &Matrix) {
+    let scores = x.slice();
+    let target = |(i, x): (usize, &f32)| match i % 4 {
+        0 | 1 => (i % 4) as f32,
+        2 => 1.0 / (1.0 + x.abs()),
+        _ => *x,
+    };
+    let targets: Vec<_> = scores.iter().rev().enumerate().map(target).collect();
+    let f = OnScores::new(BinaryCrossEntropy::new()).expect("valid parameters");
+    let mut classes = Classes::default();
+    for backend in backends() {
+        let (mut losses, mut gradient, mut in_place) = (blank.clone(), blank.clone(), x.clone());
+        let kernel = BinaryLoss::each(f, scores, &targets, losses.slice_mut());
+        let sum = backend.run(kernel.expect("equal lengths"));
+        let kernel = BinaryLoss::with_gradient(f, scores, &targets, gradient.slice_mut());
+        backend.run(kernel.expect("equal lengths"));
+        let kernel = BinaryLoss::gradient_in_place(f, in_place.slice_mut(), &targets);
+        backend.run(kernel.expect("equal lengths"));
+        let (losses, gradient) = (losses.elements(), gradient.elements());
+        assert_same(&gradient, &in_place.elements(), &format_args!("{backend:?}, in place"));
+        for (i, (&x, &t)) in scores.iter().zip(&targets).enumerate() {
+            let what = format_args!("binary loss on {backend:?}, [{i}], x = {x:e}, t = {t:e}");
+            if x.is_nan() || !(0.0..=1.0).contains(&t) {
+                assert!(losses[i].is_nan() && gradient[i].is_nan(), "{what}");
+                continue;
+            }
+            let (x, t) = (f64::from(x), f64::from(t));
+            let z = libm::exp(-x.abs());
+            let (wrong, other) = if x < 0.0 { (t, 1.0 - t) } else { (1.0 - t, t) };
+            let distance = if wrong == 0.0 { 0.0 } else { wrong * x.abs() };
+            let exact = distance + libm::log1p(z);
+            within(&what, losses[i], exact, exact, contract::BINARY_LOSS[0]);
+            let (plus, minus) = (wrong / (1.0 + z), other * z / (1.0 + z));
+            let exact = if x < 0.0 { minus - plus } else { plus - minus };
+            let size = plus.max(minus);
+            within(&what, gradient[i], exact, size, contract::BINARY_GRADIENT[0]);
+        }
+        classes.check(&"binary", backend, &[losses, gradient, vec![sum.sum]].concat());
     }
 }
 

@@ -1,0 +1,405 @@
+//! Binary cross-entropy, with its gradient.
+//!
+//! **Method.** With coefficients a = w·t and b = 1 − t, and z = e^-|x|, the loss
+//! a·softplus(−x) + b·softplus(x) is
+//!
+//! ```text
+//! loss     = (a + b)·ln(1 + z) + (x < 0 ? a : b)·|x|
+//! gradient = b·σ(x) − a·σ(−x) = (x < 0 ? b·z − a : b − a·z) / (1 + z)
+//! ```
+//!
+//! of which only the last numerator can cancel, and not where t is 0 or 1: a tiny
+//! loss and a tiny gradient keep all their digits. Other targets have what rounding took
+//! from a, b and the numerator added, which for 0 and 1 is nothing and not computed.
+//!
+//! **Error.** Without a weight, fused, that of ln(1 + z) and little more, which is most
+//! where z is about 2^-24; see `logistic.rs`. A weight adds the rounding of its product.
+//! Unfused, products of targets and weights lose what they are rounded by.
+//!
+//! **Tried.** Without the corrections, up to 2.2 ULP in the gradient for targets between 0
+//! and 1 where fused, 2.9 where not.
+
+use super::focal::Focal;
+use crate::error::{Error, check_length};
+use crate::loss::{BinaryCrossEntropy, Loss};
+use crate::math::exp::NORMAL;
+use crate::math::ln::ln;
+use crate::math::ln_1p::ln_1p;
+use crate::math::logistic::{Logistic, Tail};
+use crate::math::words::two_sum;
+use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, PairFunction, Place};
+
+/// A binary loss with its parameters checked.
+pub trait BinaryFunction: Copy {
+    /// The sum of the losses in two words.
+    #[doc(hidden)]
+    fn sum<S: Simd, P: Place>(self, simd: S, place: P, targets: &[f32]) -> (f32, f32);
+}
+
+/// Binary cross-entropy of scores.
+#[derive(Clone, Copy, Debug)]
+pub struct OnScores {
+    positive: f32,
+    negative: f32,
+    gamma: f32,
+}
+
+impl OnScores {
+    /// # Errors
+    /// As [`BinaryCrossEntropy::loss`], of the parameters.
+    #[inline]
+    pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
+        let [positive, negative] = loss.weights()?;
+        Ok(Self { positive, negative, gamma: loss.gamma()? })
+    }
+}
+
+impl BinaryFunction for OnScores {
+    #[inline(always)]
+    fn sum<S: Simd, P: Place>(self, simd: S, place: P, targets: &[f32]) -> (f32, f32) {
+        if self.gamma == 0.0 {
+            sweep::pair_sum(simd, self, place, targets)
+        } else {
+            sweep::pair_sum(simd, Focal::new(self.gamma, self), place, targets)
+        }
+    }
+}
+
+impl PairFunction for OnScores {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V, t: V) -> (V, V) {
+        apply_on_scores(self, x, t)
+    }
+}
+
+/// A loss of scores in two parts.
+pub(super) trait ScoreFunction: Copy {
+    /// Loss and gradient for |x| ≤ [`NORMAL`].
+    fn near<V: Lanes>(self, x: V, t: V) -> (V, V);
+    /// Beyond it, where 1 + e^-|x| is 1.
+    fn far<V: Lanes>(self, x: V, t: V) -> (V, V);
+}
+
+/// Loss and gradient of every score and target.
+#[inline(always)]
+pub(super) fn apply_on_scores<V: Lanes>(f: impl ScoreFunction, x: V, t: V) -> (V, V) {
+    let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
+    if V::all_within([x], NORMAL) && valid.all() {
+        return f.near(x, t);
+    }
+    let (near, far) = (f.near(x.clamp(-NORMAL, NORMAL), t), f.far(x, t));
+    let (is_far, nan) = (x.splat(NORMAL).lt(x.abs()), x.splat(f32::NAN));
+    let loss = V::select(is_far, far.0, near.0);
+    let gradient = V::select(is_far, far.1, near.1);
+    (V::select(valid, loss, nan), V::select(valid, gradient, nan))
+}
+
+impl ScoreFunction for OnScores {
+    #[inline(always)]
+    fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
+        let logistic = Logistic::new(x);
+        let (z, z_low) = logistic.z;
+        let (ln, ln_low) = logistic.ln_1p;
+        let (terms, is_hard) = self.terms(x, t);
+
+        let product = terms.tail * z;
+        let numerator = terms.constant + product;
+        let mut left = terms.tail.mul_add(z_low, terms.tail.mul_add(z, -product));
+        let mut rest = x.splat(0.0);
+        if !is_hard {
+            // What rounding took: nothing from lanes where t is 0 or 1.
+            let low = self.rounded(x, t);
+            let (_, error) = two_sum(terms.constant, product);
+            left = left + (error + low.tail.mul_add(z, low.constant));
+            rest = low.both.mul_add(ln + ln_low, low.linear * x.abs());
+        }
+        let rest = terms.both.mul_add(ln_low, rest);
+        let loss = terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest));
+        (loss, logistic.quotient((numerator, left)))
+    }
+
+    /// A coefficient of 0 wins over an infinity.
+    #[inline(always)]
+    fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {
+        let z = Tail::new(x);
+        let ((terms, _), low) = (self.terms(x, t), self.rounded(x, t));
+        let (zero, distance) = (x.splat(0.0), x.abs());
+        let rest = low.linear * distance.min(x.splat(f32::MAX)); // never ∞ against ∞
+        let distance = V::select(terms.linear.eq(zero), zero, terms.linear.mul_add(distance, rest));
+        (distance + z.times(terms.both), terms.constant + z.times(terms.tail))
+    }
+}
+
+impl OnScores {
+    /// The coefficients for scores and targets, and whether all targets are 0 or 1.
+    #[inline(always)]
+    pub(super) fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
+        let u = t.splat(1.0) - t;
+        (Terms::new(x, t * self.positive, u * self.negative), t.min(u).eq(t.splat(0.0)).all())
+    }
+
+    /// What rounding took from the coefficients.
+    #[inline(always)]
+    fn rounded<V: Lanes>(self, x: V, t: V) -> Terms<V> {
+        let (one, positive, negative) =
+            (x.splat(1.0), x.splat(self.positive), x.splat(self.negative));
+        let u = one - t;
+        let (a, b) = (t * positive, u * negative);
+        let a_low = t.mul_add(positive, -a);
+        let b_low = ((one - u) - t).mul_add(negative, u.mul_add(negative, -b));
+        let (_, error) = two_sum(a, b);
+        let low = Terms::new(x, a_low, b_low);
+        Terms { both: low.both + error, ..low }
+    }
+}
+
+/// The coefficients of a loss both · ln(1 + z) + linear · |x| and its gradient
+/// (constant + tail · z) / (1 + z).
+#[derive(Clone, Copy)]
+pub(super) struct Terms<V> {
+    both: V,
+    pub(super) linear: V,
+    pub(super) constant: V,
+    pub(super) tail: V,
+}
+
+impl<V: Lanes> Terms<V> {
+    /// For a·softplus(−x) + b·softplus(x).
+    #[inline(always)]
+    fn new(x: V, a: V, b: V) -> Self {
+        let negative = x.lt(x.splat(0.0));
+        Self {
+            both: a + b,
+            linear: V::select(negative, a, b),
+            constant: V::select(negative, -a, b),
+            tail: V::select(negative, b, -a),
+        }
+    }
+}
+
+/// Binary cross-entropy of probabilities:
+///
+/// ```text
+/// loss     = −a·ln p − b·ln(1 − p)
+/// gradient = b/(1 − p) − a/p
+/// ```
+///
+/// whose difference is taken in the numerator, w·(p − t) for equal weights, where
+/// neither term is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct OnProbabilities {
+    positive: f32,
+    negative: f32,
+}
+
+impl OnProbabilities {
+    /// # Errors
+    /// As [`BinaryCrossEntropy::loss_of_probabilities`], of the parameters.
+    #[inline]
+    pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
+        let [positive, negative] = loss.weights()?;
+        match loss.gamma()? {
+            0.0 => {}
+            found => return Err(Error::Parameter { name: "gamma", expected: "0", found }),
+        }
+        Ok(Self { positive, negative })
+    }
+}
+
+impl BinaryFunction for OnProbabilities {
+    #[inline(always)]
+    fn sum<S: Simd, P: Place>(self, simd: S, place: P, targets: &[f32]) -> (f32, f32) {
+        sweep::pair_sum(simd, self, place, targets)
+    }
+}
+
+impl PairFunction for OnProbabilities {
+    const NOTHING: f32 = 0.0;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, p: V, t: V) -> (V, V) {
+        let (zero, one) = (p.splat(0.0), p.splat(1.0));
+        let (q, u) = (one - p, one - t);
+        let (a, b) = (t * self.positive, u * self.negative);
+        let (no_a, no_b) = (a.eq(zero), b.eq(zero));
+
+        let positive = V::select(no_a, zero, a * -ln(p));
+        let loss = positive + V::select(no_b, zero, b * -ln_1p(-p));
+
+        // b·p − a·q
+        let difference = (p - t) * self.negative + t * q * (self.negative - self.positive);
+        let numerator = V::select(no_a, b, V::select(no_b, -a, difference));
+        let denominator = V::select(no_a, q, V::select(no_b, p, p * q));
+        let gradient = V::select(numerator.eq(zero), zero, numerator / denominator);
+
+        let valid = zero.le(p).and(p.le(one)).and(zero.le(t)).and(t.le(one));
+        let nan = p.splat(f32::NAN);
+        (V::select(valid, loss, nan), V::select(valid, gradient, nan))
+    }
+}
+
+/// The loss of pairs of a score or probability and a target.
+///
+/// P says what is kept beside the sum: nothing, losses or gradients.
+pub struct BinaryLoss<'a, F, P> {
+    function: F,
+    place: P,
+    targets: &'a [f32],
+}
+
+impl<'a, F: BinaryFunction, P: Place> BinaryLoss<'a, F, P> {
+    #[inline]
+    fn checked(function: F, length: usize, place: P, targets: &'a [f32]) -> Result<Self, Error> {
+        check_length("targets", length, targets.len())?;
+        Ok(Self { function, place, targets })
+    }
+}
+
+impl<'a, F: BinaryFunction> BinaryLoss<'a, F, &'a [f32]> {
+    /// # Errors
+    /// [`Error::Length`] if there is not one target an x.
+    #[inline]
+    pub fn new(function: F, x: &'a [f32], targets: &'a [f32]) -> Result<Self, Error> {
+        Self::checked(function, x.len(), x, targets)
+    }
+}
+
+impl<'a, F: BinaryFunction> BinaryLoss<'a, F, Losses<'a>> {
+    /// Each pair's loss goes to `out`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there is not one target an x, or `out` has another length.
+    #[inline]
+    pub fn each(
+        function: F,
+        x: &'a [f32],
+        targets: &'a [f32],
+        out: &'a mut [f32],
+    ) -> Result<Self, Error> {
+        check_length("out", x.len(), out.len())?;
+        Self::checked(function, x.len(), Losses { x, out }, targets)
+    }
+}
+
+impl<'a, F: BinaryFunction> BinaryLoss<'a, F, Gradient<'a>> {
+    /// The derivative by each x goes to `gradient`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there is not one target an x, or `gradient` has another
+    /// length.
+    #[inline]
+    pub fn with_gradient(
+        function: F,
+        x: &'a [f32],
+        targets: &'a [f32],
+        gradient: &'a mut [f32],
+    ) -> Result<Self, Error> {
+        check_length("gradient", x.len(), gradient.len())?;
+        Self::checked(function, x.len(), Gradient { x, gradient }, targets)
+    }
+}
+
+impl<'a, F: BinaryFunction> BinaryLoss<'a, F, &'a mut [f32]> {
+    /// The derivative by each x takes its place.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there is not one target an x.
+    #[inline]
+    pub fn gradient_in_place(
+        function: F,
+        x: &'a mut [f32],
+        targets: &'a [f32],
+    ) -> Result<Self, Error> {
+        Self::checked(function, x.len(), x, targets)
+    }
+}
+
+impl<F: BinaryFunction, P: Place> Kernel for BinaryLoss<'_, F, P> {
+    type Output = Loss;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Loss {
+        Loss::of_sum(self.function.sum(simd, self.place, self.targets), self.targets.len())
+    }
+}
+
+impl Place for &[f32] {
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        self.split_off(..count).unwrap_or(&[])
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
+        simd.load(self.get(at..).unwrap_or(&[]), fill)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, _: S, _: usize, _: S::F32, _: S::F32) {}
+}
+
+impl Place for &mut [f32] {
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        self.split_off_mut(..count).unwrap_or(&mut [])
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
+        simd.load(self.get(at..).unwrap_or(&[]), fill)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, simd: S, at: usize, _: S::F32, gradient: S::F32) {
+        simd.store(gradient, self.get_mut(at..).unwrap_or(&mut []));
+    }
+}
+
+/// The losses go elsewhere.
+pub struct Losses<'a> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Place for Losses<'_> {
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        Self { x: self.x.take(count), out: self.out.take(count) }
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
+        self.x.load(simd, at, fill)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, simd: S, at: usize, loss: S::F32, _: S::F32) {
+        simd.store(loss, self.out.get_mut(at..).unwrap_or(&mut []));
+    }
+}
+
+/// The gradient goes elsewhere.
+pub struct Gradient<'a> {
+    x: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl Place for Gradient<'_> {
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        Self { x: self.x.take(count), gradient: self.gradient.take(count) }
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
+        self.x.load(simd, at, fill)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, simd: S, at: usize, _: S::F32, gradient: S::F32) {
+        simd.store(gradient, self.gradient.get_mut(at..).unwrap_or(&mut []));
+    }
+}

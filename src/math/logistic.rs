@@ -1,0 +1,72 @@
+//! What σ(x), σ(−x), softplus(x) and softplus(−x) have in common.
+//!
+//! **Method.** With z = e^-|x| ≤ 1 the lesser σ is z/(1 + z), the greater 1/(1 + z),
+//! the lesser softplus ln(1 + z), and the greater that and |x|. One exponential, one
+//! reciprocal and one logarithm serve them all. z is carried in two words, and the
+//! reciprocal with what it leaves of 1.
+//!
+//! **Error.** ln(1 + z) errs as in `ln.rs`, and by the rounding of what 1 + z
+//! leaves. A quotient has the last addition's half an ULP and less than a tenth for
+//! z; where multiplication is not fused, another half for that of the numerator.
+
+#[cfg(doc)]
+use super::exp::NORMAL;
+use super::exp::{Parts, exp_words};
+use super::ln::Sum;
+use super::words::{fast_two_sum, remainder};
+use crate::simd::{EIGHTHS, Lanes};
+
+/// z = e^-|x| for |x| ≤ [`NORMAL`], and what is made of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Logistic<V> {
+    /// z in two words.
+    pub(crate) z: (V, V),
+    /// 1/(1 + z) = reciprocal · (1 + left).
+    reciprocal: V,
+    left: V,
+    /// ln(1 + z) as an exact summand and a rounded one.
+    pub(crate) ln_1p: (V, V),
+}
+
+impl<V: Lanes> Logistic<V> {
+    #[inline(always)]
+    pub(crate) fn new(x: V) -> Self {
+        let one = x.splat(1.0);
+        let (z, z_low) = exp_words(-x.abs());
+        let (sum, error) = fast_two_sum(one, z);
+        let reciprocal = one / sum;
+        let left = remainder(one - reciprocal, reciprocal, z) - reciprocal * z_low;
+        let ln_1p = Sum::new(sum.split_exp2(), (error + z_low) * reciprocal).summands();
+        Self { z: (z, z_low), reciprocal, left, ln_1p }
+    }
+
+    /// (numerator + low) / (1 + z).
+    #[inline(always)]
+    pub(crate) fn quotient(&self, (numerator, low): (V, V)) -> V {
+        let quotient = numerator * self.reciprocal;
+        let error = numerator.mul_add(self.reciprocal, -quotient);
+        quotient + low.mul_add(self.reciprocal, quotient.mul_add(self.left, error))
+    }
+}
+
+/// e^-|x| beyond [`NORMAL`], where 1 + z is 1: products with it are
+/// rounded to subnormals once.
+#[derive(Clone, Copy)]
+pub(crate) struct Tail<V>(V);
+
+impl<V: Lanes> Tail<V> {
+    const SCALE: f32 = 96.0;
+
+    #[inline(always)]
+    pub(crate) fn new(x: V) -> Self {
+        // Beyond 230 even the largest factor gives 0.
+        let e = Parts::new(-x.abs().clamp(0.0, 230.0), x.splat(EIGHTHS + Self::SCALE));
+        Self(e.mantissa().scale_exp2(e.power))
+    }
+
+    /// factor · e^-|x|.
+    #[inline(always)]
+    pub(crate) fn times(self, factor: V) -> V {
+        factor * self.0 * 1.262_177_448_353_618_9e-29 // 2^-96
+    }
+}

@@ -193,7 +193,7 @@ impl<const N: usize> Panel<N> {
         };
         let own = (core::mem::take(high), core::mem::take(low));
         let others = self.total(simd, i).value(simd);
-        (at, -ln_1p_of_ratio(simd, shift, score, others, own))
+        (at, 0.0 - ln_1p_of_ratio(simd, shift, score, others, own))
     }
 
     /// Takes x in the place of e^x.

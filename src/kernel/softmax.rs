@@ -119,7 +119,7 @@ impl RowFunction for LogSoftmax {
             if likely != NOWHERE {
                 let own = sum.shift.words(simd.splat(max));
                 let own = (own.0.first(), own.1.first());
-                of_likely = -ln_1p_of_ratio(simd, sum.shift, max, sum.total.value(simd), own);
+                of_likely = 0.0 - ln_1p_of_ratio(simd, sum.shift, max, sum.total.value(simd), own);
                 break;
             }
             let (center, high, low) = sum.ln(simd);

@@ -219,6 +219,14 @@ pub trait Lanes:
     fn max_positive(self, other: Self) -> Self {
         self.max(other)
     }
+    /// The smaller of two positive numbers.
+    #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        self.min(other)
+    }
+    /// The larger of a magnitude, `self`, and that of another number; a NaN is larger
+    /// than all.
+    fn max_magnitude(self, other: Self) -> Self;
     /// The nearest number from `least` to `most`; a NaN stays one.
     #[inline(always)]
     fn clamp(self, least: f32, most: f32) -> Self {

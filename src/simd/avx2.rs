@@ -207,6 +207,19 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        unsafe {
+            let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(other.0));
+            Self(_mm256_castsi256_ps(_mm256_min_epi32(a, b)))
+        }
+    }
+
+    #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        self.max_positive(other.abs())
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) })
     }

@@ -202,6 +202,19 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        unsafe {
+            let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
+            Self(_mm512_castsi512_ps(_mm512_min_epi32(a, b)))
+        }
+    }
+
+    #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        self.max_positive(other.abs())
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(unsafe { _mm512_abs_ps(self.0) })
     }

@@ -128,6 +128,11 @@ pub trait Simd: Copy {
     /// Orders what was streamed before what follows.
     #[inline(always)]
     fn fence(self) {}
+    /// Asks for what begins at `from` to be brought near, if it is memory of ours.
+    #[inline(always)]
+    fn prefetch(self, from: &[f32]) {
+        let _ = from;
+    }
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
     /// Loads a block. Lanes past the end of `from` hold `fill`.

@@ -61,6 +61,20 @@ pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
     }
 }
 
+/// Elements ahead of the loop that are asked for where memory is the limit: about
+/// what is read while one line comes. Prefetchers in hardware stop at every page.
+const AHEAD: usize = 2048;
+
+/// Asks for what a loop at `at` will read of x, `count` elements a step.
+#[inline(always)]
+pub(crate) fn prefetch<S: Simd>(simd: S, x: &[f32], at: usize, count: usize) {
+    if let Some(ahead) = x.get(at + AHEAD..at + AHEAD + count) {
+        for line in ahead.chunks(BLOCK) {
+            simd.prefetch(line);
+        }
+    }
+}
+
 /// `out[i] = f(x[i])` past the caches, for `out` at least as long as `x`.
 #[inline(always)]
 pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]) {
@@ -73,8 +87,9 @@ pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: 
     let (x, out) = (x.get(head..).unwrap_or(&[]), out.get_mut(head..).unwrap_or(&mut []));
     let mut wide = x.chunks_exact(S::MapWide::COUNT);
     let mut wide_out = out.chunks_exact_mut(S::MapWide::COUNT);
-    for (x, out) in (&mut wide).zip(&mut wide_out) {
-        let y = f.apply(S::MapWide::load(simd, x));
+    for (at, (x_wide, out)) in (&mut wide).zip(&mut wide_out).enumerate() {
+        prefetch(simd, x, at * S::MapWide::COUNT, S::MapWide::COUNT);
+        let y = f.apply(S::MapWide::load(simd, x_wide));
         for (j, y) in y.as_ref().iter().enumerate() {
             simd.stream(*y, out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
         }

@@ -244,3 +244,7 @@ pub const FOCAL_LOSS: f64 = 4.0; // measured 3.841
 /// The largest error of each element of its gradient, measured as
 /// [`BINARY_GRADIENT`] is.
 pub const FOCAL_GRADIENT: f64 = 5.6; // measured 5.357
+
+/// The largest error of log-sum-exp near 0, where one element has more than ¾ of the
+/// sum, in ULP of the larger of the result and of what the others add to that element.
+pub const LOG_SUM_EXP_RISE: f64 = 1.0;

@@ -1,0 +1,398 @@
+//! Log-sum-exp of what comes in pieces, on every backend: error however it is grouped,
+//! the bits of whole blocks, special and extreme values.
+
+mod common;
+
+use common::{Random, backends, log_sum_exp, same, ulp, unit};
+use logits::contract::{LOG_SUM_EXP, LOG_SUM_EXP_RISE};
+use logits::kernel::{self, ExtendLogSumExp, LogAddExp, Map, Softplus};
+use logits::{Backend, LogSumExp, Rows};
+
+const INF: f32 = f32::INFINITY;
+const NAN: f32 = f32::NAN;
+const BLOCK: usize = LogSumExp::BLOCK;
+
+fn of_slice(backend: Backend, x: &[f32]) -> LogSumExp {
+    backend.run(ExtendLogSumExp::new(LogSumExp::new(), x))
+}
+
+fn of_one(x: f32) -> LogSumExp {
+    of_slice(Backend::best(), &[x])
+}
+
+fn merge(backend: Backend, a: LogSumExp, b: LogSumExp) -> LogSumExp {
+    backend.run(LogAddExp::new(a, b))
+}
+
+fn push(backend: Backend, sum: LogSumExp, x: f32) -> LogSumExp {
+    merge(backend, sum, of_one(x))
+}
+
+fn log_add_exp(backend: Backend, a: f32, b: f32) -> f32 {
+    merge(backend, of_one(a), of_one(b)).value()
+}
+
+/// Whether both words are the same.
+fn equal(a: LogSumExp, b: LogSumExp) -> bool {
+    format!("{a:?}") == format!("{b:?}")
+}
+
+/// The error in ULP of the larger of 1 and the result.
+fn error(found: f32, exact: f64) -> f64 {
+    if exact.is_finite() {
+        (f64::from(found) - exact).abs() / unit(exact.abs().max(1.0))
+    } else {
+        ulp(found, exact)
+    }
+}
+
+/// A tree of random shape over the elements; its leaves are elements or short slices.
+fn tree(backend: Backend, random: &mut Random, x: &[f32]) -> LogSumExp {
+    match (x.len(), random.below(8)) {
+        (0, _) => LogSumExp::new(),
+        (_, 0) => of_slice(backend, x),
+        (1, _) => of_one(x[0]),
+        (n, 1) => push(backend, tree(backend, random, &x[..n - 1]), x[n - 1]),
+        (n, 2) => {
+            let (a, b) = x.split_at(random.below(n + 1));
+            backend.run(ExtendLogSumExp::new(tree(backend, random, a), b))
+        }
+        (n, _) => {
+            let (a, b) = x.split_at(random.below(n + 1));
+            let (a, b) = (tree(backend, random, a), tree(backend, random, b));
+            merge(backend, a, b)
+        }
+    }
+}
+
+/// Scores of one kind, as they come or as hostile as they get.
+fn scores(random: &mut Random, n: usize) -> Vec<f32> {
+    let base = random.between(-500.0, 500.0);
+    match random.below(10) {
+        0 => random.normal(n, 1.0),
+        1 => random.normal(n, 30.0),
+        2 => random.normal(n, 1.0).into_iter().map(|x| x + base).collect(),
+        3 => vec![base; n],
+        4 => random.vector(n, -1e4, 1e4),
+        5 => random.normal(n, 3.0).into_iter().map(|x| x * 1e-3 - libm::logf(n as f32)).collect(),
+        6 => random.vector(n, -3e38, 3e38),
+        7 => (0..n).map(|i| base + i as f32 * random.between(0.0, 9.0)).collect(),
+        // Blocks that are centred and such that are not.
+        8 => (0..n).map(|i| if i / 7 % 2 == 0 { 256.5 } else { 254.0 }).collect(),
+        _ => (0..n)
+            .map(|_| if random.below(4) == 0 { -INF } else { random.between(-9.0, 9.0) })
+            .collect(),
+    }
+}
+
+#[test]
+fn every_grouping_is_accurate() {
+    let mut random = Random::new(20);
+    for backend in backends() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for _ in 0..600 {
+            let n = 1 + random.below(120);
+            let x = scores(&mut random, n);
+            let exact = log_sum_exp(&x);
+            let found = tree(backend, &mut random, &x).value();
+            let error = error(found, exact);
+            assert!(
+                error <= LOG_SUM_EXP,
+                "{found:e} for {exact:e}, {error} ULP on {backend:?}: {x:?}"
+            );
+            if error > worst {
+                (worst, at) = (error, exact);
+            }
+        }
+        println!("{backend:?}: {worst:.3} ULP at {at}");
+    }
+}
+
+/// One backend of each class.
+fn classes() -> Vec<Backend> {
+    let mut classes = backends();
+    classes.reverse();
+    classes.dedup_by_key(|backend| backend.is_fused());
+    classes
+}
+
+#[test]
+fn a_million_pushes_do_not_drift() {
+    const N: usize = 1 << 20;
+    let mut random = Random::new(21);
+    // The sum ends near 0, where nothing hides what is lost on the way.
+    let equal = vec![-13.86; N];
+    let falling: Vec<_> = (0..N).map(|i| -libm::log(1.6 * (i + 1) as f64) as f32 - 2.0).collect();
+    let normal: Vec<_> = random.normal(N, 1.5).into_iter().map(|x| x - 15.0).collect();
+    for x in [equal, falling, normal] {
+        let exact = log_sum_exp(&x);
+        for backend in classes() {
+            let mut sum = LogSumExp::new();
+            for &x in &x {
+                sum = push(backend, sum, x);
+            }
+            let error = (f64::from(sum.value()) - exact) / unit(1.0);
+            println!("{backend:?}: {error:.3} units of 1 for {exact}");
+            assert!(error.abs() <= 0.4, "{error} ULP on {backend:?}");
+        }
+    }
+}
+
+#[test]
+fn chunks_of_whole_blocks_give_the_bits_of_all() {
+    let mut random = Random::new(22);
+    let mut x = random.normal(20 * BLOCK + 777, 4.0);
+    // Extreme blocks among others, one that rises late, and one that is masked.
+    x[3 * BLOCK..4 * BLOCK].iter_mut().for_each(|x| *x += 300.0);
+    x[5 * BLOCK..][BLOCK / 2..][..5].fill(250.0);
+    x[6 * BLOCK..7 * BLOCK].fill(-INF);
+    for blocks in [0, 1, 2, 5, 20] {
+        for tail in [0, 1, 777] {
+            let x = &x[..blocks * BLOCK + tail];
+            let mut of_class = [None; 2];
+            for backend in backends() {
+                let what = format!("{blocks} blocks and {tail} on {backend:?}");
+                let whole = of_slice(backend, x);
+                assert!(same(whole.value(), backend.run(kernel::LogSumExp::new(x))), "{what}");
+                let error = error(whole.value(), log_sum_exp(x));
+                assert!(error <= LOG_SUM_EXP || x.is_empty(), "{error} ULP for {what}");
+                let first = of_class[usize::from(backend.is_fused())].get_or_insert(whole);
+                assert!(equal(*first, whole), "{what}: {first:?} and {whole:?}");
+                for blocks in [1, 2, 7] {
+                    let mut sum = LogSumExp::new();
+                    for chunk in x.chunks(blocks * BLOCK) {
+                        sum = backend.run(ExtendLogSumExp::new(sum, chunk));
+                    }
+                    assert!(equal(sum, whole), "{what}, {blocks} at a time: {sum:?} and {whole:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_changes_nothing_and_one_is_itself() {
+    let mut random = Random::new(23);
+    let nothing = LogSumExp::new();
+    assert!(equal(nothing, LogSumExp::default()) && nothing.value() == -INF);
+    for backend in backends() {
+        assert!(equal(merge(backend, nothing, nothing), nothing));
+        assert!(equal(of_slice(backend, &[]), nothing));
+        assert!(equal(of_slice(backend, &[-INF; 99]), nothing));
+        for i in 0..4000 {
+            let special = [0.0, -0.0, 1e-45, 3e38, INF, -INF, NAN];
+            let x = special.get(i).copied().unwrap_or_else(|| random.any());
+            for one in [of_slice(backend, &[x]), push(backend, nothing, x)] {
+                assert!(same(one.value(), x), "{x:e} on {backend:?}: {one:?}");
+            }
+            assert!(same(log_add_exp(backend, x, -INF), x), "{x:e} on {backend:?}");
+            let n = 1 + random.below(20);
+            let sum = of_slice(backend, &scores(&mut random, n));
+            for same in [merge(backend, sum, nothing), merge(backend, nothing, sum)] {
+                assert!(equal(same, sum), "{same:?} and {sum:?} on {backend:?}");
+            }
+            assert!(equal(backend.run(ExtendLogSumExp::new(sum, &[])), sum));
+            assert!(equal(push(backend, sum, -INF), sum));
+        }
+    }
+}
+
+#[test]
+fn infinities_and_nan_win() {
+    let values = [-INF, -3e38, -1e30, -90.0, -0.0, 2.0, 1e30, f32::MAX, INF, NAN];
+    for backend in backends() {
+        for x in values {
+            for y in values {
+                for z in values {
+                    let all = [x, y, z];
+                    let wins = all
+                        .iter()
+                        .any(|x| x.is_nan())
+                        .then_some(NAN)
+                        .or(all.contains(&INF).then_some(INF));
+                    let exact = wins.map_or_else(
+                        || if all == [-INF; 3] { f64::from(-INF) } else { log_sum_exp(&all) },
+                        f64::from,
+                    );
+                    let [a, b, c] = all.map(of_one);
+                    let left = merge(backend, merge(backend, a, b), c).value();
+                    let right = merge(backend, a, merge(backend, b, c)).value();
+                    let slices =
+                        backend.run(ExtendLogSumExp::new(of_slice(backend, &[x]), &[y, z])).value();
+                    for found in [left, right, slices, of_slice(backend, &all).value()] {
+                        assert!(
+                            error(found, exact) <= LOG_SUM_EXP,
+                            "{found} for {all:?} on {backend:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn log_add_exp_is_symmetric_and_accurate() {
+    let mut random = Random::new(24);
+    let mut pairs =
+        vec![[f32::MAX, f32::MAX], [f32::MIN, f32::MIN], [f32::MAX, f32::MIN], [0.0, -0.0]];
+    for _ in 0..20_000 {
+        let center = [0.0, 1.0, 20.0, 300.0, 1e6, 1e30][random.below(6)];
+        let spread = [1e-6, 0.1, 1.0, 10.0, 100.0][random.below(5)];
+        let a = random.between(-1.0, 1.0) * center;
+        pairs.push([a, a + random.between(-1.0, 1.0) * spread]);
+    }
+    pairs.extend((0..20_000).map(|_| [random.any(), random.any()]));
+    for backend in backends() {
+        let mut worst = (0.0, [0.0; 2]);
+        for &[a, b] in &pairs {
+            let found = log_add_exp(backend, a, b);
+            assert!(same(found, log_add_exp(backend, b, a)), "{a:e} and {b:e} on {backend:?}");
+            if a.is_finite() && b.is_finite() {
+                let error = error(found, log_sum_exp(&[a, b]));
+                if error > worst.0 {
+                    worst = (error, [a, b]);
+                }
+            }
+        }
+        println!("{backend:?}: {worst:?}");
+        assert!(worst.0 <= LOG_SUM_EXP, "{worst:?} on {backend:?}");
+    }
+}
+
+#[test]
+fn log_add_exp_with_0_is_softplus() {
+    let mut random = Random::new(25);
+    let x: Vec<_> = (0..20_000)
+        .map(|i| if i % 2 == 0 { random.any() } else { random.between(-110.0, 30.0) })
+        .collect();
+    for backend in backends() {
+        let mut softplus = vec![0.0; x.len()];
+        backend.run(Map::new(Softplus, &x, &mut softplus).unwrap());
+        for (&x, softplus) in x.iter().zip(softplus) {
+            let found = log_add_exp(backend, x, 0.0);
+            let exact = f64::from(x).max(0.0) + libm::log1p(libm::exp(-f64::from(x).abs()));
+            let error = ulp(found, exact);
+            assert!(
+                error <= LOG_SUM_EXP_RISE,
+                "{found:e} for {exact:e}, {error} ULP at {x:e} on {backend:?}"
+            );
+            assert!(
+                found.is_nan() || ulp(found, f64::from(softplus)) <= 1.0,
+                "{found:e} and {softplus:e} at {x:e}"
+            );
+        }
+    }
+}
+
+/// What the others add to one element is not lost beside it, in a slice or in pieces.
+#[test]
+fn what_little_is_added_to_0_is_accurate() {
+    let mut random = Random::new(26);
+    for backend in backends() {
+        let (mut worst, mut worst_tree) = (0.0_f64, 0.0_f64);
+        for round in 0..600 {
+            let n =
+                if round % 60 == 0 { BLOCK + random.below(BLOCK) } else { 2 + random.below(100) };
+            let own = if round % 3 == 0 {
+                0.0
+            } else {
+                random.between(-1.0, 1.0) * libm::powf(10.0, random.between(-9.0, -0.2))
+            };
+            let distance = random.between(2.0, 110.0) + libm::logf(n as f32);
+            let spread = random.between(0.0, 1.0);
+            let mut x: Vec<_> = random
+                .normal(n, 1.0)
+                .into_iter()
+                .map(|x| x.clamp(-2.0, 2.0) * spread - distance)
+                .collect();
+            let at = random.below(n);
+            x[at] = own;
+            let others: f64 = x
+                .iter()
+                .enumerate()
+                .filter(|&(j, _)| j != at)
+                .map(|(_, &x)| libm::exp(f64::from(x) - f64::from(own)))
+                .sum();
+            let rise = libm::log1p(others);
+            let exact = f64::from(own) + rise;
+            let size = unit(exact.abs().max(rise));
+            let found = of_slice(backend, &x).value();
+            worst = worst.max((f64::from(found) - exact).abs() / size);
+            if (f64::from(found) - exact).abs() / size > 1.0 {
+                println!(
+                    "n {n} own {own:e} at {at} rise {rise:e} exact {exact:e} found {found:e} spread {spread} distance {distance}"
+                );
+            }
+            if n < BLOCK {
+                let found = tree(backend, &mut random, &x).value();
+                worst_tree = worst_tree.max((f64::from(found) - exact).abs() / size);
+            }
+        }
+        println!("{backend:?}: {worst:.3} and {worst_tree:.3} ULP");
+        assert!(
+            worst.max(worst_tree) <= LOG_SUM_EXP_RISE,
+            "{worst} and {worst_tree} ULP on {backend:?}"
+        );
+    }
+}
+
+#[test]
+fn backends_of_a_class_agree_to_the_bit() {
+    for seed in 0..2000 {
+        let mut of_class = [None; 2];
+        for backend in backends() {
+            let mut random = Random::new(seed);
+            let n = random.below(100);
+            let mut x = scores(&mut random, n);
+            if seed % 10 == 0 && n > 0 {
+                x[random.below(n)] = random.any();
+            }
+            let sum = tree(backend, &mut random, &x);
+            let first = of_class[usize::from(backend.is_fused())].get_or_insert(sum);
+            assert!(equal(*first, sum), "{first:?} and {sum:?} on {backend:?}: {x:?}");
+        }
+    }
+}
+
+#[test]
+fn all_forms_run_on_the_best_backend() {
+    let mut random = Random::new(27);
+    let (a, b) = (random.normal(1000, 3.0), random.normal(300, 3.0));
+    let best = Backend::best();
+    let (of_a, of_b) = (of_slice(best, &a), of_slice(best, &b));
+    let both = merge(best, of_a, of_b);
+
+    assert!(same(logits::log_sum_exp(&a), of_a.value()));
+    let mut sum = LogSumExp::new();
+    sum.extend_from_slice(&a);
+    assert!(equal(sum, of_a));
+    assert!(equal(sum.merge(of_b), both) && equal(of_b.merge(sum), both));
+    sum.push(1.5);
+    assert!(equal(sum, push(best, of_a, 1.5)));
+    assert!(same(logits::log_add_exp(1.0, 2.5), log_add_exp(best, 1.0, 2.5)));
+    let scalar = backends().into_iter().find(|backend| backend.name() == "scalar").unwrap();
+    for x in &a {
+        let expected = log_add_exp(scalar, 0.3, *x);
+        assert!(same(logits::scalar::log_add_exp(0.3, *x), expected));
+    }
+
+    // Iterators are gathered.
+    let mut gathered = LogSumExp::new();
+    a.chunks(256).for_each(|chunk| gathered.extend_from_slice(chunk));
+    assert!(equal(a.iter().collect(), gathered) && equal(a.iter().copied().collect(), gathered));
+    let mut sum = LogSumExp::new();
+    sum.extend(&a);
+    sum.extend(b.iter().copied());
+    b.chunks(256).for_each(|chunk| gathered.extend_from_slice(chunk));
+    assert!(equal(sum, gathered));
+    assert!(equal(a[..512].iter().collect(), a[..512].iter().copied().collect()));
+
+    // Long rows are folded as long vectors are.
+    let long = random.normal(2 * (BLOCK + 5), 3.0);
+    let mut sums = [0.0; 2];
+    logits::rows::log_sum_exp(Rows::new(&long, BLOCK + 5).unwrap(), &mut sums).unwrap();
+    for (row, sum) in long.chunks(BLOCK + 5).zip(sums) {
+        assert!(same(sum, logits::log_sum_exp(row)));
+    }
+}

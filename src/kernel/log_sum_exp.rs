@@ -162,7 +162,7 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
     if let [x] = *x {
         return State::of(x);
     }
-    match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE) {
+    match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
         ExpSum::Empty => State::new(),
         ExpSum::Nan => State::of(f32::NAN),
         ExpSum::Infinite => State::of(f32::INFINITY),

@@ -265,9 +265,8 @@ pub fn softplus_in_place(x: &mut [f32]) {
 /// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
 /// without one a +∞ gives +∞. A single element is returned as it is.
 ///
-/// **Accuracy.** [`contract::LOG_SUM_EXP`]; of a sum near 1 that one element has more
-/// than ¾ of, what the others add to that element is [`contract::LOG_SUM_EXP_RISE`]
-/// accurate in itself, however little.
+/// **Accuracy.** [`contract::LOG_SUM_EXP`], and near 0, beside an element that has more
+/// than ¾ of the sum, what little the others add to it: [`contract::LOG_SUM_EXP_RISE`].
 ///
 /// ```
 /// assert_eq!(logits::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f32.ln());
@@ -288,7 +287,8 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 /// **Special values.** a where b is −∞, to the bit, and b where a is; a NaN gives NaN,
 /// and without one a +∞ gives +∞.
 ///
-/// **Accuracy.** As [`log_sum_exp`]; log_add_exp(0, x) is [`softplus`]\(x).
+/// **Accuracy.** [`contract::LOG_ADD_EXP`]: what is added to 0 is not lost, and
+/// log_add_exp(0, x) is [`softplus`]\(x).
 ///
 /// ```
 /// assert_eq!(logits::log_add_exp(1000.0, 1000.0), 1000.0 + 2f32.ln());

@@ -19,13 +19,15 @@ use crate::kernel::{ExtendLogSumExp, LogAddExp};
 /// and merging that changes no bit; of one element, the element; of a NaN, NaN, and of a
 /// +∞ without one, +∞.
 ///
-/// **Accuracy.** [`contract::LOG_SUM_EXP`](crate::contract::LOG_SUM_EXP), for up to 2²⁴
-/// elements and merges in whatever grouping: each adds an error of 2⁻²⁷ of what it adds
-/// to L, and 2⁻⁴⁸ of L.
+/// **Accuracy.** [`contract::LOG_SUM_EXP`](crate::contract::LOG_SUM_EXP), and near 0
+/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), in whatever grouping. A merge
+/// errs by less than 2⁻²⁵ of what it adds to L, in either direction, so that many hardly
+/// add up.
 ///
-/// **Same bits.** [`log_sum_exp`](crate::log_sum_exp) of a slice is that of its chunks of
-/// [`BLOCK`](Self::BLOCK) elements one after the other. Other chunks may change the last
-/// bit, but the same chunks always give the same.
+/// **Same bits.** [`log_sum_exp`](crate::log_sum_exp) of a slice is that of its chunks
+/// one after the other, if all but the last are of [`BLOCK`](Self::BLOCK) elements or a
+/// multiple. Other chunks may change the last bit, but the same chunks always give the
+/// same.
 ///
 /// ```
 /// use logits::LogSumExp;
@@ -71,8 +73,8 @@ pub struct LogSumExp {
 impl LogSumExp {
     /// Elements of which a slice is summed in one go.
     ///
-    /// Merging takes less than a hundredth of that, and what must be read twice is still
-    /// in the cache.
+    /// Merging takes little beside that, and what must be read twice is still in the
+    /// cache.
     pub const BLOCK: usize = 1 << 16;
 
     /// Of no elements: −∞.

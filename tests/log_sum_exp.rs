@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Random, backends, log_sum_exp, same, ulp, unit};
-use logits::contract::{LOG_SUM_EXP, LOG_SUM_EXP_RISE};
+use logits::contract::{LOG_ADD_EXP, LOG_SUM_EXP, LOG_SUM_EXP_RISE};
 use logits::kernel::{self, ExtendLogSumExp, LogAddExp, Map, Softplus};
 use logits::{Backend, LogSumExp, Rows};
 
@@ -36,6 +36,9 @@ fn log_add_exp(backend: Backend, a: f32, b: f32) -> f32 {
 fn equal(a: LogSumExp, b: LogSumExp) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
+
+/// What is added to a logarithm is accurate from here on: 2⁻¹⁰⁰.
+const LEAST_RISE: f64 = 1.0 / (1_u128 << 100) as f64;
 
 /// The error in ULP of the larger of 1 and the result.
 fn error(found: f32, exact: f64) -> f64 {
@@ -117,13 +120,13 @@ fn classes() -> Vec<Backend> {
 }
 
 #[test]
-fn a_million_pushes_do_not_drift() {
-    const N: usize = 1 << 20;
+fn many_pushes_do_not_drift() {
+    const N: usize = 1 << 17;
     let mut random = Random::new(21);
     // The sum ends near 0, where nothing hides what is lost on the way.
-    let equal = vec![-13.86; N];
+    let equal = vec![-11.78; N];
     let falling: Vec<_> = (0..N).map(|i| -libm::log(1.6 * (i + 1) as f64) as f32 - 2.0).collect();
-    let normal: Vec<_> = random.normal(N, 1.5).into_iter().map(|x| x - 15.0).collect();
+    let normal: Vec<_> = random.normal(N, 1.5).into_iter().map(|x| x - 13.0).collect();
     for x in [equal, falling, normal] {
         let exact = log_sum_exp(&x);
         for backend in classes() {
@@ -133,7 +136,7 @@ fn a_million_pushes_do_not_drift() {
             }
             let error = (f64::from(sum.value()) - exact) / unit(1.0);
             println!("{backend:?}: {error:.3} units of 1 for {exact}");
-            assert!(error.abs() <= 0.4, "{error} ULP on {backend:?}");
+            assert!(error.abs() <= 0.024, "{error} ULP on {backend:?}"); // 0.023
         }
     }
 }
@@ -141,30 +144,28 @@ fn a_million_pushes_do_not_drift() {
 #[test]
 fn chunks_of_whole_blocks_give_the_bits_of_all() {
     let mut random = Random::new(22);
-    let mut x = random.normal(20 * BLOCK + 777, 4.0);
-    // Extreme blocks among others, one that rises late, and one that is masked.
-    x[3 * BLOCK..4 * BLOCK].iter_mut().for_each(|x| *x += 300.0);
-    x[5 * BLOCK..][BLOCK / 2..][..5].fill(250.0);
-    x[6 * BLOCK..7 * BLOCK].fill(-INF);
-    for blocks in [0, 1, 2, 5, 20] {
-        for tail in [0, 1, 777] {
-            let x = &x[..blocks * BLOCK + tail];
-            let mut of_class = [None; 2];
-            for backend in backends() {
-                let what = format!("{blocks} blocks and {tail} on {backend:?}");
-                let whole = of_slice(backend, x);
-                assert!(same(whole.value(), backend.run(kernel::LogSumExp::new(x))), "{what}");
-                let error = error(whole.value(), log_sum_exp(x));
-                assert!(error <= LOG_SUM_EXP || x.is_empty(), "{error} ULP for {what}");
-                let first = of_class[usize::from(backend.is_fused())].get_or_insert(whole);
-                assert!(equal(*first, whole), "{what}: {first:?} and {whole:?}");
-                for blocks in [1, 2, 7] {
-                    let mut sum = LogSumExp::new();
-                    for chunk in x.chunks(blocks * BLOCK) {
-                        sum = backend.run(ExtendLogSumExp::new(sum, chunk));
-                    }
-                    assert!(equal(sum, whole), "{what}, {blocks} at a time: {sum:?} and {whole:?}");
+    let mut x = random.normal(5 * BLOCK + 1, 4.0);
+    // A block that is masked, one that rises late, and an extreme one among others.
+    x[BLOCK..2 * BLOCK].fill(-INF);
+    x[2 * BLOCK..][BLOCK / 2..][..5].fill(250.0);
+    x[4 * BLOCK..5 * BLOCK].iter_mut().for_each(|x| *x += 300.0);
+    for n in [0, 1, 777, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 777, 5 * BLOCK + 1] {
+        let x = &x[..n];
+        let exact = log_sum_exp(x);
+        let mut of_class = [None; 2];
+        for backend in backends() {
+            let whole = of_slice(backend, x);
+            assert!(same(whole.value(), backend.run(kernel::LogSumExp::new(x))));
+            let error = error(whole.value(), exact);
+            assert!(error <= LOG_SUM_EXP, "{n} elements on {backend:?}: {error} ULP");
+            let first = of_class[usize::from(backend.is_fused())].get_or_insert(whole);
+            assert!(equal(*first, whole), "{n} on {backend:?}: {first:?} and {whole:?}");
+            for blocks in [1, 2] {
+                let mut sum = LogSumExp::new();
+                for chunk in x.chunks(blocks * BLOCK) {
+                    sum = backend.run(ExtendLogSumExp::new(sum, chunk));
                 }
+                assert!(equal(sum, whole), "{n} by {blocks} blocks: {sum:?} and {whole:?}");
             }
         }
     }
@@ -248,15 +249,17 @@ fn log_add_exp_is_symmetric_and_accurate() {
         for &[a, b] in &pairs {
             let found = log_add_exp(backend, a, b);
             assert!(same(found, log_add_exp(backend, b, a)), "{a:e} and {b:e} on {backend:?}");
-            if a.is_finite() && b.is_finite() {
-                let error = error(found, log_sum_exp(&[a, b]));
+            let rise = libm::log1p(libm::exp(-(f64::from(a) - f64::from(b)).abs()));
+            if a.is_finite() && b.is_finite() && rise > LEAST_RISE {
+                let exact = f64::from(a.max(b)) + rise;
+                let error = (f64::from(found) - exact).abs() / unit(exact.abs().max(rise));
                 if error > worst.0 {
                     worst = (error, [a, b]);
                 }
             }
         }
         println!("{backend:?}: {worst:?}");
-        assert!(worst.0 <= LOG_SUM_EXP, "{worst:?} on {backend:?}");
+        assert!(worst.0 <= LOG_ADD_EXP, "{worst:?} on {backend:?}");
     }
 }
 
@@ -274,7 +277,7 @@ fn log_add_exp_with_0_is_softplus() {
             let exact = f64::from(x).max(0.0) + libm::log1p(libm::exp(-f64::from(x).abs()));
             let error = ulp(found, exact);
             assert!(
-                error <= LOG_SUM_EXP_RISE,
+                error <= LOG_ADD_EXP || exact < LEAST_RISE && error <= 1.0,
                 "{found:e} for {exact:e}, {error} ULP at {x:e} on {backend:?}"
             );
             assert!(
@@ -287,53 +290,56 @@ fn log_add_exp_with_0_is_softplus() {
 
 /// What the others add to one element is not lost beside it, in a slice or in pieces.
 #[test]
-fn what_little_is_added_to_0_is_accurate() {
+fn what_little_is_added_near_0_is_accurate() {
     let mut random = Random::new(26);
     for backend in backends() {
-        let (mut worst, mut worst_tree) = (0.0_f64, 0.0_f64);
+        let mut worst = [0.0_f64; 2];
         for round in 0..600 {
-            let n =
-                if round % 60 == 0 { BLOCK + random.below(BLOCK) } else { 2 + random.below(100) };
-            let own = if round % 3 == 0 {
-                0.0
-            } else {
-                random.between(-1.0, 1.0) * libm::powf(10.0, random.between(-9.0, -0.2))
+            let n = match round % 200 {
+                0 => BLOCK + random.below(BLOCK),
+                _ => 2 + random.below(100),
             };
-            let distance = random.between(2.0, 110.0) + libm::logf(n as f32);
-            let spread = random.between(0.0, 1.0);
-            let mut x: Vec<_> = random
-                .normal(n, 1.0)
-                .into_iter()
-                .map(|x| x.clamp(-2.0, 2.0) * spread - distance)
-                .collect();
+            let own = match round % 3 {
+                0 => 0.0,
+                _ => random.between(-1.28, 1.0) * libm::powf(10.0, random.between(-9.0, 0.0)),
+            };
+            let top = own - random.between(1.0, 65.0) - libm::logf(n as f32);
+            let spread = random.between(-2.0, 3.0).max(0.0);
+            let mut x: Vec<_> = (0..n).map(|_| top - random.between(0.0, spread)).collect();
             let at = random.below(n);
-            x[at] = own;
-            let others: f64 = x
-                .iter()
-                .enumerate()
-                .filter(|&(j, _)| j != at)
-                .map(|(_, &x)| libm::exp(f64::from(x) - f64::from(own)))
-                .sum();
-            let rise = libm::log1p(others);
+            x[at] = -INF;
+            let rise = libm::log1p(libm::exp(log_sum_exp(&x) - f64::from(own)));
             let exact = f64::from(own) + rise;
-            let size = unit(exact.abs().max(rise));
-            let found = of_slice(backend, &x).value();
-            worst = worst.max((f64::from(found) - exact).abs() / size);
-            if (f64::from(found) - exact).abs() / size > 1.0 {
-                println!(
-                    "n {n} own {own:e} at {at} rise {rise:e} exact {exact:e} found {found:e} spread {spread} distance {distance}"
-                );
+            x[at] = own;
+            if rise >= libm::log(4.0 / 3.0) || exact.abs() >= 1.0 {
+                continue;
             }
-            if n < BLOCK {
-                let found = tree(backend, &mut random, &x).value();
-                worst_tree = worst_tree.max((f64::from(found) - exact).abs() / size);
+            for (worst, found) in
+                worst.iter_mut().zip([of_slice(backend, &x), tree(backend, &mut random, &x)])
+            {
+                let error = (f64::from(found.value()) - exact).abs();
+                *worst = worst.max(error / unit(exact.abs().max(rise)));
             }
         }
-        println!("{backend:?}: {worst:.3} and {worst_tree:.3} ULP");
-        assert!(
-            worst.max(worst_tree) <= LOG_SUM_EXP_RISE,
-            "{worst} and {worst_tree} ULP on {backend:?}"
-        );
+        println!("{backend:?}: {worst:.3?} ULP");
+        assert!(worst[0].max(worst[1]) <= LOG_SUM_EXP_RISE, "{worst:?} ULP on {backend:?}");
+    }
+}
+
+/// What is subnormal too, of a slice whose other elements are summed at once.
+#[test]
+fn what_is_added_to_0_is_accurate_down_to_subnormals() {
+    for backend in backends() {
+        for tenths in 0..1100 {
+            for n in [1, 2, 40] {
+                let distance = -tenths as f32 / 10.0 - 4.0;
+                let mut x = vec![distance; n + 1];
+                x[n] = 0.0;
+                let exact = libm::log1p(n as f64 * libm::exp(f64::from(distance)));
+                let error = ulp(of_slice(backend, &x).value(), exact);
+                assert!(error <= LOG_SUM_EXP_RISE, "{error} ULP for {n} of {distance}");
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Method.** A logarithm is kept in two words, and two of them, a ≥ b, are added as
 //! a + ln(1 + e^(b − a)): the difference, the exponential and the logarithm of two words
-//! each, so that what is added errs by 2^-27 of itself and the sum by 2^-48.
+//! each, so that what is added errs by 2^-25 of itself and the sum by 2^-48.
 //! A row is folded from blocks of [`LogSumExp::BLOCK`](crate::LogSumExp::BLOCK), each
 //! summed on its own (see `exp_sum.rs`). A block of which one element is nearly all is
 //! near 0 where that element is, and would lose what the others add to it: there the
@@ -115,15 +115,17 @@ impl Kernel for RowsLogSumExp<'_> {
     }
 }
 
-/// Results below this are relative to what the largest element lacks of them.
-const NEAR_0: f32 = 1.0;
-/// From this share of the sum on, about, an element is taken out: its logarithm.
+/// The logarithm of the share of a sum from which on an element is taken out.
 const LN_DOMINANT: f32 = -0.287_682_08; // ln ¾
+/// How near 0 a sum must be for that: 1, and what an element's share may be below it.
+const NEAR_0: f32 = 1.3;
 
 /// Adds the blocks of a row.
 #[inline(always)]
 fn extend<S: Simd>(simd: S, mut state: State, x: &[f32]) -> State {
     for block in x.chunks(State::BLOCK) {
+        // The block or, once its dominant element is known, what precedes that, the
+        // element itself, and the rest: pieces of one loop, as `of_piece` is large.
         let (mut start, mut end, mut dominant) = (0, block.len(), NOWHERE);
         while start < block.len() {
             let piece = block.get(start..end).unwrap_or(&[]);
@@ -131,7 +133,6 @@ fn extend<S: Simd>(simd: S, mut state: State, x: &[f32]) -> State {
             if dominant == NOWHERE {
                 dominant = find_dominant(simd, piece, sum);
                 if dominant != NOWHERE {
-                    // Not the block, but what precedes the element, itself, and the rest.
                     end = dominant;
                     continue;
                 }

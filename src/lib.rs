@@ -288,7 +288,7 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 /// and without one a +∞ gives +∞.
 ///
 /// **Accuracy.** [`contract::LOG_ADD_EXP`]: what is added to 0 is not lost, and
-/// log_add_exp(0, x) is [`softplus`]\(x).
+/// `log_add_exp(0, x)` is [`softplus`]\(x).
 ///
 /// ```
 /// assert_eq!(logits::log_add_exp(1000.0, 1000.0), 1000.0 + 2f32.ln());

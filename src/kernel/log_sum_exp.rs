@@ -192,8 +192,8 @@ pub(crate) fn log_add_exp<V: Lanes>(lanes: V, a: State, b: State) -> State {
     }
     let (difference, error) = two_sum(b.high, -a.high);
     let (d, d_low) = two_sum(difference, error + (b.low - a.low));
-    // Or NaN, where the difference is infinite or overflows.
-    if !(d >= NOTHING) {
+    // NaN where the difference is infinite or overflows.
+    if d.is_nan() || d < NOTHING {
         return a;
     }
     let exp = Parts::new(lanes.splat(d), lanes.splat(EIGHTHS)).and(lanes.splat(d_low));

@@ -196,7 +196,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
 pub const SOFTMAX: f64 = 1.84; // measured 1.76
 
 /// The largest error of log-sum-exp, in ULP of the larger of 1 and the result.
-pub const LOG_SUM_EXP: f64 = 1.0; // measured 0.960
+pub const LOG_SUM_EXP: f64 = 1.0; // measured 1.000 just above 256, elsewhere 0.672
 
 /// The largest error of log-sum-exp within ±1 where one element has more than ¾ of the
 /// sum: in ULP of the larger of the result and of what the others add to that element,

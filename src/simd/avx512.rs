@@ -286,11 +286,6 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        self.scale_exp2(power)
-    }
-
-    #[inline(always)]
     fn scale_exp2_normal(self, power: Self) -> Self {
         self.scale_exp2(power)
     }

@@ -157,11 +157,6 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        self.zip(power, V::scale_exp2_down)
-    }
-
-    #[inline(always)]
     fn scale_exp2_normal(self, power: Self) -> Self {
         self.zip(power, V::scale_exp2_normal)
     }

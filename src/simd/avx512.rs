@@ -267,12 +267,11 @@ impl Lanes for F32 {
         for (value, table) in values.iter_mut().zip(tables) {
             // The permute looks at the lowest four bits of each index: of eight entries
             // it gets two copies.
-            let table = match table.first_chunk::<16>() {
-                Some(table) => unsafe { _mm512_loadu_ps(table.as_ptr()) },
-                None => unsafe {
-                    let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
-                    _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()))
-                },
+            let table = if let Some(table) = table.first_chunk::<16>() {
+                unsafe { _mm512_loadu_ps(table.as_ptr()) }
+            } else {
+                let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
+                unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr())) }
             };
             *value = Self(unsafe { _mm512_permutexvar_ps(index, table) });
         }

@@ -289,14 +289,14 @@ fn every_length_offset_and_form_gives_the_same_bits() {
 
 /// `cargo test --release --test rows -- --ignored`
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute of a release build"]
 fn all_lengths_and_offsets_give_the_same_bits() {
     same_bits(0..=4096, |_| 0..64);
 }
 
 /// Beyond 2^20 elements results are written past the caches.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute of a release build"]
 fn large_matrices_give_the_same_bits() {
     let mut random = Random::new(11);
     for columns in [65, 100, 1000, 2049, 5000, (1 << 20) + 3] {

@@ -143,6 +143,12 @@ impl<V: Lanes> Parts<V> {
         self.table.mul_add(self.exp_m1, self.table)
     }
 
+    /// [`mantissa`](Self::mantissa) in two words.
+    #[inline(always)]
+    pub(crate) fn words(self) -> (V, V) {
+        fast_two_sum(self.table, self.table * self.exp_m1)
+    }
+
     /// The value rounded once, for values of at most 2^-126 and N = 0.
     #[inline(always)]
     fn subnormal(self) -> V {

@@ -12,6 +12,7 @@ use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
 use crate::kernel::panel::{self, Ln, Panel, RowsFunction};
+use crate::kernel::row::{Row, take_mut};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::math::words::{fast_two_sum, two_sum};
@@ -109,14 +110,14 @@ impl Kernel for RowsLogSumExp<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
         let columns = self.x.columns();
         match self.x.flat() {
-            Some(x) if panel::serves::<S>(self.x.rows(), columns) => {
-                let height = panel::height(columns);
+            Some(mut x) if panel::serves::<S>(self.x.rows(), columns) => {
                 let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &[]);
-                for (x, out) in x.chunks(height * columns).zip(self.out.chunks_mut(height)) {
-                    by_panel(simd, &mut panel, x, out);
+                while !x.is_empty() {
+                    let out = take_mut(&mut self.out, panel::height(columns));
+                    by_panel(simd, &mut panel, x.take(panel::length(columns)), out);
                 }
             }
             _ => {
@@ -139,10 +140,13 @@ fn by_panel<S: Simd, const N: usize, const G: usize>(
     let columns = panel.columns;
     panel.exp(simd, x);
     let (result, _) = panel.map_rows(simd, LnOfSum, &panel.sums(simd), &panel.center());
-    for ((x, &result), out) in x.chunks_exact(columns).zip(result.as_flattened()).zip(out) {
+    for (i, (result, out)) in result.as_flattened().iter().zip(out).enumerate() {
+        *out = *result;
         // One by one what is not a number, or may have a dominant element.
-        let known = result.abs() >= NEAR_0;
-        *out = if known { result } else { extend(simd, State::new(), x).value() };
+        if !(result.abs() >= NEAR_0) {
+            let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
+            *out = extend(simd, State::new(), row).value();
+        }
     }
 }
 

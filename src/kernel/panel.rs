@@ -41,8 +41,14 @@ pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
 /// Rows of a whole panel: whole groups if it holds one.
 #[inline(always)]
 pub(crate) fn height(columns: usize) -> usize {
-    let rows = ((ALL - BLOCK) / columns.max(1)).min(GROUPS * ROWS);
-    if rows < ROWS { rows } else { rows - rows % ROWS }
+    let rows = ((ALL - BLOCK) / columns.max(1)).clamp(1, GROUPS * ROWS);
+    if rows < ROWS { rows } else { rows / ROWS * ROWS }
+}
+
+/// Elements of a whole panel; not 0, which the compiler does not see.
+#[inline(always)]
+pub(crate) fn length(columns: usize) -> usize {
+    (height(columns) * columns).max(1)
 }
 
 /// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them.
@@ -133,16 +139,18 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         shift: Shift,
     ) -> bool {
         let mut most = simd.splat(0.0);
-        let exp = self.exp.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(S::F32::COUNT);
-        let low = self.low.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(S::F32::COUNT);
-        let mut of = exp.zip(low);
-        let whole = x.chunks_exact(S::F32::COUNT);
-        let rest = whole.remainder();
-        for (x, (exp, low)) in whole.zip(&mut of) {
-            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low);
+        let length = x.len().next_multiple_of(BLOCK);
+        let exp = self.exp.get_mut(start..start + length).unwrap_or(&mut []);
+        let low = self.low.get_mut(start..start + length).unwrap_or(&mut []);
+        let mut at = 0;
+        while at + S::F32::COUNT <= x.len() {
+            let x = x.get(at..at + S::F32::COUNT).unwrap_or(&[]);
+            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low, at);
+            at += S::F32::COUNT;
         }
-        if let (false, Some((exp, low))) = (rest.is_empty(), of.next()) {
-            exp_of_vector::<S, ONE_FOR_ALL>(simd, rest, shift, &mut most, exp, low);
+        if at < x.len() {
+            let x = x.get(at..).unwrap_or(&[]);
+            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low, at);
         }
         S::F32::all_within([most], CALM)
     }
@@ -247,8 +255,10 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// Takes x in the place of t·δ.
     #[inline(always)]
     pub(crate) fn copy<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        for (x, low) in x.chunks(S::F32::COUNT).zip(self.low.chunks_exact_mut(S::F32::COUNT)) {
-            simd.store(simd.load(x, 0.0), low);
+        for at in (0..x.len()).step_by(S::F32::COUNT) {
+            let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
+            let at = at.min(N - BLOCK);
+            simd.store(x, &mut self.low[at..at + BLOCK]);
         }
     }
 
@@ -262,25 +272,51 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         out: &mut [f32],
     ) {
         let group = ROWS * self.columns;
-        for (g, out) in out.chunks_mut(group.max(1)).enumerate().take(G) {
-            let mut tables = [&of_rows[0][0]; T];
+        for g in 0..G {
+            let (start, end) = (g * group, ((g + 1) * group).min(out.len()));
+            let Some(out) = out.get_mut(start..end) else { break };
+            let mut tables = [&of_rows[0][g]; T];
             for (table, of_rows) in tables.iter_mut().zip(of_rows) {
-                *table = of_rows.get(g).unwrap_or(&[0.0; ROWS]);
+                *table = &of_rows[g];
             }
-            let exp = self.exp.get(g * group..).unwrap_or(&[]).chunks_exact(S::F32::COUNT);
-            let low = self.low.get(g * group..).unwrap_or(&[]).chunks_exact(S::F32::COUNT);
-            let mut of = exp.zip(low).zip(self.row.chunks_exact(S::F32::COUNT));
-            let mut whole = out.chunks_exact_mut(S::F32::COUNT);
-            for (out, ((exp, low), row)) in (&mut whole).zip(&mut of) {
-                let of_row = Self::of_row(simd, row, tables);
-                simd.store(f.apply((simd.load(exp, 0.0), simd.load(low, 0.0)), of_row), out);
+            let of_group = self.group(start, out.len());
+            let mut at = 0;
+            while at + S::F32::COUNT <= out.len() {
+                let y = Self::apply(simd, f, of_group, tables, at);
+                simd.store(y, out.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
+                at += S::F32::COUNT;
             }
-            let rest = whole.into_remainder();
-            if let (false, Some(((exp, low), row))) = (rest.is_empty(), of.next()) {
-                let of_row = Self::of_row(simd, row, tables);
-                simd.store(f.apply((simd.load(exp, 0.0), simd.load(low, 0.0)), of_row), rest);
+            if at < out.len() {
+                let y = Self::apply(simd, f, of_group, tables, at);
+                simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
             }
         }
+    }
+
+    /// Of a group, in whole blocks: t, t·δ, and the elements' rows.
+    #[inline(always)]
+    fn group(&self, start: usize, length: usize) -> [&[f32]; 3] {
+        let length = length.next_multiple_of(BLOCK);
+        [
+            self.exp.get(start..start + length).unwrap_or(&[]),
+            self.low.get(start..start + length).unwrap_or(&[]),
+            self.row.get(..length).unwrap_or(&[]),
+        ]
+    }
+
+    /// The function, of a vector.
+    #[inline(always)]
+    fn apply<S: Simd, const T: usize>(
+        simd: S,
+        f: impl PanelFunction<T>,
+        [exp, low, row]: [&[f32]; 3],
+        tables: [&[f32; ROWS]; T],
+        at: usize,
+    ) -> S::F32 {
+        let of_row = Self::of_row(simd, row.get(at..at + S::F32::COUNT).unwrap_or(&[]), tables);
+        let exp = simd.load(exp.get(at..at + S::F32::COUNT).unwrap_or(&[]), 0.0);
+        let low = simd.load(low.get(at..at + S::F32::COUNT).unwrap_or(&[]), 0.0);
+        f.apply((exp, low), of_row)
     }
 
     /// What belongs to the rows of these numbers.
@@ -304,16 +340,14 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn remove_above<S: Simd>(&mut self, simd: S, least: &PerRow<G>) -> bool {
         let mut any = false;
-        let group = ROWS * self.columns;
-        let length = self.rows * self.columns;
-        let exp = self.exp.get_mut(..length.next_multiple_of(BLOCK)).unwrap_or(&mut []);
-        let low = self.low.get_mut(..length.next_multiple_of(BLOCK)).unwrap_or(&mut []);
-        let groups = exp.chunks_mut(group.max(1)).zip(low.chunks_mut(group.max(1)));
-        for ((exp, low), least) in groups.zip(least) {
-            let exp = exp.chunks_exact_mut(S::F32::COUNT);
-            let low = low.chunks_exact_mut(S::F32::COUNT);
-            for ((exp, low), row) in exp.zip(low).zip(self.row.chunks_exact(S::F32::COUNT)) {
-                let [least] = Self::of_row(simd, row, [least]);
+        let (group, length) = (ROWS * self.columns, self.rows * self.columns);
+        for g in 0..G {
+            for at in (0..group.min(length.saturating_sub(g * group))).step_by(S::F32::COUNT) {
+                let [_, _, row] = self.group(0, group);
+                let row = row.get(at..at + S::F32::COUNT).unwrap_or(&[]);
+                let [least] = Self::of_row(simd, row, [&least[g]]);
+                let at = (g * group + at).min(N - BLOCK);
+                let (exp, low) = (&mut self.exp[at..at + BLOCK], &mut self.low[at..at + BLOCK]);
                 let (high, zero) = (simd.load(exp, 0.0), simd.splat(0.0));
                 if !high.le(least).all() {
                     any = true;
@@ -328,7 +362,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     }
 }
 
-/// t and t·δ of each x, and the largest |x|.
+/// t and t·δ of each x, from `at` on, and the largest |x|.
 #[inline(always)]
 fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
     simd: S,
@@ -337,6 +371,7 @@ fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
     most: &mut S::F32,
     exp: &mut [f32],
     low: &mut [f32],
+    at: usize,
 ) {
     let mut x = simd.load(x, 0.0);
     if ONE_FOR_ALL {
@@ -346,8 +381,8 @@ fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
     }
     let zero_point = x.splat(SIXTEENTHS - shift.exponent);
     let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
-    simd.store(t, exp);
-    simd.store(t * delta, low);
+    simd.store(t, exp.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
+    simd.store(t * delta, low.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
 }
 
 /// A function of each row's sum, a second one, and N, all in words.

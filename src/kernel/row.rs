@@ -12,12 +12,24 @@ pub trait Row: Default {
     const IN_PLACE: bool;
     /// What is read.
     fn input(&self) -> &[f32];
+    /// Takes the first elements off, or all there are.
+    fn take(&mut self, count: usize) -> Self;
     /// What is written: as long as the input, or nothing.
     fn output(&mut self) -> &mut [f32];
     /// What is read and what is written, for a row that is not in place.
     fn both(&mut self) -> (&[f32], &mut [f32]);
     /// The row with other memory to write to, if there is one and it is not in place.
     fn through<'b>(&'b mut self, scratch: Option<&'b mut [f32]>) -> Self::Through<'b>;
+}
+
+#[inline(always)]
+fn take<'a>(from: &mut &'a [f32], count: usize) -> &'a [f32] {
+    from.split_off(..count.min(from.len())).unwrap_or(&[])
+}
+
+#[inline(always)]
+pub(crate) fn take_mut<'a>(from: &mut &'a mut [f32], count: usize) -> &'a mut [f32] {
+    from.split_off_mut(..count.min(from.len())).unwrap_or(&mut [])
 }
 
 impl Row for &[f32] {
@@ -31,6 +43,11 @@ impl Row for &[f32] {
     #[inline(always)]
     fn input(&self) -> &[f32] {
         self
+    }
+
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        take(self, count)
     }
 
     #[inline(always)]
@@ -63,6 +80,11 @@ impl Row for (&[f32], &mut [f32]) {
     }
 
     #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        (take(&mut self.0, count), take_mut(&mut self.1, count))
+    }
+
+    #[inline(always)]
     fn output(&mut self) -> &mut [f32] {
         self.1
     }
@@ -89,6 +111,11 @@ impl Row for &mut [f32] {
     #[inline(always)]
     fn input(&self) -> &[f32] {
         self
+    }
+
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Self {
+        take_mut(self, count)
     }
 
     #[inline(always)]

@@ -87,16 +87,11 @@ fn by_row<S: Simd, R: Row, F: RowFunction>(
 
 /// Applies the function to many rows at a time.
 #[inline(always)]
-fn by_panel<S: Simd, R: Row>(
-    simd: S,
-    f: impl RowFunction,
-    columns: usize,
-    panels: impl Iterator<Item = R>,
-) {
+fn by_panel<S: Simd, R: Row>(simd: S, f: impl RowFunction, columns: usize, mut rows: R) {
     let row = panel::row_numbers(simd, columns);
     let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &row);
-    for rows in panels {
-        f.short(simd, &mut panel, rows);
+    while !rows.input().is_empty() {
+        f.short(simd, &mut panel, rows.take(panel::length(columns)));
     }
 }
 
@@ -128,8 +123,7 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
         if panel::serves::<S>(x.rows(), columns)
             && let (Some(x), Some(out)) = (x.flat(), out.flat())
         {
-            let length = columns * panel::height(columns);
-            by_panel(simd, function, columns, x.chunks(length).zip(out.chunks_mut(length)));
+            by_panel(simd, function, columns, (x, out));
         } else {
             by_row(simd, function, columns, x.iter().zip(out.iter_mut()));
         }
@@ -160,7 +154,7 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
         if panel::serves::<S>(x.as_rows().rows(), columns)
             && let Some(x) = x.flat()
         {
-            by_panel(simd, function, columns, x.chunks_mut(columns * panel::height(columns)));
+            by_panel(simd, function, columns, x);
         } else {
             by_row(simd, function, columns, x.iter_mut());
         }

@@ -209,6 +209,15 @@ pub const LOSS: f64 = 1.8; // measured 1.731
 /// The largest error of each element of the loss's gradient, in ULP.
 pub const GRADIENT: f64 = 1.9; // measured 1.81
 
+/// The largest error of a row's cross-entropy loss with options or soft targets, in ULP of
+/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L².
+pub const TARGET_LOSS: f64 = 3.0; // measured ?
+
+/// The largest error of each element of its gradient, in ULP of the larger of
+/// (Σa + 2λL)·pₖ and aₖ, or for the likeliest class of what is left of them without aₖ·pₖ,
+/// times the slope of the soft cap.
+pub const TARGET_GRADIENT: f64 = 3.0; // measured ?
+
 /// The largest error of entropy and cross-entropy, in ULP of the sum of the magnitudes
 /// of their terms, each that is not 0 counting 2⁻¹²⁰ more; and of p·ln(p/q) summed for
 /// inputs of different sums.

@@ -19,6 +19,7 @@ mod panel;
 pub(crate) mod row;
 mod row_map;
 mod softmax;
+mod target_loss;
 
 pub use crate::math::{
     exp::Exp,
@@ -31,7 +32,7 @@ pub use crate::math::{
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
 pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
-pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
+pub use cross_entropy::{InPlace, LabelLoss, Read, Scores, WithGradient};
 pub use distribution::{
     CrossEntropy, Entropy, JsDivergence, KlDivergence, OfTwo, RowsEntropy, RowsOfTwo,
 };
@@ -40,3 +41,5 @@ pub use linear::Linear;
 pub use log_sum_exp::{LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use softmax::{LogSoftmax, Softmax};
+pub(crate) use target_loss::{Coefficients, Formula, Link};
+pub use target_loss::{TargetLoss, Targets};

@@ -200,7 +200,7 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub fn iter_mut(&mut self) -> IterMut<'_> {
-        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
+        self.reborrow().into_iter()
     }
 
     /// The same rows, to be read.
@@ -286,6 +286,16 @@ impl<'a> IntoIterator for &Rows<'a> {
     #[inline]
     fn into_iter(self) -> Iter<'a> {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for RowsMut<'a> {
+    type Item = &'a mut [f32];
+    type IntoIter = IterMut<'a>;
+
+    #[inline]
+    fn into_iter(self) -> IterMut<'a> {
+        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest, ln_1p_of_ratio};
 use crate::kernel::panel::{self, Panel};
 use crate::kernel::row::Row;
 use crate::kernel::row_map::RowFunction;
-use crate::math::words::{divide, two_product};
+use crate::math::words::{divide, times, two_product};
 use crate::simd::{Lanes, Simd};
 use crate::sweep::{self, Function};
 
@@ -33,7 +33,7 @@ impl Function for Subtract {
 }
 
 /// The product with a factor in two words.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Multiply {
     pub(crate) high: f32,
     pub(crate) low: f32,
@@ -45,6 +45,14 @@ impl Multiply {
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
         let one = (simd.splat(1.0), simd.splat(0.0));
         let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
+        Self { high: high.first(), low: low.first() }
+    }
+
+    /// By a number more.
+    #[inline(always)]
+    pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
+        let words = (simd.splat(self.high), simd.splat(self.low));
+        let (high, low) = times(simd.splat(factor), words);
         Self { high: high.first(), low: low.first() }
     }
 }

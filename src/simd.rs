@@ -110,12 +110,24 @@ pub trait Simd: Copy {
     /// Whether [`exchange`](Self::exchange) is a matter of a few instructions.
     const EXCHANGES: bool = false;
 
+    /// Whether [`stream`](Self::stream) goes past the caches.
+    const STREAMS: bool = false;
+
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
     /// The first lanes of `from`. Lanes past its end hold `fill`.
     fn load(self, from: &[f32], fill: f32) -> Self::F32;
     /// Writes the first lanes; those past the end of `to` are dropped.
     fn store(self, value: Self::F32, to: &mut [f32]);
+    /// As [`store`](Self::store), past the caches where `to` is a whole vector and
+    /// aligned to it; [`fence`](Self::fence) must follow.
+    #[inline(always)]
+    fn stream(self, value: Self::F32, to: &mut [f32]) {
+        self.store(value, to);
+    }
+    /// Orders what was streamed before what follows.
+    #[inline(always)]
+    fn fence(self) {}
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
     /// Loads a block. Lanes past the end of `from` hold `fill`.
@@ -202,6 +214,11 @@ pub trait Lanes:
     /// `self` where it is larger, else `other`. A NaN in `other` stays one, a
     /// NaN in `self` may give either.
     fn max(self, other: Self) -> Self;
+    /// The larger of two positive numbers.
+    #[inline(always)]
+    fn max_positive(self, other: Self) -> Self {
+        self.max(other)
+    }
     /// The nearest number from `least` to `most`; a NaN stays one.
     #[inline(always)]
     fn clamp(self, least: f32, most: f32) -> Self {

@@ -61,6 +61,31 @@ pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
     }
 }
 
+/// `out[i] = f(x[i])` past the caches, for `out` at least as long as `x`.
+#[inline(always)]
+pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]) {
+    // As far as the first element that is aligned; the results there are written again.
+    let head = out.as_ptr().align_offset(4 * S::F32::COUNT).min(x.len());
+    if head > 0 {
+        let y = f.apply(simd.load(x, 0.0));
+        simd.store(y, out);
+    }
+    let (x, out) = (x.get(head..).unwrap_or(&[]), out.get_mut(head..).unwrap_or(&mut []));
+    let mut wide = x.chunks_exact(S::MapWide::COUNT);
+    let mut wide_out = out.chunks_exact_mut(S::MapWide::COUNT);
+    for (x, out) in (&mut wide).zip(&mut wide_out) {
+        let y = f.apply(S::MapWide::load(simd, x));
+        for (j, y) in y.as_ref().iter().enumerate() {
+            simd.stream(*y, out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+        }
+    }
+    let (x, out) = (wide.remainder(), wide_out.into_remainder());
+    for at in (0..x.len()).step_by(S::F32::COUNT) {
+        let y = f.apply(simd.load(x.get(at..).unwrap_or(&[]), 0.0));
+        simd.stream(y, out.get_mut(at..).unwrap_or(&mut []));
+    }
+}
+
 /// What a sum adds up: a function of one element of each input.
 pub(crate) trait Term<const N: usize>: Copy {
     /// The function's value in two words; of zeros, zero. The second means nothing
@@ -210,8 +235,9 @@ impl<S: Simd> Run<S> {
         }
         total.add(self.high);
         total.add(self.low);
-        for (high, low) in total.high.as_mut().iter_mut().zip(total.low.as_mut()) {
-            (*high, *low) = fast_two_sum(*high, *low);
+        for j in 0..BLOCK / S::F32::COUNT {
+            let (sum, error) = fast_two_sum(total.high.as_ref()[j], total.low.as_ref()[j]);
+            (total.high.as_mut()[j], total.low.as_mut()[j]) = (sum, error);
         }
     }
 }
@@ -237,6 +263,13 @@ impl<S: Simd> Total<S> {
         Self { high, low }
     }
 
+    /// The same in every lane.
+    #[inline(always)]
+    pub(crate) fn constant(simd: S, value: f32) -> Self {
+        let value = simd.block(simd.splat(value));
+        Self { high: value, low: value }
+    }
+
     /// Adds another.
     #[inline(always)]
     pub(crate) fn add_words(&mut self, other: Self) {
@@ -250,8 +283,8 @@ impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn add(&mut self, block: S::Block) {
         let (high, low) = (self.high.as_mut(), self.low.as_mut());
-        for (j, x) in block.as_ref().iter().enumerate() {
-            let (sum, error) = two_sum(high[j], *x);
+        for j in 0..BLOCK / S::F32::COUNT {
+            let (sum, error) = two_sum(high[j], block.as_ref()[j]);
             high[j] = sum;
             low[j] = low[j] + error;
         }

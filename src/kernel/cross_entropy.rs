@@ -76,7 +76,7 @@ impl RowLoss {
     #[inline(always)]
     fn new<S: Simd, R: Row>(simd: S, row: &mut R, label: usize) -> Self {
         let score = row.input().get(label).copied().unwrap_or(f32::NAN);
-        let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, row, label) else {
+        let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, row, label, true) else {
             return Self::nan();
         };
         let sum = others.total.value(simd);

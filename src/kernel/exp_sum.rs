@@ -89,6 +89,16 @@ impl Shift {
         fast_two_sum(t, t * delta)
     }
 
+    /// FACTOR · e^x · 2^-N, as it is stored.
+    #[inline(always)]
+    pub(crate) fn rounded<V: Lanes>(self, x: V) -> V {
+        let x = self.floored(x - self.center);
+        let zero_point = x.splat(SIXTEENTHS - self.exponent);
+        let power = shifted_exp::power(x, zero_point);
+        let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+        t.mul_add(delta, t)
+    }
+
     /// Where e^x · 2^-N stops falling.
     #[inline(always)]
     pub(crate) fn floor(self) -> f32 {
@@ -115,9 +125,21 @@ pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
     pub(crate) shift: Shift,
     drift: f32,
+    /// The largest t, if the sum is exact.
+    pub(crate) most: f32,
+    /// The largest element, if the row is in place.
+    pub(crate) max: f32,
 }
 
 impl<S: Simd> ShiftedSum<S> {
+    /// Without a meaning.
+    #[inline(always)]
+    pub(crate) fn nan(simd: S) -> Self {
+        let shift = Shift { center: f32::NAN, exponent: 0.0 };
+        let total = Total::constant(simd, f32::NAN);
+        Self { total, shift, drift: 0.0, most: 0.0, max: f32::NAN }
+    }
+
     /// Its logarithm as a sum of three.
     #[inline(always)]
     pub(crate) fn ln(self, simd: S) -> (f32, f32, f32) {
@@ -228,33 +250,48 @@ pub(crate) enum ExpSum<S: Simd> {
 /// No hole.
 pub(crate) const NOWHERE: usize = usize::MAX;
 
-/// Writes e^x · 2^-N, and sums it without the element at `hole`.
+/// Sums e^x · 2^-N without the element at `hole`, and writes it if it is to be kept.
 #[inline(always)]
 pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     hole: usize,
+    keep: bool,
 ) -> ExpSum<S> {
-    let mut max = largest(simd, row.input().get(..HEAD).unwrap_or(row.input()));
-    let mut most = max + ROOM * LN_2;
+    let head = largest(simd, row.input().get(..HEAD).unwrap_or(row.input()));
+    let (mut max, mut most) = (head, head + ROOM * LN_2);
+    let mut top = f32::NAN;
     // In place nothing may be written before the row is known to stay in range.
-    let mut known = !(max.abs() < EXTREME) || R::IN_PLACE && !(maximum(simd, row.input()) <= most);
+    let mut scan = R::IN_PLACE || !(head.abs() < EXTREME);
+    let mut failed = false;
     loop {
-        if known {
-            max = maximum(simd, row.input());
-            most = max;
-            if max.is_nan() {
-                return ExpSum::Nan;
-            } else if max == f32::INFINITY {
-                return ExpSum::Infinite;
-            } else if max == f32::NEG_INFINITY {
-                return ExpSum::Empty;
+        if scan {
+            top = maximum(simd, row.input());
+            if failed || !(head.abs() < EXTREME && top <= most) {
+                if top.is_nan() {
+                    return ExpSum::Nan;
+                } else if top == f32::INFINITY {
+                    return ExpSum::Infinite;
+                } else if top == f32::NEG_INFINITY {
+                    return ExpSum::Empty;
+                }
+                (max, most) = (top, top);
             }
         }
-        if let Some(sum) = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, hole) {
-            return ExpSum::Finite(sum);
+        let result = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, hole, keep);
+        if let Some(sum) = result {
+            return ExpSum::Finite(ShiftedSum { max: top, ..sum });
         }
-        known = true;
+        (scan, failed) = (true, true);
+    }
+}
+
+/// [`exp_sum`] of a row that has a sum, else NaN.
+#[inline(always)]
+pub(crate) fn finite_sum<S: Simd, R: Row>(simd: S, row: &mut R, keep: bool) -> ShiftedSum<S> {
+    match exp_sum::<S, R, true>(simd, row, NOWHERE, keep) {
+        ExpSum::Finite(sum) => sum,
+        _ => ShiftedSum::nan(simd),
     }
 }
 
@@ -267,7 +304,7 @@ pub(crate) fn part_sum<S: Simd, R: Row>(
     max: f32,
     hole: usize,
 ) -> Option<ShiftedSum<S>> {
-    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, hole)
+    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, hole, true)
 }
 
 /// One pass, `None` if an element exceeds `most`.
@@ -278,14 +315,26 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     shift: Shift,
     most: f32,
     hole: usize,
+    keep: bool,
 ) -> Option<ShiftedSum<S>> {
     let mut total = Total::zero(simd);
+    let mut largest_t = simd.block(simd.splat(0.0));
     let length = row.input().len();
     let mut power = LEVEL;
     let mut bias = Bias::above(power, shift, most);
     let mut at = 0;
     while at < length {
-        let done = sum_run::<S, R, EXACT>(simd, row, shift, bias, at, hole, &mut total);
+        let done = sum_run::<S, R, EXACT>(
+            simd,
+            row,
+            shift,
+            bias,
+            at,
+            hole,
+            keep,
+            &mut total,
+            &mut largest_t,
+        );
         at += done;
         if done == 0 {
             let x = row.input().get(at..).unwrap_or(&[]);
@@ -298,7 +347,7 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
         }
     }
     let drift = if EXACT { 0.0 } else { (shift.exponent + power) * shifted_exp::drift(S::FUSED) };
-    Some(ShiftedSum { total, shift, drift })
+    Some(ShiftedSum { total, shift, drift, most: simd.largest(largest_t), max: f32::NAN })
 }
 
 /// Where sums start, and how far x may go.
@@ -335,7 +384,9 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
     bias: Bias,
     start: usize,
     hole: usize,
+    keep: bool,
     total: &mut Total<S>,
+    most: &mut S::Block,
 ) -> usize {
     let mut run = Run::new(simd, bias.bias);
     let end = row.input().len().min(start + RUN);
@@ -356,11 +407,17 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         };
         let x = S::Wide::load(simd, x.unwrap_or(&[]));
         let Some((t, delta)) = shift.exp::<_, EXACT>(x, bias) else { break };
-        if R::WRITES {
+        if R::WRITES && keep {
             let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
             t.mul_add(delta, t).store(simd, out);
         }
         run.add_wide(t, delta);
+        if EXACT {
+            for (j, t) in t.as_ref().iter().enumerate() {
+                let most = &mut most.as_mut()[j % (BLOCK / S::F32::COUNT)];
+                *most = most.max_positive(*t);
+            }
+        }
         at += S::Wide::COUNT;
     }
     // The row's last blocks, those of the hole, or those before the limit.
@@ -371,21 +428,23 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         };
         let mut t = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
         let mut delta = t;
-        for (t, delta) in t.as_mut().iter_mut().zip(delta.as_mut()) {
-            let Some(terms) = shift.exp::<_, EXACT>(*t, bias) else { break 'blocks };
-            (*t, *delta) = terms;
+        for j in 0..BLOCK / S::F32::COUNT {
+            let x = t.as_ref()[j];
+            let Some(terms) = shift.exp::<_, EXACT>(x, bias) else { break 'blocks };
+            (t.as_mut()[j], delta.as_mut()[j]) = terms;
         }
-        if R::WRITES {
-            for (j, (t, delta)) in t.as_ref().iter().zip(delta.as_ref()).enumerate() {
+        if R::WRITES && keep {
+            for j in 0..BLOCK / S::F32::COUNT {
                 let out = row.output().get_mut(at + j * S::F32::COUNT..).unwrap_or(&mut []);
-                simd.store(t.mul_add(*delta, *t), out);
+                simd.store(t.as_ref()[j].mul_add(delta.as_ref()[j], t.as_ref()[j]), out);
             }
         }
         if hole.wrapping_sub(at) < BLOCK {
             t = without(simd, t, hole - at);
         }
-        for (j, (t, delta)) in t.as_ref().iter().zip(delta.as_ref()).enumerate() {
-            run.add(j, *t, *delta);
+        for j in 0..BLOCK / S::F32::COUNT {
+            run.add(j, t.as_ref()[j], delta.as_ref()[j]);
+            most.as_mut()[j] = most.as_ref()[j].max_positive(t.as_ref()[j]);
         }
         at += BLOCK;
     }
@@ -420,8 +479,8 @@ pub(crate) fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
     let mut most = simd.block(simd.splat(f32::NEG_INFINITY));
     for at in (0..x.len()).step_by(BLOCK) {
         let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-        for (most, x) in most.as_mut().iter_mut().zip(x.as_ref()) {
-            *most = x.max(*most);
+        for j in 0..BLOCK / S::F32::COUNT {
+            most.as_mut()[j] = x.as_ref()[j].max(most.as_ref()[j]);
         }
     }
     simd.largest(most)
@@ -437,9 +496,10 @@ pub(crate) fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
         for i in 0..GROUP {
             let at = start + i * BLOCK;
             let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-            for (j, x) in x.as_ref().iter().enumerate() {
+            for j in 0..BLOCK / S::F32::COUNT {
+                let x = x.as_ref()[j];
                 most[i].as_mut()[j] = x.max(most[i].as_ref()[j]);
-                nan.as_mut()[j] = S::F32::select(x.eq(*x), nan.as_ref()[j], *x);
+                nan.as_mut()[j] = S::F32::select(x.eq(x), nan.as_ref()[j], x);
             }
         }
     }

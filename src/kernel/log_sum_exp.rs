@@ -59,7 +59,7 @@ impl Kernel for RowsLogSumExp<'_> {
 fn log_sum_exp<S: Simd>(simd: S, x: &[f32]) -> f32 {
     match *x {
         [x] => x,
-        _ => match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE) {
+        _ => match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
             ExpSum::Empty => f32::NEG_INFINITY,
             ExpSum::Nan => f32::NAN,
             ExpSum::Infinite => f32::INFINITY,

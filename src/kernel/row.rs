@@ -1,7 +1,11 @@
 //! Where a row comes from and goes to.
 
 /// A row that is read and, perhaps, written.
-pub trait Row {
+pub trait Row: Default {
+    /// A row with the same input.
+    type Through<'b>: Row
+    where
+        Self: 'b;
     /// Whether there is an output.
     const WRITES: bool;
     /// Whether the output is the input.
@@ -10,9 +14,17 @@ pub trait Row {
     fn input(&self) -> &[f32];
     /// What is written: as long as the input, or nothing.
     fn output(&mut self) -> &mut [f32];
+    /// What is read and what is written, for a row that is not in place.
+    fn both(&mut self) -> (&[f32], &mut [f32]);
+    /// The row with other memory to write to, if there is one and it is not in place.
+    fn through<'b>(&'b mut self, scratch: Option<&'b mut [f32]>) -> Self::Through<'b>;
 }
 
 impl Row for &[f32] {
+    type Through<'b>
+        = &'b [f32]
+    where
+        Self: 'b;
     const WRITES: bool = false;
     const IN_PLACE: bool = false;
 
@@ -25,9 +37,23 @@ impl Row for &[f32] {
     fn output(&mut self) -> &mut [f32] {
         &mut []
     }
+
+    #[inline(always)]
+    fn both(&mut self) -> (&[f32], &mut [f32]) {
+        (self, &mut [])
+    }
+
+    #[inline(always)]
+    fn through<'b>(&'b mut self, _: Option<&'b mut [f32]>) -> &'b [f32] {
+        self
+    }
 }
 
 impl Row for (&[f32], &mut [f32]) {
+    type Through<'b>
+        = (&'b [f32], &'b mut [f32])
+    where
+        Self: 'b;
     const WRITES: bool = true;
     const IN_PLACE: bool = false;
 
@@ -40,9 +66,23 @@ impl Row for (&[f32], &mut [f32]) {
     fn output(&mut self) -> &mut [f32] {
         self.1
     }
+
+    #[inline(always)]
+    fn both(&mut self) -> (&[f32], &mut [f32]) {
+        (self.0, self.1)
+    }
+
+    #[inline(always)]
+    fn through<'b>(&'b mut self, scratch: Option<&'b mut [f32]>) -> (&'b [f32], &'b mut [f32]) {
+        (self.0, scratch.unwrap_or(self.1))
+    }
 }
 
 impl Row for &mut [f32] {
+    type Through<'b>
+        = &'b mut [f32]
+    where
+        Self: 'b;
     const WRITES: bool = true;
     const IN_PLACE: bool = true;
 
@@ -53,6 +93,16 @@ impl Row for &mut [f32] {
 
     #[inline(always)]
     fn output(&mut self) -> &mut [f32] {
+        self
+    }
+
+    #[inline(always)]
+    fn both(&mut self) -> (&[f32], &mut [f32]) {
+        (&[], self)
+    }
+
+    #[inline(always)]
+    fn through<'b>(&'b mut self, _: Option<&'b mut [f32]>) -> &'b mut [f32] {
         self
     }
 }

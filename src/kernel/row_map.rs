@@ -8,30 +8,71 @@ use crate::simd::{Kernel, Simd};
 
 /// A function of a row.
 pub trait RowFunction: Copy {
-    /// Of one row.
+    /// Whether it gains from several long rows at once.
     #[doc(hidden)]
-    fn long<S: Simd, R: Row>(self, simd: S, row: R);
+    const BATCHES: bool;
+    /// Of at most H long rows.
+    #[doc(hidden)]
+    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, rows: &mut [R], memory: Memory<'_>);
     /// Of a panel of short rows, one after the other.
     #[doc(hidden)]
     fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, rows: R);
 }
 
+/// How a result out of cache is written.
+pub struct Memory<'a> {
+    /// Past the caches.
+    pub(crate) stream: bool,
+    /// For what is written twice, if the rows fit.
+    pub(crate) scratch: &'a mut [f32],
+}
+
+/// Elements of the rows that are handled together: they stay in the cache next to the
+/// core.
+const BATCH: usize = 1 << 12;
+
+/// Elements from which on results are written past the caches.
+const STREAM: usize = 1 << 20;
+
 /// Applies the function row by row.
 #[inline(always)]
-fn by_row<S: Simd, R: Row>(
+fn by_row<S: Simd, R: Row, F: RowFunction>(
     simd: S,
-    f: impl RowFunction,
+    f: F,
     columns: usize,
-    rows: impl Iterator<Item = R>,
+    mut rows: impl ExactSizeIterator<Item = R>,
 ) {
-    if columns > panel::COLUMNS {
-        for row in rows {
-            f.long(simd, row);
-        }
-    } else {
+    if columns <= panel::COLUMNS {
         let mut panel = Panel::<{ panel::ONE }>::new(columns);
         for row in rows {
             f.short(simd, &mut panel, row);
+        }
+        return;
+    }
+    let stream = S::STREAMS && !R::IN_PLACE && rows.len() * columns >= STREAM;
+    if !(F::BATCHES && S::EXCHANGES) || rows.len() == 1 || columns > BATCH / 2 {
+        for mut row in rows {
+            let memory = Memory { stream, scratch: &mut [] };
+            f.long::<_, _, 1>(simd, core::slice::from_mut(&mut row), memory);
+        }
+        return;
+    }
+    let height = (BATCH / columns).min(panel::ROWS);
+    let mut memory = [0.0; BATCH];
+    let scratch = if stream { &mut memory[..] } else { &mut [] };
+    loop {
+        let mut batch: [R; panel::ROWS] = core::array::from_fn(|_| R::default());
+        let mut count = 0;
+        for (slot, row) in batch.iter_mut().take(height).zip(&mut rows) {
+            *slot = row;
+            count += 1;
+        }
+        match batch.get_mut(..count) {
+            Some(rows) if count > 0 => {
+                let memory = Memory { stream, scratch };
+                f.long::<_, _, { panel::ROWS }>(simd, rows, memory);
+            }
+            _ => return,
         }
     }
 }

@@ -70,6 +70,7 @@ impl Simd for Avx2 {
     type MapWide = Interleaved<F32, 3>;
     const FUSED: bool = true;
     const EXCHANGES: bool = true;
+    const STREAMS: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -98,6 +99,22 @@ impl Simd for Avx2 {
             return unsafe { _mm256_storeu_ps(to.as_mut_ptr(), value.0) };
         }
         unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
+    }
+
+    #[inline(always)]
+    fn stream(self, value: F32, to: &mut [f32]) {
+        match to.first_chunk_mut::<8>() {
+            // SAFETY: a whole vector, and aligned.
+            Some(to) if to.as_ptr().addr() % 32 == 0 => unsafe {
+                _mm256_stream_ps(to.as_mut_ptr(), value.0);
+            },
+            _ => self.store(value, to),
+        }
+    }
+
+    #[inline(always)]
+    fn fence(self) {
+        unsafe { _mm_sfence() }
     }
 
     #[inline(always)]
@@ -178,6 +195,15 @@ impl Lanes for F32 {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max_positive(self, other: Self) -> Self {
+        // As integers, for which there are more ports.
+        unsafe {
+            let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(other.0));
+            Self(_mm256_castsi256_ps(_mm256_max_epi32(a, b)))
+        }
     }
 
     #[inline(always)]

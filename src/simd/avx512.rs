@@ -66,6 +66,7 @@ impl Simd for Avx512 {
     type MapWide = Interleaved<F32, 4>;
     const FUSED: bool = true;
     const EXCHANGES: bool = true;
+    const STREAMS: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -106,6 +107,22 @@ impl Simd for Avx512 {
             return unsafe { _mm256_mask_storeu_ps(to.as_mut_ptr(), mask as __mmask8, half) };
         }
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, value.0) }
+    }
+
+    #[inline(always)]
+    fn stream(self, value: F32, to: &mut [f32]) {
+        match to.first_chunk_mut::<16>() {
+            // SAFETY: a whole vector, and aligned.
+            Some(to) if to.as_ptr().addr() % 64 == 0 => unsafe {
+                _mm512_stream_ps(to.as_mut_ptr(), value.0);
+            },
+            _ => self.store(value, to),
+        }
+    }
+
+    #[inline(always)]
+    fn fence(self) {
+        unsafe { _mm_sfence() }
     }
 
     #[inline(always)]
@@ -173,6 +190,15 @@ impl Lanes for F32 {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn max_positive(self, other: Self) -> Self {
+        // As integers, for which there are more ports.
+        unsafe {
+            let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
+            Self(_mm512_castsi512_ps(_mm512_max_epi32(a, b)))
+        }
     }
 
     #[inline(always)]

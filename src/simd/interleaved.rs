@@ -93,6 +93,11 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn max_positive(self, other: Self) -> Self {
+        self.zip(other, V::max_positive)
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         self.map(V::abs)
     }

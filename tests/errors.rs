@@ -1,7 +1,10 @@
 //! What the crate refuses, in which words and with outputs untouched; and what
 //! it must accept: nothing at all, and last rows without padding.
 
-use logits::kernel::{self, Exp, LabelLoss, Map, RowMap, Softmax};
+mod common;
+
+use common::label_loss;
+use logits::kernel::{self, Exp, Map, RowMap, Softmax};
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Error, Rows, RowsMut, rows};
 
@@ -214,7 +217,7 @@ fn labels_are_below_the_number_of_columns() {
     for (labels, row, label) in
         [([0, 4, 5], 1, 4), ([3, 3, u32::MAX], 2, u32::MAX), ([u32::MAX, 9, 9], 0, u32::MAX)]
     {
-        let error = Error::Label { row, label, columns: 4 };
+        let error = Error::Label { row, label: label.into(), columns: 4 };
         let display = format!("label of row {row} is {label}, expected less than 4 columns");
         refuses_labels(&labels, error, &display);
     }
@@ -345,7 +348,7 @@ fn kernels_check_what_the_functions_check() {
         kernel::CrossEntropy::new(&x, &x[1..]).map(|_| ())
     });
     refuses(0, label, "label of row 2 is 4, expected less than 4 columns", |_| {
-        LabelLoss::new(rows, &[0, 3, 4]).map(|_| ())
+        label_loss(rows, &[0, 3, 4]).map(|_| ())
     });
 }
 
@@ -397,7 +400,7 @@ fn no_rows_are_accepted() -> Result<(), Error> {
         rows::log_softmax_in_place(out()?);
 
         let loss = CrossEntropy::new();
-        for loss in [loss.loss(x, &[])?, loss.loss_and_gradient(x, &[], out()?)?] {
+        for loss in [loss.loss::<u8>(x, &[])?, loss.loss_and_gradient::<i64>(x, &[], out()?)?] {
             assert_eq!((loss.sum.to_bits(), loss.weight, loss.count), (0, 0.0, 0));
             assert!(loss.mean().is_nan());
             assert_eq!(loss.mean_or(-1.0), -1.0);

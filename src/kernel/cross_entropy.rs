@@ -96,7 +96,11 @@ impl RowLoss {
     #[inline(always)]
     fn times<S: Simd>(self, simd: S, weight: f32) -> Self {
         let loss = if weight == 0.0 && !self.loss.is_nan() { 0.0 } else { self.loss * weight };
-        Self { loss, at_label: 0.0 + self.at_label * weight, elsewhere: self.elsewhere.times(simd, weight) }
+        Self {
+            loss,
+            at_label: 0.0 + self.at_label * weight,
+            elsewhere: self.elsewhere.times(simd, weight),
+        }
     }
 }
 

@@ -151,10 +151,9 @@ impl<S: Simd> ShiftedSum<S> {
     }
 }
 
-/// The number `(high + low) / FACTOR · 2^exponent · e^center`.
+/// The number `(high + low) / FACTOR · 2^exponent`.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled {
-    pub(crate) center: f32,
     /// A whole number of moderate size.
     pub(crate) exponent: f32,
     /// Within [1, 2) or, where multiplication is not fused, [√½, √2).
@@ -168,12 +167,12 @@ impl Scaled {
     #[inline(always)]
     pub(crate) fn new<S: Simd>(
         simd: S,
-        Shift { center, exponent }: Shift,
+        Shift { exponent, .. }: Shift,
         (high, low): (f32, f32),
     ) -> Self {
         let (high, e) = simd.splat(high).split_exp2();
         let (high, e) = (high.first(), e.first());
-        Self { center, exponent: exponent + e, high, low: low * exp2(-e) }
+        Self { exponent: exponent + e, high, low: low * exp2(-e) }
     }
 
     /// `high` and `low` as vectors.
@@ -182,7 +181,7 @@ impl Scaled {
         (simd.splat(self.high), simd.splat(self.low))
     }
 
-    /// The number's logarithm less `center` and a drift, in two words.
+    /// The number's logarithm less a drift, in two words.
     #[inline(always)]
     pub(crate) fn ln<S: Simd>(self, simd: S, drift: f32) -> (f32, f32) {
         let (high, low) = ln_of_shifted(self.words(simd), simd.splat(self.exponent));

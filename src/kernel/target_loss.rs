@@ -78,9 +78,7 @@ impl<'a> Checked<'a> {
     #[inline(always)]
     fn get(self, row: usize) -> Option<Target<'a>> {
         match self {
-            Self::Labels(labels) => {
-                labels.0.class(row).map(|label| Target { label, soft: &[] })
-            }
+            Self::Labels(labels) => labels.0.class(row).map(|label| Target { label, soft: &[] }),
             Self::Soft(rows) => Some(Target { label: NOWHERE, soft: rows.row(row)? }),
         }
     }
@@ -318,7 +316,6 @@ fn times_words<S: Simd>(simd: S, factor: f32, (high, low): (f32, f32)) -> (f32, 
 #[derive(Clone, Copy)]
 struct Top {
     at: usize,
-    x: f32,
     s: f32,
 }
 
@@ -338,7 +335,7 @@ impl Formula<'_> {
             fill(simd, f32::NAN, row.output());
             return f32::NAN;
         }
-        let top = Top { at: position(simd, row.input(), x), x, s };
+        let top = Top { at: position(simd, row.input(), x), s };
         let length = row.input().len();
         let mut sums = Sums::zero(simd);
         let mut result = RowLoss::default();
@@ -390,8 +387,7 @@ impl Formula<'_> {
             *a = 0.0;
         }
         sums.rest = add_words(sums.rest, sweep::sum(simd, Itself, [&*a]));
-        sums.distance =
-            add_words(sums.distance, sweep::sum(simd, Distance(top.s), [&*a, &*s]));
+        sums.distance = add_words(sums.distance, sweep::sum(simd, Distance(top.s), [&*a, &*s]));
         // Nothing is above the top but by a rounding of f.
         if let Some(sum) = part_sum(simd, &mut s, top.s, hole) {
             sums.others.add_words(sum.total);

@@ -1,8 +1,8 @@
 use super::{Label, Loss};
 use crate::Backend;
 use crate::error::{Error, check_length};
-use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::kernel::{Coefficients, Formula, Link};
+use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::rows::{Rows, RowsMut};
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a

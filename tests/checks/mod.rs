@@ -6,12 +6,12 @@
 
 use crate::common::{
     Elementwise, TERM, assert_same, backends, elementwise as elementwise_functions, exp_sum,
-    js_term, kl_term, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit, x_ln_x_over_y,
-    x_ln_y,
+    js_term, kl_term, label_loss, label_loss_and_gradient, log_sum_exp as log_sum_exp_exact, same,
+    softmax, ulp, unit, x_ln_x_over_y, x_ln_y,
 };
 use logits::kernel::{
-    BinaryLoss, CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient,
-    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
+    BinaryLoss, CrossEntropy, Entropy, JsDivergence, KlDivergence, LogSoftmax, LogSumExp, OnScores,
+    RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
 };
 use logits::loss::BinaryCrossEntropy;
 use logits::{Backend, Error, Rows, RowsMut, contract};
@@ -312,7 +312,7 @@ impl Expected {
         }
         let (max, sum) = exp_sum(x);
         let softmax = softmax(x);
-        let (loss, at_label) = label_loss(x, label);
+        let (loss, at_label) = exact_label_loss(x, label);
         let mut gradient = softmax.clone();
         gradient[label] = at_label;
         Self {
@@ -327,7 +327,7 @@ impl Expected {
 
 /// ln(1 + tail) and −tail/(1 + tail) with tail = Σ_{j≠label} e^(x[j] − x[label]),
 /// neither by cancellation nor through overflow.
-fn label_loss(x: &[f32], label: usize) -> (f64, f64) {
+fn exact_label_loss(x: &[f32], label: usize) -> (f64, f64) {
     if x[label] == f32::NEG_INFINITY {
         return (f64::INFINITY, -1.0);
     }
@@ -418,10 +418,10 @@ fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
 fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
     let scores = case.scores.rows();
     let mut out = case.blank.clone();
-    let kernel = LabelLossAndGradient::new(scores, &case.labels, out.rows_mut());
+    let kernel = label_loss_and_gradient(scores, &case.labels, out.rows_mut());
     let total = backend.run(kernel.expect("valid labels, equal shapes"));
     let gradient = out.elements();
-    let plain = backend.run(LabelLoss::new(scores, &case.labels).expect("valid labels"));
+    let plain = backend.run(label_loss(scores, &case.labels).expect("valid labels"));
     assert!(same(total.sum, plain.sum) && same(total.mean(), plain.mean()));
 
     let mut found = Vec::new();
@@ -429,7 +429,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
         let Expected { loss: exact, gradient: exact_gradient, .. } = &expected[i];
         let what = format_args!("loss on {backend:?}, row {i}, label {label}");
 
-        let kernel = LabelLoss::new(one_row(x), &case.labels[i..=i]);
+        let kernel = label_loss(one_row(x), &case.labels[i..=i]);
         let loss = backend.run(kernel.expect("a valid label")).sum;
         within(&what, loss, *exact, exact.abs(), contract::LOSS);
         found.push(loss);
@@ -445,7 +445,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
 
         let mut alone = vec![GUARD; x.len()];
         let out = RowsMut::new(&mut alone, x.len()).expect("one row");
-        let kernel = LabelLossAndGradient::new(one_row(x), &case.labels[i..=i], out);
+        let kernel = label_loss_and_gradient(one_row(x), &case.labels[i..=i], out);
         let with_gradient = backend.run(kernel.expect("a valid label")).sum;
         assert!(same(loss, with_gradient), "{what}: with gradient {with_gradient:e}");
         assert_same(row, &alone, &format_args!("{what}: gradient alone"));
@@ -626,12 +626,12 @@ fn rejects_invalid_arguments(case: &Case) {
     for label in [columns as u32, u32::MAX] {
         let mut labels = labels.clone();
         labels[row] = label;
-        let error = Some(Error::Label { row, label, columns });
-        assert_eq!(LabelLoss::new(x, &labels).err(), error);
-        assert_eq!(LabelLossAndGradient::new(x, &labels, out.rows_mut()).err(), error);
+        let error = Some(Error::Label { row, label: label.into(), columns });
+        assert_eq!(label_loss(x, &labels).err(), error);
+        assert_eq!(label_loss_and_gradient(x, &labels, out.rows_mut()).err(), error);
     }
-    assert!(LabelLoss::new(x, &labels[1..]).is_err());
-    assert!(LabelLossAndGradient::new(x, &labels[1..], out.rows_mut()).is_err());
+    assert!(label_loss(x, &labels[1..]).is_err());
+    assert!(label_loss_and_gradient(x, &labels[1..], out.rows_mut()).is_err());
     out.assert_untouched();
 
     for (count, columns) in [(count - 1, columns), (count + 1, columns), (count, columns + 1)] {
@@ -640,7 +640,7 @@ fn rejects_invalid_arguments(case: &Case) {
             assert!((SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
             assert!((LOG_SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
         }
-        assert!(LabelLossAndGradient::new(x, labels, out.rows_mut()).is_err());
+        assert!(label_loss_and_gradient(x, labels, out.rows_mut()).is_err());
         out.assert_untouched();
     }
 }

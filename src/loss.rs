@@ -12,6 +12,7 @@ pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
+use crate::error::Error;
 use crate::math::words::{fast_two_sum, two_sum};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
@@ -116,4 +117,13 @@ impl Sum for Loss {
 pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
     let (sum, error) = two_sum(a, b);
     if sum.is_finite() { fast_two_sum(sum, error + (a_low + b_low)) } else { (sum, 0.0) }
+}
+
+/// `Ok` for a finite number that is not negative.
+fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
+    if (0.0..=f32::MAX).contains(&found) {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, expected: "a finite number of at least 0", found })
+    }
 }

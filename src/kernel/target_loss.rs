@@ -27,7 +27,7 @@ use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, add_words};
 use crate::math::exp::exp;
 use crate::math::exp_m1::exp_m1;
-use crate::math::words::{times, two_sum};
+use crate::math::words::{remainder, times, two_sum};
 use crate::rows::{Rows, check_column_count, check_row_count};
 use crate::simd::{Kernel, Lanes, Simd};
 use crate::sweep::{self, Function, RUN, Term, Total};
@@ -114,8 +114,13 @@ impl Link {
     #[inline(always)]
     fn chain<V: Lanes>(self, y: V, x: V) -> V {
         let Some(cap) = self.cap else { return y / self.temperature };
-        // 1 − tanh²z = 4u/(1 + u)² with u = e^-2|z|
-        let u = exp((x / cap).abs() * -2.0);
+        // 1 − tanh²z = 4u/(1 + u)² with u = e^-2|z|, which would multiply the rounding of
+        // z; beyond 64 it is 0.
+        let z = (x / cap).abs();
+        let low = remainder(x.abs(), z, x.splat(cap)) / cap;
+        let low = V::select(z.lt(x.splat(64.0)), low, x.splat(0.0));
+        let u = exp(z * -2.0);
+        let u = u - u * (low * 2.0);
         let sum = u + 1.0;
         y * (u * 4.0 / (sum * sum)) / self.temperature
     }

@@ -1,4 +1,4 @@
-use super::{Label, Loss};
+use super::{Label, Loss, check_finite};
 use crate::Backend;
 use crate::error::{Error, check_length};
 use crate::kernel::{Coefficients, Formula, Link};
@@ -68,9 +68,9 @@ pub struct CrossEntropy<'a> {
     label_smoothing: f32,
     pub(crate) ignored_label: Option<i64>,
     class_weights: Option<&'a [f32]>,
-    z_loss: Option<f32>,
+    z_loss: f32,
     soft_cap: Option<f32>,
-    temperature: Option<f32>,
+    temperature: f32,
 }
 
 impl Default for CrossEntropy<'_> {
@@ -88,9 +88,9 @@ impl<'a> CrossEntropy<'a> {
             label_smoothing: 0.0,
             ignored_label: None,
             class_weights: None,
-            z_loss: None,
+            z_loss: 0.0,
             soft_cap: None,
-            temperature: None,
+            temperature: 1.0,
         }
     }
 
@@ -151,7 +151,7 @@ impl<'a> CrossEntropy<'a> {
         Self { class_weights: Some(weights), ..self }
     }
 
-    /// Adds λ·L² with L = ln Σ e^s, λ > 0, to the loss of each row that counts: it keeps L
+    /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
     /// near 0, so that scores stay near log-probabilities. It has no weight.
     ///
     /// ```
@@ -165,7 +165,7 @@ impl<'a> CrossEntropy<'a> {
     #[inline]
     #[must_use]
     pub const fn z_loss(self, lambda: f32) -> Self {
-        Self { z_loss: Some(lambda), ..self }
+        Self { z_loss: lambda, ..self }
     }
 
     /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
@@ -199,64 +199,52 @@ impl<'a> CrossEntropy<'a> {
     #[inline]
     #[must_use]
     pub const fn temperature(self, temperature: f32) -> Self {
-        Self { temperature: Some(temperature), ..self }
+        Self { temperature, ..self }
     }
 
     /// The first option that only [`TargetLoss`] has.
     #[inline]
     pub(crate) fn needs_targets(self) -> Option<(&'static str, f32)> {
-        if self.label_smoothing != 0.0 {
-            return Some(("label_smoothing", self.label_smoothing));
+        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        if label_smoothing != 0.0 {
+            Some(("label_smoothing", label_smoothing))
+        } else if z_loss != 0.0 {
+            Some(("z_loss", z_loss))
+        } else if temperature != 1.0 {
+            Some(("temperature", temperature))
+        } else {
+            soft_cap.map(|cap| ("soft_cap", cap))
         }
-        for (name, value) in self.positive() {
-            if let Some(value) = value {
-                return Some((name, value));
-            }
-        }
-        None
-    }
-
-    #[inline]
-    fn positive(self) -> [(&'static str, Option<f32>); 3] {
-        [("z_loss", self.z_loss), ("soft_cap", self.soft_cap), ("temperature", self.temperature)]
     }
 
     /// The weights, one for each class, or nothing.
     pub(crate) fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
         check_length("class_weights", columns, weights.len())?;
-        for &found in weights {
-            if !(0.0..=f32::MAX).contains(&found) {
-                let expected = "finite numbers of at least 0";
-                return Err(Error::Parameter { name: "class_weights", expected, found });
-            }
+        for &weight in weights {
+            check_finite("class_weights", weight)?;
         }
         Ok(weights)
     }
 
     /// All options but the ignored label.
     pub(crate) fn formula(self, columns: usize) -> Result<Formula<'a>, Error> {
-        let found = self.label_smoothing;
-        if !(0.0..1.0).contains(&found) {
-            let expected = "a number of at least 0 and below 1";
-            return Err(Error::Parameter { name: "label_smoothing", expected, found });
+        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        if !(0.0..1.0).contains(&label_smoothing) {
+            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
+            return Err(Error::Parameter { name, expected, found: label_smoothing });
         }
-        for (name, found) in self.positive() {
-            if let Some(found) = found
-                && !(found > 0.0 && found < f32::INFINITY)
-            {
-                let expected = "a positive finite number";
-                return Err(Error::Parameter { name, expected, found });
-            }
-        }
+        check_finite("z_loss", z_loss)?;
+        check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
+        check_positive("temperature", temperature)?;
         Ok(Formula {
-            link: Link { cap: self.soft_cap, temperature: self.temperature.unwrap_or(1.0) },
+            link: Link { cap: soft_cap, temperature },
             coefficients: Coefficients {
-                keep: 1.0 - found,
-                uniform: found / columns as f32,
+                keep: 1.0 - label_smoothing,
+                uniform: label_smoothing / columns as f32,
                 weights: self.weights(columns)?,
             },
-            z: self.z_loss.unwrap_or(0.0),
+            z: z_loss,
         })
     }
 
@@ -430,6 +418,15 @@ impl<'a> CrossEntropy<'a> {
         } else {
             Ok(TargetLoss::new(self, scores, labels)?.best())
         }
+    }
+}
+
+/// `Ok` for a positive finite number.
+fn check_positive(name: &'static str, found: f32) -> Result<(), Error> {
+    if found > 0.0 && found < f32::INFINITY {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, expected: "a positive finite number", found })
     }
 }
 

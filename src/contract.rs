@@ -202,6 +202,15 @@ pub const LOG_SUM_EXP: f64 = 1.0; // measured 0.960
 /// the result, and the logarithm of the sum.
 pub const LOG_SOFTMAX: f64 = 1.34; // measured 1.290
 
+/// The largest error of each result of softmax's derivative, in ULP of y·|g − Σ y·g| and
+/// 2⁻²⁰ of y·Σ |y·g|.
+pub const SOFTMAX_BACKWARD: f64 = 2.0; // measured ?
+
+/// The largest error of each result of log-softmax's derivative, in ULP of the larger of
+/// |g| and e^y·|Σ g|, for y above −ln 2 of (1 − e^y)·|Σ g| and |Σ g − g|; each with 2⁻²⁰
+/// of e^y·Σ |g|.
+pub const LOG_SOFTMAX_BACKWARD: f64 = 2.0; // measured ?
+
 /// The largest error of a row's cross-entropy loss, in ULP, however confident
 /// the answer.
 pub const LOSS: f64 = 1.8; // measured 1.731
@@ -210,12 +219,12 @@ pub const LOSS: f64 = 1.8; // measured 1.731
 pub const GRADIENT: f64 = 1.9; // measured 1.81
 
 /// The largest error of a row's cross-entropy loss with options or soft targets, in ULP of
-/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L².
+/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below 1 counting 1.
 pub const TARGET_LOSS: f64 = 3.0; // measured ?
 
 /// The largest error of each element of its gradient, in ULP of the larger of
 /// (Σa + 2λL)·pₖ and aₖ, or for the likeliest class of what is left of them without aₖ·pₖ,
-/// times the slope of the soft cap.
+/// an |L| below 1 counting 1; times the slope of the soft cap.
 pub const TARGET_GRADIENT: f64 = 3.0; // measured ?
 
 /// The largest error of entropy and cross-entropy, in ULP of the sum of the magnitudes

@@ -7,6 +7,7 @@
 //! Each file of this module is one kernel: a struct of arguments, its checks,
 //! and one body for all instruction sets.
 
+mod backward;
 mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
@@ -31,6 +32,7 @@ pub use crate::math::{
 };
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
+pub use backward::{Backward, BackwardFunction, LogSoftmaxBackward, SoftmaxBackward};
 pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
 pub use cross_entropy::{InPlace, LabelLoss, Read, Scores, WithGradient};
 pub use distribution::{

@@ -7,7 +7,8 @@
 use crate::Backend;
 use crate::error::Error;
 use crate::kernel::{
-    self, Linear, LogSoftmax, RowMap, RowMapInPlace, RowsLogSumExp, RowsOfTwo, Softmax,
+    self, Backward, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace, RowsLogSumExp,
+    RowsOfTwo, Softmax, SoftmaxBackward,
 };
 use core::slice::{Chunks, ChunksMut};
 
@@ -425,6 +426,68 @@ pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
     Backend::best().run(RowMapInPlace::new(LogSoftmax, x));
+}
+
+/// The derivatives by each row's scores, as [`crate::softmax_backward`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` or `out` has another shape
+/// than `y`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let (y, upstream) = (Rows::new(&[0.5; 4], 2)?, Rows::new(&[1.0, 0.0, 1.0, 1.0], 2)?);
+/// let mut out = [9.0; 4];
+/// rows::softmax_backward(y, upstream, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [0.25, -0.25, 0.0, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::new(SoftmaxBackward, y, upstream, out)?);
+    Ok(())
+}
+
+/// As [`softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
+pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::in_place(SoftmaxBackward, y, upstream)?);
+    Ok(())
+}
+
+/// The derivatives by each row's scores, as [`crate::log_softmax_backward`].
+///
+/// # Errors
+/// As [`softmax_backward`].
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let ln_half = 0.5f32.ln();
+/// let (y, upstream) = (Rows::new(&[ln_half; 2], 2)?, Rows::new(&[-1.0, 0.0], 2)?);
+/// let mut out = [9.0; 2];
+/// rows::log_softmax_backward(y, upstream, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [-0.5, 0.5]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_softmax_backward(
+    y: Rows<'_>,
+    upstream: Rows<'_>,
+    out: RowsMut<'_>,
+) -> Result<(), Error> {
+    Backend::best().run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
+    Ok(())
+}
+
+/// As [`log_softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// As [`softmax_backward_in_place`].
+pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
+    Ok(())
 }
 
 /// Each row's entropy in nats, as [`crate::entropy`].

@@ -95,6 +95,7 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
     let tail: f64 = (0..s.len()).filter(|&k| k != top).map(|k| libm::exp(s[k] - max)).sum();
     let surprise = libm::log1p(tail);
     let (z, ln_sum) = (f64::from(options.z), max + surprise);
+    let size = ln_sum.abs().max(1.0);
 
     let mut off = 0.0;
     if options.cap.is_some() {
@@ -106,8 +107,8 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
     let square = z * ln_sum * ln_sum;
     let loss = Exact {
         value: terms().sum::<f64>() + square,
-        size: terms().map(f64::abs).sum::<f64>() + square,
-        slack: 2.0 * off * (mass + (2.0 * z * ln_sum).abs()),
+        size: terms().map(f64::abs).sum::<f64>() + z * size * size,
+        slack: 2.0 * off * (mass + 2.0 * z * size),
     };
 
     let slope = |x: f32| match options.cap.map(f64::from) {
@@ -126,7 +127,7 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
             (mass, a[k], mass.abs())
         };
         let b = plus + 2.0 * z * ln_sum;
-        let most = (most + (2.0 * z * ln_sum).abs()) * p;
+        let most = (most + 2.0 * z * size) * p;
         Exact {
             value: (b * p - minus) * slope(x[k]),
             size: most.max(minus.abs()) * slope(x[k]),

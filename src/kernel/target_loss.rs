@@ -30,7 +30,7 @@ use crate::math::exp_m1::exp_m1;
 use crate::math::words::{remainder, times, two_sum};
 use crate::rows::{Rows, check_column_count, check_row_count};
 use crate::simd::{Kernel, Lanes, Simd};
-use crate::sweep::{self, Function, RUN, Term, Total};
+use crate::sweep::{self, Function, Itself, RUN, Term, Total};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
 pub trait Targets<'a> {
@@ -160,17 +160,6 @@ impl Coefficients<'_> {
     }
 }
 
-/// a.
-#[derive(Clone, Copy)]
-struct Itself;
-
-impl Term<1> for Itself {
-    #[inline(always)]
-    fn term<V: Lanes>(self, [a]: [V; 1]) -> (V, V) {
-        (a, a.splat(0.0))
-    }
-}
-
 /// a·(s[m] − s): a coefficient of 0 wins over an infinity.
 #[derive(Clone, Copy)]
 struct Distance(f32);
@@ -293,8 +282,13 @@ impl RowLoss {
         let mut loss = add_words(surprise, sums.distance);
         let mut slope = (0.0, 0.0);
         if z != 0.0 {
-            let ln = Scaled::new(simd, shift, share.all).ln(simd, 0.0);
-            let ln = add_words((shift.center, 0.0), ln);
+            // The logarithm of the sum is off by up to 2^-27, however small it is.
+            let (center, ln) = if share.surprise < 0.125 {
+                (s_top, (share.surprise, 0.0))
+            } else {
+                (shift.center, Scaled::new(simd, shift, share.all).ln(simd, 0.0))
+            };
+            let ln = add_words((center, 0.0), ln);
             let square = times_words(simd, ln.0, (ln.0, 2.0 * ln.1));
             loss = add_words(loss, times_words(simd, z, square));
             slope = times_words(simd, 2.0 * z, ln);

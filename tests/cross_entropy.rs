@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
-use logits::contract::{TARGET_GRADIENT, TARGET_LOSS};
-use logits::kernel::{Scores, TargetLoss};
+use logits::contract::{LOSS, TARGET_GRADIENT, TARGET_LOSS};
+use logits::kernel::{LabelLoss, Scores, TargetLoss};
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
 
@@ -263,4 +263,259 @@ fn every_combination_of_options_is_its_formula() {
     println!("gradient: {gradient:.3} ULP at {gradient_at}");
     assert!(loss <= TARGET_LOSS, "loss: {loss} ULP at {at}");
     assert!(gradient <= TARGET_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+}
+
+fn softmax_loss(x: &[f32], k: usize) -> f64 {
+    let one_hot: Vec<_> = (0..x.len()).map(|j| f32::from(u8::from(j == k))).collect();
+    exact(PLAIN, x, &one_hot).0.value
+}
+
+/// A label's loss keeps its digits however confident the answer, right or wrong.
+#[test]
+fn margins_keep_their_digits() {
+    let mut random = Random::new(32);
+    for n in [2, 3, 10, 33, 600] {
+        let weights = random.vector(n, 0.5, 2.0);
+        for margin in -100..=100 {
+            let (mut x, label) = (random.normal(n, 1.0), random.below(n));
+            x[label] += margin as f32;
+            let (rows, labels) = (Rows::new(&x, n).unwrap(), [label as u32]);
+            for (options, most) in [
+                (PLAIN, LOSS),
+                (Options { weights: &weights, ..PLAIN }, 2.0 * LOSS),
+                (Options { temperature: 0.5, ..PLAIN }, 2.0),
+                (Options { temperature: 2.0, ..PLAIN }, 2.0),
+            ] {
+                let t = one_hot(&labels, n);
+                let exact = exact(options, &x, &t).0.value;
+                for backend in backends() {
+                    let mut found =
+                        vec![run(backend, options.loss(), rows, Against::Labels(&labels)).0];
+                    if options.temperature == 1.0 {
+                        let kernel = LabelLoss::new(options.loss(), Scores::new(rows), &labels);
+                        found.push(backend.run(kernel.unwrap()));
+                    }
+                    for found in found {
+                        let error = ulp(found.sum, exact);
+                        assert!(error <= most, "{error} ULP at {margin}, {options:?}, {backend:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the parts are to the whole: PyTorch's formulas for a batch.
+#[test]
+fn means_divide_by_the_weights_of_the_labels() -> Result<(), Error> {
+    let (columns, epsilon) = (4, 0.2f32);
+    let x = Random::new(33).normal(5 * columns, 3.0);
+    let (weights, labels) = ([0.5, 2.0, 0.0, 1.5], [1i32, 0, -100, 2, 3]);
+    let loss = CrossEntropy::new().class_weights(&weights).ignored_label(-100);
+    let scores = Rows::new(&x, columns)?;
+
+    let (mut sum, mut uniform, mut weight) = (0.0, 0.0, 0.0);
+    for (x, &label) in x.chunks(columns).zip(&labels).filter(|&(_, &label)| label != -100) {
+        let w = f64::from(weights[label as usize]);
+        sum += w * softmax_loss(x, label as usize);
+        uniform += (0..columns).map(|k| f64::from(weights[k]) * softmax_loss(x, k)).sum::<f64>();
+        weight += w;
+    }
+    let found = loss.loss(scores, &labels)?;
+    assert_eq!((found.weight, found.count), (4.0, 4));
+    assert!(ulp(found.mean(), sum / weight) <= 2.0, "{found:?}");
+
+    let epsilon_wide = f64::from(epsilon);
+    let exact = (1.0 - epsilon_wide) * sum + epsilon_wide / columns as f64 * uniform;
+    let found = loss.label_smoothing(epsilon).loss(scores, &labels)?;
+    assert_eq!((found.weight, found.count), (4.0, 4));
+    assert!(ulp(found.mean(), exact / weight) <= 2.0, "{found:?}");
+    Ok(())
+}
+
+/// Smoothing is a mixture, a distribution with everything at a label is that label, and a
+/// loss against P is the entropy of P and its divergence from softmax.
+#[test]
+fn parts_and_whole_agree() -> Result<(), Error> {
+    let mut random = Random::new(34);
+    for n in [2, 10, 40, 700] {
+        let (x, label) = (random.normal(n, 3.0), random.below(n));
+        let (mut p, mut q) = (random.normal(n, 1.0), x.clone());
+        logits::softmax_in_place(&mut p);
+        logits::softmax_in_place(&mut q);
+        let scores = Rows::new(&x, n)?;
+        let (plain, smooth) = (CrossEntropy::new(), CrossEntropy::new().label_smoothing(0.25));
+
+        let of_label = plain.loss(scores, &[label])?;
+        let hot = one_hot(&[label as u32], n);
+        let of_hot = plain.loss_soft(scores, Rows::new(&hot, n)?)?;
+        assert!(ulp(of_hot.sum, of_label.sum.into()) <= 3.0, "{of_hot:?} and {of_label:?}");
+
+        let uniform = vec![1.0 / n as f32; n];
+        let of_uniform = plain.loss_soft(scores, Rows::new(&uniform, n)?)?;
+        let mixture = 0.75 * f64::from(of_label.sum) + 0.25 * f64::from(of_uniform.sum);
+        assert!(ulp(smooth.loss(scores, &[label])?.sum, mixture) <= 5.0);
+
+        let found = plain.loss_soft(scores, Rows::new(&p, n)?)?.sum;
+        let sum = f64::from(logits::entropy(&p)) + f64::from(logits::kl_divergence(&p, &q)?);
+        assert!((f64::from(found) - sum).abs() <= 2e-6 * sum, "{found} and {sum}");
+
+        // Without z-loss and cap the gradient sums to 0, whatever the targets.
+        let mut gradient = vec![0.0; n];
+        let out = RowsMut::new(&mut gradient, n)?;
+        smooth.loss_and_gradient_soft(scores, Rows::new(&p, n)?, out)?;
+        let sum: f64 = gradient.iter().map(|&g| f64::from(g)).sum();
+        let size: f64 = gradient.iter().zip(&p).map(|(g, p)| f64::from(g.abs() + p)).sum();
+        assert!(sum.abs() <= 2e-7 * size, "the gradient sums to {sum}");
+    }
+    Ok(())
+}
+
+/// The f64 gradient that the others are compared with, as a difference quotient.
+#[test]
+fn gradients_are_slopes() {
+    let mut random = Random::new(35);
+    let n = 7;
+    let weights = random.vector(n, 0.5, 2.0);
+    let (x, t) = (random.normal(n, 4.0), random.vector(n, 0.0, 0.3));
+    let h = 0.0078125;
+    for options in Options::all(&weights) {
+        // Rounding x/T would be seen.
+        let options =
+            Options { temperature: if options.temperature == 1.0 { 1.0 } else { 2.0 }, ..options };
+        let (_, gradient) = exact(options, &x, &t);
+        for k in 0..n {
+            let at = |x_k: f32| {
+                let mut x = x.clone();
+                x[k] = x_k;
+                exact(options, &x, &t).0.value
+            };
+            let (below, above) = (x[k] - h, x[k] + h);
+            let slope = (at(above) - at(below)) / f64::from(above - below);
+            let error = (slope - gradient[k].value).abs();
+            assert!(error <= 2e-5, "{slope} and {} with {options:?}", gradient[k].value);
+        }
+    }
+}
+
+#[test]
+fn labels_of_every_type_are_the_same() -> Result<(), Error> {
+    fn check<L: Label + TryFrom<u8>>(x: Rows<'_>, expected: (Loss, &[f32])) -> Result<(), Error> {
+        let labels = [2u8, 7, 0].map(|label| L::try_from(label).ok().unwrap());
+        let (loss, mut gradient) = (CrossEntropy::new().ignored_label(7), [9.0; 9]);
+        assert_eq!(loss.loss(x, &labels)?, expected.0);
+        let out = RowsMut::new(&mut gradient, 3)?;
+        assert_eq!(loss.loss_and_gradient(x, &labels, out)?, expected.0);
+        assert_same(&gradient, expected.1, &core::any::type_name::<L>());
+        Ok(())
+    }
+    let mut gradient = [3.0, 1.0, 2.0, f32::NAN, 1.0, f32::INFINITY, -1.0, 0.5, 9.0];
+    let x = gradient;
+    let x = Rows::new(&x, 3)?;
+    // The ignored row is not read, and its gradient is +0.
+    let loss = CrossEntropy::new()
+        .ignored_label(7)
+        .gradient_in_place(RowsMut::new(&mut gradient, 3)?, &[2u32, 7, 0])?;
+    assert_eq!(loss.count, 2);
+    assert!(loss.sum.is_finite() && gradient[3..6].iter().all(|g| g.to_bits() == 0));
+    let expected = (loss, &gradient[..]);
+    check::<u8>(x, expected)?;
+    check::<u16>(x, expected)?;
+    check::<u32>(x, expected)?;
+    check::<usize>(x, expected)?;
+    check::<i32>(x, expected)?;
+    check::<i64>(x, expected)
+}
+
+#[test]
+fn special_values() -> Result<(), Error> {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    let plain = CrossEntropy::new();
+    let z_loss = plain.z_loss(0.5);
+    for backend in backends() {
+        for n in [2, 16, 40] {
+            // A score and a target at the end of a row of zeros and a first score.
+            let with = |loss, first: f32, special: f32, t: [f32; 2]| {
+                let (mut x, mut targets) = (vec![0.0; n], vec![0.0; n]);
+                (x[0], x[n - 1]) = (first, special);
+                (targets[0], targets[n - 1]) = (t[0], t[1]);
+                let targets = Against::Soft(Rows::new(&targets, n).unwrap());
+                let (sum, _, gradient) = run(backend, loss, Rows::new(&x, n).unwrap(), targets);
+                (sum.sum, gradient)
+            };
+            for loss in [plain, z_loss, plain.label_smoothing(0.1)] {
+                for (first, special) in
+                    [(1.0, NAN), (NAN, 1.0), (INF, 1.0), (1.0, INF), (-INF, NAN)]
+                {
+                    let (loss, gradient) = with(loss, first, special, [1.0, 0.0]);
+                    assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()), "{backend:?}");
+                }
+                assert!(with(loss, 1.0, 1.0, [1.0, NAN]).0.is_nan());
+                assert!(with(loss, 1.0, 1.0, [NAN, 0.0]).0.is_nan());
+            }
+            // A masked class, without a target and with one.
+            let (loss, gradient) = with(plain, 1.0, -INF, [1.0, 0.0]);
+            assert!(loss.is_finite() && gradient[n - 1].to_bits() == 0, "{gradient:?}");
+            let (loss, gradient) = with(plain, 1.0, -INF, [0.5, 0.5]);
+            assert!(loss == INF && gradient[n - 1] == -0.5 && gradient[0].is_finite());
+            // Nothing to be surprised by.
+            let (loss, gradient) = with(plain, 1.0, 2.0, [0.0, 0.0]);
+            assert!(loss.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0), "{gradient:?}");
+            // Soft-capped, every score is finite; at the cap nothing moves it.
+            let (loss, gradient) = with(plain.soft_cap(8.0), INF, -INF, [1.0, 0.0]);
+            assert!((0.0..1.0).contains(&loss) && gradient[0] == 0.0 && gradient[n - 1] == 0.0);
+            let (loss, gradient) = with(plain.soft_cap(8.0), NAN, 1.0, [1.0, 0.0]);
+            assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()));
+
+            // Rows that do not count, and classes without a weight.
+            let mut weights = vec![1.0; n];
+            weights[0] = 0.0;
+            for loss in [plain, plain.label_smoothing(0.5)] {
+                let x = vec![NAN; n];
+                let (rows, labels) = (Rows::new(&x, n)?, Against::Labels(&[0]));
+                let (sum, losses, gradient) = run(backend, loss.ignored_label(0), rows, labels);
+                assert_eq!((sum.sum.to_bits(), sum.weight, sum.count), (0, 0.0, 0));
+                assert!(losses[0].to_bits() == 0 && gradient.iter().all(|g| g.to_bits() == 0));
+                let (sum, ..) = run(backend, loss.class_weights(&weights), rows, labels);
+                assert!(sum.sum.is_nan() && sum.weight == 0.0 && sum.count == 1);
+            }
+            let mut x = vec![0.0; n];
+            x[0] = -INF;
+            let (rows, labels) = (Rows::new(&x, n)?, Against::Labels(&[0]));
+            let (sum, _, gradient) = run(backend, plain.class_weights(&weights), rows, labels);
+            assert!(sum.sum.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0));
+            let scores = Scores::new(rows);
+            let kernel = LabelLoss::new(plain.class_weights(&weights), scores, &[0u32])?;
+            assert_eq!(backend.run(kernel).sum.to_bits(), 0);
+        }
+    }
+    Ok(())
+}
+
+/// Ten million rows, a batch at a time.
+#[test]
+fn sums_keep_every_digit() -> Result<(), Error> {
+    let (columns, count, batches) = (2, 1 << 14, 611);
+    let mut random = Random::new(36);
+    let (mut total, mut exact) = (Loss::default(), 0.0);
+    for _ in 0..3 {
+        let x = random.normal(count * columns, 2.0);
+        let labels: Vec<u8> = (0..count).map(|_| random.below(columns) as u8).collect();
+        let mut losses = vec![0.0; count];
+        let loss = CrossEntropy::new().losses(Rows::new(&x, columns)?, &labels, &mut losses)?;
+        let sum: f64 = losses.iter().map(|&x| f64::from(x)).sum();
+        assert!(ulp(loss.sum, sum) <= 0.51);
+        // As many more batches, merged one by one and all at once.
+        let mut merged = Loss::default();
+        for _ in 0..batches {
+            merged += loss;
+        }
+        total = total + merged;
+        exact += sum * f64::from(batches);
+    }
+    assert_eq!(total.count, 3 * 611 << 14);
+    assert!(ulp(total.sum, exact) <= 0.51, "{total:?} for {exact}");
+    assert_eq!(total.weight, total.count as f32);
+    Ok(())
 }

@@ -43,8 +43,9 @@ use crate::rows::{Rows, RowsMut};
 /// **Accuracy.** [`contract::LOSS`](crate::contract::LOSS) and
 /// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels and no option but an
 /// ignored one, [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS) and
-/// [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, of the
-/// scores s rounded to `f32`. The sum of the losses is kept in two words.
+/// [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
+/// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰. The sum of the
+/// losses is kept in two words.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -134,8 +135,7 @@ impl<'a> CrossEntropy<'a> {
     /// of the labels; soft targets count 1 a row.
     ///
     /// With smoothing all classes' parts are weighted: −(1 − ε)·w_y·ln p_y −
-    /// ε/K·Σ wₖ·ln pₖ. [`contract`](crate::contract) holds for weights, and sums of
-    /// coefficients, that are 0 or from 2⁻⁴⁰ to 2⁴⁰.
+    /// ε/K·Σ wₖ·ln pₖ.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};

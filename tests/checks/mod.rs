@@ -11,9 +11,9 @@ use crate::common::{
 };
 use logits::kernel::{
     BinaryLoss, CrossEntropy, Entropy, JsDivergence, KlDivergence, LogSoftmax, LogSumExp, OnScores,
-    RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
+    RowMap, RowMapInPlace, RowsLogSumExp, Scores, Softmax, TargetLoss,
 };
-use logits::loss::BinaryCrossEntropy;
+use logits::loss::{self, BinaryCrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut, contract};
 use std::fmt::Display;
 
@@ -228,6 +228,8 @@ const LOG_SOFTMAX: RowWise = RowWise {
 struct Case {
     scores: Matrix,
     labels: Vec<u32>,
+    /// Which the loss has.
+    options: usize,
     /// Of another stride than `scores`, and at another offset.
     blank: Matrix,
 }
@@ -254,6 +256,7 @@ impl Case {
         let label = |row| ((byte(2) + row) % columns) as u32;
         Self {
             labels: (0..rows).map(label).collect(),
+            options: byte(2),
             blank: Matrix::new(15 - offset, &vec![GUARD; rows * out_stride], columns, out_stride),
             scores,
         }
@@ -352,6 +355,7 @@ fn exact_label_loss(x: &[f32], label: usize) -> (f64, f64) {
 /// | 1    | bits 0-1: padding between the input's rows; 2-3: the output's;  |
 /// |      | 4-7: offset of the input                                        |
 /// | 2    | label of the first row, modulo columns; each next row: one more |
+/// |      | bits 0 and 1: options of the loss                               |
 /// | 3..  | the input, `f32` little-endian                                  |
 ///
 /// Values that are no matrix of this shape must be rejected; they are then cut
@@ -367,9 +371,11 @@ pub fn rows(data: &[u8]) {
         let log_softmax = check_log_softmax(&case, backend, &expected);
         let sums = check_log_sum_exp(&case, backend, &expected);
         let losses = check_loss(&case, backend, &expected);
+        let target_losses = check_target_loss(&case, backend, &expected);
         let divergences = check_distributions(&case, backend, &softmax);
         let specials = check_not_distributions(&case, backend);
-        let all = [softmax, log_softmax, sums, losses, divergences, specials].concat();
+        let all =
+            [softmax, log_softmax, sums, losses, target_losses, divergences, specials].concat();
         classes.check(&"rows", backend, &all);
     }
 }
@@ -461,6 +467,68 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
     within(&what, total.mean(), mean, mean.abs(), MEAN_LOSS);
     found.extend(gradient);
     found
+}
+
+/// The losses with options and their gradients: without any that of the label, and with
+/// some as defined as that; the same bits in all forms and for a distribution with
+/// everything at the label.
+fn check_target_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let (scores, columns) = (case.scores.rows(), case.scores.columns);
+    let mut targets = vec![0.0; case.labels.len() * columns];
+    for (row, &label) in targets.chunks_mut(columns.max(1)).zip(&case.labels) {
+        row[label as usize] = 1.0;
+    }
+    let targets = Rows::new(&targets, columns).expect("a valid shape");
+    let run = |loss: loss::CrossEntropy<'_>| {
+        let mut losses = vec![GUARD; expected.len()];
+        let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+        let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
+        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
+        let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
+        backend.run(TargetLoss::new(loss, into, &case.labels[..]).expect("valid labels"));
+        let into = Scores::in_place(in_place.rows_mut());
+        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
+        let gradient = gradient.elements();
+        assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
+        (losses, gradient)
+    };
+
+    let (plain, plain_gradient) = run(loss::CrossEntropy::new());
+    for (i, ((x, label), row)) in case.rows().zip(expected).enumerate() {
+        let what = format_args!("target loss on {backend:?}, row {i}, label {label}");
+        within(&what, plain[i], row.loss, row.loss.abs(), contract::TARGET_LOSS);
+        for (k, &found) in plain_gradient[i * columns..][..columns].iter().enumerate() {
+            let what = format_args!("{what}: gradient[{k}]");
+            let is_wrong = k == label && x.iter().any(|&other| other > x[k]);
+            let size = if is_wrong { 1.0 } else { row.gradient[k].abs() };
+            within(&what, found, row.gradient[k], size, contract::TARGET_GRADIENT);
+        }
+    }
+
+    let mut loss = loss::CrossEntropy::new().z_loss(0.01).temperature(0.5);
+    if case.options & 1 != 0 {
+        loss = loss.label_smoothing(0.1);
+    }
+    if case.options & 2 != 0 {
+        loss = loss.soft_cap(20.0);
+    }
+    let (losses, gradient) = run(loss);
+    for (i, (x, _)) in case.rows().enumerate() {
+        let what = format_args!("loss {:e} with options on {backend:?} of {x:?}", losses[i]);
+        let has_nan = x.iter().any(|x| x.is_nan());
+        // Halving the temperature doubles the scores.
+        let max = 2.0 * x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let is_defined = !has_nan && (max.is_finite() || case.options & 2 != 0);
+        assert_eq!(losses[i].is_nan(), !is_defined, "{what}");
+        assert!(losses[i] >= 0.0 || !is_defined, "{what}");
+        // Times 2λ·ln Σ e^s, which must not be enormous.
+        if !is_defined || max.abs() < 1e12 || case.options & 2 != 0 {
+            for g in &gradient[i * columns..][..columns] {
+                assert_eq!(g.is_nan(), !is_defined, "{what}: gradient {g:e}");
+            }
+        }
+    }
+    [plain, plain_gradient, losses, gradient].concat()
 }
 
 /// Entropy, cross-entropy and divergences of each row of softmax results, from
@@ -598,7 +666,7 @@ fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
 
 /// Arguments whose shapes do not fit give an error and write nothing.
 fn rejects_invalid_arguments(case: &Case) {
-    let Case { scores, labels, blank } = case;
+    let Case { scores, labels, blank, .. } = case;
     let (x, columns) = (scores.rows(), scores.columns);
     let count = x.rows();
     if count == 0 {

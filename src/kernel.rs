@@ -15,7 +15,7 @@ mod elementwise;
 pub(crate) mod exp_sum;
 mod focal;
 mod linear;
-mod log_sum_exp;
+pub(crate) mod log_sum_exp;
 mod panel;
 pub(crate) mod row;
 mod row_map;
@@ -40,7 +40,7 @@ pub use distribution::{
 };
 pub use elementwise::{Map, MapInPlace};
 pub use linear::Linear;
-pub use log_sum_exp::{LogSumExp, RowsLogSumExp};
+pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use softmax::{LogSoftmax, Softmax};
 pub(crate) use target_loss::{Coefficients, Formula, Link};

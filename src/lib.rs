@@ -50,6 +50,7 @@ mod backend;
 pub mod contract;
 mod error;
 pub mod kernel;
+mod log_sum_exp;
 pub mod loss;
 mod math;
 pub mod rows;
@@ -61,11 +62,12 @@ pub mod vector;
 
 pub use backend::Backend;
 pub use error::Error;
+pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
 
 use kernel::{
-    Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, JsDivergence, KlDivergence, Ln,
-    Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, LogSumExp, Map, MapInPlace, RowMap,
+    Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
+    KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
     RowMapInPlace, Sigmoid, Softmax, SoftmaxBackward, Softplus,
 };
 
@@ -258,18 +260,45 @@ pub fn softplus_in_place(x: &mut [f32]) {
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
 ///
 /// It exceeds the largest element by at most ln n. No score is too large: the
-/// exponentials are never formed at full size.
+/// exponentials are never formed at full size. For scores that come in pieces there is
+/// [`LogSumExp`].
 ///
 /// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
 /// without one a +∞ gives +∞. A single element is returned as it is.
 ///
+/// **Accuracy.** [`contract::LOG_SUM_EXP`], and near 0, beside an element that has more
+/// than ¾ of the sum, what little the others add to it: [`contract::LOG_SUM_EXP_RISE`].
+///
 /// ```
 /// assert_eq!(logits::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f32.ln());
+/// assert_eq!(logits::log_sum_exp(&[0.0, -30.0]), (-30f32).exp());
 /// assert_eq!(logits::log_sum_exp(&[]), f32::NEG_INFINITY);
 /// ```
 #[must_use]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
-    Backend::best().run(LogSumExp::new(x))
+    // The kernel of `LogSumExp`, not one more.
+    Backend::best().run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
+}
+
+/// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
+/// two numbers of which the logarithms are known.
+///
+/// The same to the bit with a and b exchanged.
+///
+/// **Special values.** a where b is −∞, to the bit, and b where a is; a NaN gives NaN,
+/// and without one a +∞ gives +∞.
+///
+/// **Accuracy.** [`contract::LOG_ADD_EXP`]: what is added to 0 is not lost, and
+/// `log_add_exp(0, x)` is [`softplus`]\(x).
+///
+/// ```
+/// assert_eq!(logits::log_add_exp(1000.0, 1000.0), 1000.0 + 2f32.ln());
+/// assert_eq!(logits::log_add_exp(0.0, -30.0), (-30f32).exp());
+/// assert_eq!(logits::log_add_exp(-0.0, f32::NEG_INFINITY), -0.0);
+/// ```
+#[must_use]
+pub fn log_add_exp(a: f32, b: f32) -> f32 {
+    LogSumExp::of(a).merge(LogSumExp::of(b)).value()
 }
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.

@@ -1,5 +1,7 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
+use crate::LogSumExp;
+use crate::kernel::log_sum_exp;
 use crate::math;
 use crate::simd::scalar::F32;
 
@@ -78,4 +80,15 @@ pub fn log_sigmoid(x: f32) -> f32 {
 #[must_use]
 pub fn softplus(x: f32) -> f32 {
     math::softplus::softplus(F32(x)).0
+}
+
+/// ln(e^a + e^b), as [`crate::log_add_exp`].
+///
+/// ```
+/// assert_eq!(logits::scalar::log_add_exp(3.0, f32::NEG_INFINITY), 3.0);
+/// ```
+#[inline]
+#[must_use]
+pub fn log_add_exp(a: f32, b: f32) -> f32 {
+    log_sum_exp::log_add_exp(F32(0.0), LogSumExp::of(a), LogSumExp::of(b)).value()
 }

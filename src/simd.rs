@@ -128,6 +128,11 @@ pub trait Simd: Copy {
     /// Orders what was streamed before what follows.
     #[inline(always)]
     fn fence(self) {}
+    /// Asks for what begins at `from` to be brought near, if it is memory of ours.
+    #[inline(always)]
+    fn prefetch(self, from: &[f32]) {
+        let _ = from;
+    }
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
     /// Loads a block. Lanes past the end of `from` hold `fill`.
@@ -219,6 +224,14 @@ pub trait Lanes:
     fn max_positive(self, other: Self) -> Self {
         self.max(other)
     }
+    /// The smaller of two positive numbers.
+    #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        self.min(other)
+    }
+    /// The larger of a magnitude, `self`, and that of another number; a NaN is larger
+    /// than all.
+    fn max_magnitude(self, other: Self) -> Self;
     /// The nearest number from `least` to `most`; a NaN stays one.
     #[inline(always)]
     fn clamp(self, least: f32, most: f32) -> Self {

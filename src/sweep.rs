@@ -61,6 +61,20 @@ pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
     }
 }
 
+/// Elements ahead of the loop that are asked for where memory is the limit: about
+/// what is read while one line comes. Prefetchers in hardware stop at every page.
+const AHEAD: usize = 2048;
+
+/// Asks for what a loop at `at` will read of x, `count` elements a step.
+#[inline(always)]
+pub(crate) fn prefetch<S: Simd>(simd: S, x: &[f32], at: usize, count: usize) {
+    if let Some(ahead) = x.get(at + AHEAD..at + AHEAD + count) {
+        for line in ahead.chunks(BLOCK) {
+            simd.prefetch(line);
+        }
+    }
+}
+
 /// `out[i] = f(x[i])` past the caches, for `out` at least as long as `x`.
 #[inline(always)]
 pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: &mut [f32]) {
@@ -73,8 +87,9 @@ pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: 
     let (x, out) = (x.get(head..).unwrap_or(&[]), out.get_mut(head..).unwrap_or(&mut []));
     let mut wide = x.chunks_exact(S::MapWide::COUNT);
     let mut wide_out = out.chunks_exact_mut(S::MapWide::COUNT);
-    for (x, out) in (&mut wide).zip(&mut wide_out) {
-        let y = f.apply(S::MapWide::load(simd, x));
+    for (at, (x_wide, out)) in (&mut wide).zip(&mut wide_out).enumerate() {
+        prefetch(simd, x, at * S::MapWide::COUNT, S::MapWide::COUNT);
+        let y = f.apply(S::MapWide::load(simd, x_wide));
         for (j, y) in y.as_ref().iter().enumerate() {
             simd.stream(*y, out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
         }
@@ -281,12 +296,14 @@ impl<S: Simd> Total<S> {
         Self { high: value, low: value }
     }
 
-    /// Adds another.
+    /// Adds another, both of positive terms.
     #[inline(always)]
-    pub(crate) fn add_words(&mut self, other: Self) {
-        self.add(other.high);
+    pub(crate) fn add_positive(&mut self, other: Self) {
         for j in 0..self.low.as_ref().len() {
-            self.low.as_mut()[j] = self.low.as_ref()[j] + other.low.as_ref()[j];
+            let (a, b) = (self.high.as_ref()[j], other.high.as_ref()[j]);
+            let (sum, error) = two_sum_positive(a, b);
+            self.high.as_mut()[j] = sum;
+            self.low.as_mut()[j] = (self.low.as_ref()[j] + other.low.as_ref()[j]) + error;
         }
     }
 
@@ -326,7 +343,7 @@ impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn value(self, simd: S) -> (f32, f32) {
         let all = self
-            .folded::<8>(simd, self)
+            .folded::<8, false>(simd, self)
             .folded_again::<4>(simd)
             .folded_again::<2>(simd)
             .folded_again::<1>(simd);
@@ -335,19 +352,23 @@ impl<S: Simd> Total<S> {
         if high.is_finite() { fast_two_sum(high, low) } else { (high, 0.0) }
     }
 
-    /// [`value`](Self::value) of each, for finite sums.
+    /// Two sums of positive terms, for [`values`](Self::values).
     #[inline(always)]
-    pub(crate) fn values(simd: S, mut totals: [Self; BLOCK]) -> (S::Block, S::Block) {
-        for i in 0..8 {
-            totals[i] = totals[i].folded::<8>(simd, totals[i + 8]);
-        }
+    pub(crate) fn with(self, simd: S, other: Self) -> Self {
+        self.folded::<8, true>(simd, other)
+    }
+
+    /// [`value`](Self::value) of each of 16 sums of positive terms, the i-th
+    /// [`with`](Self::with) the i + 8-th.
+    #[inline(always)]
+    pub(crate) fn values(simd: S, mut totals: [Self; BLOCK / 2]) -> (S::Block, S::Block) {
         for i in 0..4 {
-            totals[i] = totals[i].folded::<4>(simd, totals[i + 4]);
+            totals[i] = totals[i].folded::<4, true>(simd, totals[i + 4]);
         }
         for i in 0..2 {
-            totals[i] = totals[i].folded::<2>(simd, totals[i + 2]);
+            totals[i] = totals[i].folded::<2, true>(simd, totals[i + 2]);
         }
-        let Self { mut high, mut low } = totals[0].folded::<1>(simd, totals[1]);
+        let Self { mut high, mut low } = totals[0].folded::<1, true>(simd, totals[1]);
         for j in 0..high.as_ref().len() {
             let (sum, error) = fast_two_sum(high.as_ref()[j], low.as_ref()[j]);
             (high.as_mut()[j], low.as_mut()[j]) = (sum, error);
@@ -357,20 +378,29 @@ impl<S: Simd> Total<S> {
 
     #[inline(always)]
     fn folded_again<const HALF: usize>(self, simd: S) -> Self {
-        self.folded::<HALF>(simd, self)
+        self.folded::<HALF, false>(simd, self)
     }
 
     /// Lanes i and i + HALF added up, those of `self` where i & HALF = 0 and those of
     /// `other` elsewhere.
     #[inline(always)]
-    fn folded<const HALF: usize>(self, simd: S, other: Self) -> Self {
+    fn folded<const HALF: usize, const POSITIVE: bool>(self, simd: S, other: Self) -> Self {
         let (mut high, second) = simd.exchange::<HALF>(self.high, other.high);
         let (mut low, second_low) = simd.exchange::<HALF>(self.low, other.low);
         for j in 0..high.as_ref().len() {
-            let (sum, error) = two_sum(high.as_ref()[j], second.as_ref()[j]);
+            let (a, b) = (high.as_ref()[j], second.as_ref()[j]);
+            let (sum, error) = if POSITIVE { two_sum_positive(a, b) } else { two_sum(a, b) };
             high.as_mut()[j] = sum;
             low.as_mut()[j] = (low.as_ref()[j] + second_low.as_ref()[j]) + error;
         }
         Self { high, low }
     }
+}
+
+/// As [`two_sum`] for positive numbers, with fewer additions: where those are scarce,
+/// integers are compared beside them.
+#[inline(always)]
+fn two_sum_positive<V: Lanes>(a: V, b: V) -> (V, V) {
+    let sum = a + b;
+    (sum, a.min_positive(b) - (sum - a.max_positive(b)))
 }

@@ -139,6 +139,10 @@ fn special_values() {
     }
 }
 
+type Root = fn(&[f32], &[f32], &mut [f32]) -> Result<(), Error>;
+type OfRows = fn(Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+type Reference<'a> = &'a dyn Fn(&[f32], &[f32]) -> Vec<f32>;
+
 #[test]
 fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let mut random = Random::new(43);
@@ -146,9 +150,7 @@ fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let (y, g) = (random.vector(count * stride, -2.0, 0.0), random.normal(count * stride, 1.0));
     let of = |data| Rows::with_stride(data, columns, stride);
     let backend = backends()[0];
-    type Root = fn(&[f32], &[f32], &mut [f32]) -> Result<(), Error>;
-    type OfRows = fn(Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
-    let check = |root: Root, of_rows: OfRows, expected: &dyn Fn(&[f32], &[f32]) -> Vec<f32>| {
+    let check = |root: Root, of_rows: OfRows, expected: Reference<'_>| {
         let mut out = vec![9.0; g.len()];
         of_rows(of(&y)?, of(&g)?, RowsMut::with_stride(&mut out, columns, stride)?)?;
         for (i, out) in out.chunks(stride).enumerate() {

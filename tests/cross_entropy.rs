@@ -330,7 +330,7 @@ fn margins_keep_their_digits() {
     }
 }
 
-/// What the parts are to the whole: PyTorch's formulas for a batch.
+/// The mean of a batch as `PyTorch` defines it.
 #[test]
 fn means_divide_by_the_weights_of_the_labels() -> Result<(), Error> {
     let (columns, epsilon) = (4, 0.2f32);
@@ -536,10 +536,10 @@ fn sums_keep_every_digit() -> Result<(), Error> {
         for _ in 0..batches {
             merged += loss;
         }
-        total = total + merged;
+        total += merged;
         exact += sum * f64::from(batches);
     }
-    assert_eq!(total.count, 3 * 611 << 14);
+    assert_eq!(total.count, 3 * 611 * (1 << 14));
     assert!(ulp(total.sum, exact) <= 0.51, "{total:?} for {exact}");
     assert_eq!(total.weight, total.count as f32);
     Ok(())

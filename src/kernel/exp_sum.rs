@@ -21,7 +21,7 @@ use crate::math::ln::{ln_1p_positive, ln_scaled};
 use crate::math::shifted_exp::{self, LN_FACTOR};
 use crate::math::words::{divide, fast_two_sum, two_sum};
 use crate::simd::{BLOCK, EIGHTHS, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
-use crate::sweep::{RUN, Run, Total};
+use crate::sweep::{self, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
@@ -405,6 +405,7 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
             Some(x) => x.get(at - start..at - start + Run::<S>::WIDE),
         };
         let x = S::Wide::load(simd, x.unwrap_or(&[]));
+        sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
         let Some((t, delta)) = shift.exp::<_, EXACT>(x, bias) else { break };
         if R::WRITES && keep {
             let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);

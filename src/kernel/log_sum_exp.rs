@@ -1,9 +1,21 @@
-//! ln Σ e^x.
+//! ln Σ e^x, of a row and of what comes in pieces.
+//!
+//! **Method.** A logarithm is kept in two words, and two of them, a ≥ b, are added as
+//! a + ln(1 + e^(b − a)): the difference, the exponential and the logarithm of two words
+//! each, so that what is added errs by 2^-25 of itself and the sum by 2^-48.
+//! A row is folded from blocks of [`LogSumExp::BLOCK`](crate::LogSumExp::BLOCK), each
+//! summed on its own (see `exp_sum.rs`). A block of which one element is nearly all is
+//! near 0 where that element is, and would lose what the others add to it: there the
+//! element is added to the sums of what precedes and what follows it.
 
+use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
+use crate::math::exp::Parts;
+use crate::math::ln::ln_scaled;
+use crate::math::words::{fast_two_sum, two_sum};
 use crate::rows::Rows;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{EIGHTHS, Kernel, Lanes, Simd};
 
 /// ln Σ e^x of one vector.
 pub struct LogSumExp<'a> {
@@ -24,7 +36,55 @@ impl Kernel for LogSumExp<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f32 {
-        log_sum_exp(simd, self.x)
+        extend(simd, State::new(), self.x).value()
+    }
+}
+
+/// ln Σ e^x of what has been seen and of a vector.
+pub struct ExtendLogSumExp<'a> {
+    state: State,
+    x: &'a [f32],
+}
+
+impl<'a> ExtendLogSumExp<'a> {
+    /// Nothing to check.
+    #[inline]
+    #[must_use]
+    pub fn new(state: State, x: &'a [f32]) -> Self {
+        Self { state, x }
+    }
+}
+
+impl Kernel for ExtendLogSumExp<'_> {
+    type Output = State;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> State {
+        extend(simd, self.state, self.x)
+    }
+}
+
+/// ln(e^a + e^b) of two logarithms of sums.
+pub struct LogAddExp {
+    a: State,
+    b: State,
+}
+
+impl LogAddExp {
+    /// Nothing to check.
+    #[inline]
+    #[must_use]
+    pub fn new(a: State, b: State) -> Self {
+        Self { a, b }
+    }
+}
+
+impl Kernel for LogAddExp {
+    type Output = State;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> State {
+        log_add_exp(simd.splat(0.0), self.a, self.b)
     }
 }
 
@@ -50,23 +110,104 @@ impl Kernel for RowsLogSumExp<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for (x, out) in self.x.iter().zip(self.out) {
-            *out = log_sum_exp(simd, x);
+            *out = extend(simd, State::new(), x).value();
         }
     }
 }
 
+/// The logarithm of the share of a sum from which on an element is taken out.
+const LN_DOMINANT: f32 = -0.287_682_08; // ln ¾
+/// How near 0 a sum must be for that: 1, and what an element's share may be below it.
+const NEAR_0: f32 = 1.3;
+
+/// Adds the blocks of a row.
 #[inline(always)]
-fn log_sum_exp<S: Simd>(simd: S, x: &[f32]) -> f32 {
-    match *x {
-        [x] => x,
-        _ => match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
-            ExpSum::Empty => f32::NEG_INFINITY,
-            ExpSum::Nan => f32::NAN,
-            ExpSum::Infinite => f32::INFINITY,
-            ExpSum::Finite(sum) => {
-                let (center, high, low) = sum.ln(simd);
-                center + high + low
+fn extend<S: Simd>(simd: S, mut state: State, x: &[f32]) -> State {
+    for block in x.chunks(State::BLOCK) {
+        // The block or, once its dominant element is known, what precedes that, the
+        // element itself, and the rest: pieces of one loop, as `of_piece` is large.
+        let (mut start, mut end, mut dominant) = (0, block.len(), NOWHERE);
+        while start < block.len() {
+            let piece = block.get(start..end).unwrap_or(&[]);
+            let sum = of_piece(simd, piece);
+            if dominant == NOWHERE {
+                dominant = find_dominant(simd, piece, sum);
+                if dominant != NOWHERE {
+                    end = dominant;
+                    continue;
+                }
             }
-        },
+            state = log_add_exp(simd.splat(0.0), state, sum);
+            start = end;
+            end = if end == dominant { end + 1 } else { block.len() };
+        }
     }
+    state
+}
+
+/// Where a sum near 0 has its dominant element.
+#[inline(always)]
+fn find_dominant<S: Simd>(simd: S, x: &[f32], sum: State) -> usize {
+    if x.len() > 1 && sum.high.abs() < NEAR_0 {
+        let max = largest(simd, x);
+        if max - sum.high > LN_DOMINANT {
+            return x.iter().position(|&x| x == max).unwrap_or(NOWHERE);
+        }
+    }
+    NOWHERE
+}
+
+/// ln Σ e^x in one go.
+#[inline(always)]
+fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
+    if let [x] = *x {
+        return State::of(x);
+    }
+    match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
+        ExpSum::Empty => State::new(),
+        ExpSum::Nan => State::of(f32::NAN),
+        ExpSum::Infinite => State::of(f32::INFINITY),
+        ExpSum::Finite(sum) => {
+            let (center, high, low) = sum.ln(simd);
+            if center.is_nan() {
+                return State::of(center);
+            }
+            let (sum, error) = two_sum(center, high);
+            let (high, low) = fast_two_sum(sum, error + low);
+            State { high, low }
+        }
+    }
+}
+
+/// Below this distance ln(1 + z) is a short series in z = e^d, and from here on z is 0.
+const SERIES: f32 = -7.0;
+const NOTHING: f32 = -104.0;
+
+/// ln(e^a + e^b); `lanes` may hold anything.
+#[inline(always)]
+pub(crate) fn log_add_exp<V: Lanes>(lanes: V, a: State, b: State) -> State {
+    let (a, b) = if (a.high, a.low) < (b.high, b.low) { (b, a) } else { (a, b) };
+    if b.high.is_nan() {
+        return b;
+    }
+    let (difference, error) = two_sum(b.high, -a.high);
+    let (d, d_low) = two_sum(difference, error + (b.low - a.low));
+    // NaN where the difference is infinite or overflows.
+    if d.is_nan() || d < NOTHING {
+        return a;
+    }
+    let exp = Parts::new(lanes.splat(d), lanes.splat(EIGHTHS)).and(lanes.splat(d_low));
+    let (z, z_low) = exp.words();
+    let z = z.scale_exp2(exp.power);
+    let z_low = z_low * z.splat(1.0).scale_exp2(exp.power);
+    let (high, low) = if d >= SERIES {
+        let (sum, error) = fast_two_sum(z.splat(1.0), z);
+        ln_scaled((sum, error + z_low), z.splat(0.0))
+    } else {
+        // z − z²/2 + z³/3: the next term is below 2^-32 of it.
+        (z, z_low - z * z * (-z).mul_add(z.splat(1.0 / 3.0), z.splat(0.5)))
+    };
+    let (sum, error) = two_sum(a.high, high.first());
+    let (high, low) = two_sum(sum, error + (a.low + low.first()));
+    State { high, low }
 }

@@ -1,26 +1,28 @@
-//! Short rows, a panel of them at a time.
+//! Short rows, many at a time.
 //!
 //! A row of ten fills ten lanes of sixteen, and adding up its lanes takes longer than
-//! their exponentials. Sixteen rows of ten are ten full vectors, and sixteen sums are
-//! added up together, a row a lane.
+//! their exponentials. A group of sixteen rows of ten is ten full vectors, and sixteen
+//! sums are added up together, a row a lane. A panel takes each step for several groups
+//! before the next: what one group waits for, the others fill.
 //!
 //! Nothing here depends on N but the range of f32: every operation on e^x · 2^-N
-//! rounds alike for all N. So one N serves all rows of which no |x| is large, and each
-//! other row has its own.
+//! rounds alike for all N. So one N serves all rows of which no |x| is large, and in
+//! other panels each row has its own.
 
-use crate::kernel::exp_sum::{LEVEL, NOWHERE, Shift, largest, ln_1p_of_ratio, ln_of_shifted};
+use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
 use crate::math::shifted_exp::{power, shifted_exp};
-use crate::simd::{BLOCK, Lanes, SIXTEENTHS, Simd};
-use crate::sweep::{Function, Total};
+use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
+use crate::sweep::Total;
 
-/// Rows of a panel: a lane each where there is one value a row.
-pub(crate) const ROWS: usize = BLOCK;
+/// Rows of a group: a lane each where there is one value a row.
+const ROWS: usize = BLOCK;
+/// Groups of a panel, at most.
+pub(crate) const GROUPS: usize = 8;
 /// Columns of a short row, at most.
-pub(crate) const COLUMNS: usize = 4 * BLOCK;
-/// Elements for one row, and for a panel: whole blocks are read and written from any
-/// element on.
+pub(crate) const COLUMNS: usize = 8 * BLOCK;
+/// Elements for one row, and for a panel: whole blocks are read from any element on.
 pub(crate) const ONE: usize = COLUMNS + BLOCK;
-pub(crate) const ALL: usize = ROWS * COLUMNS + BLOCK;
+pub(crate) const ALL: usize = 8 * COLUMNS + BLOCK;
 
 /// Magnitudes up to which one N serves.
 const CALM: f32 = 40.0;
@@ -36,41 +38,70 @@ pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
     S::EXCHANGES && rows > 1 && columns <= COLUMNS
 }
 
-/// e^x · 2^-N in two words, row after row.
-pub struct Panel<const N: usize> {
-    columns: usize,
-    pub(crate) rows: usize,
-    exp: [f32; N],
-    low: [f32; N],
-    pub(crate) shift: [Shift; ROWS],
+/// Rows of a whole panel: whole groups if it holds one.
+#[inline(always)]
+pub(crate) fn height(columns: usize) -> usize {
+    let rows = ((ALL - BLOCK) / columns.max(1)).min(GROUPS * ROWS);
+    if rows < ROWS { rows } else { rows - rows % ROWS }
 }
 
-impl<const N: usize> Panel<N> {
-    /// For rows of so many elements.
+/// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them.
+#[inline(always)]
+pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
+    let mut numbers = [0.0; ALL];
+    let group = (ROWS * columns).min(ALL - BLOCK);
+    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.chunks_mut(BLOCK)) {
+        let mut row = simd.load_block(&NUMBERS, 0.0);
+        for row in row.as_mut() {
+            // No quotient is within 1/256 of a whole number.
+            let rows = (*row + (at as f32 + 0.5)) * (1.0 / columns as f32) - 0.5;
+            *row = rows * (1.0 / 16.0) + SIXTEENTHS;
+        }
+        numbers.copy_from_slice(&simd.block_to_array(row));
+    }
+    numbers
+}
+
+/// A value a row.
+pub(crate) type PerRow<const G: usize> = [[f32; ROWS]; G];
+/// The same in two words.
+pub(crate) type WordsPerRow<const G: usize> = (PerRow<G>, PerRow<G>);
+
+/// A function of e^x · 2^-N in two words, and of values that belong to its row.
+pub(crate) trait PanelFunction<const T: usize>: Copy {
+    fn apply<V: Lanes>(self, exp: (V, V), of_row: [V; T]) -> V;
+}
+
+/// e^x · 2^-N as t + t·δ, row after row; of at most N − [`BLOCK`] elements in G groups.
+#[repr(C, align(64))] // both arrays aligned to the longest vector
+pub struct Panel<'a, const N: usize, const G: usize> {
+    /// t, and t·δ, which is small against it.
+    exp: [f32; N],
+    low: [f32; N],
+    /// See [`row_numbers`].
+    row: &'a [f32],
+    columns: usize,
+    rows: usize,
+    /// [`Shift`] of each row.
+    pub(crate) center: PerRow<G>,
+    exponent: PerRow<G>,
+}
+
+impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
+    /// For rows of so many elements. One row needs no numbers, but as many places.
     #[inline(always)]
-    pub(crate) fn new(columns: usize) -> Self {
-        Self { columns, rows: 0, exp: [0.0; N], low: [0.0; N], shift: [CALM_SHIFT; ROWS] }
+    pub(crate) fn new(columns: usize, row: &'a [f32]) -> Self {
+        let (center, exponent) = ([[0.0; ROWS]; G], [[-LEVEL; ROWS]; G]);
+        Self { columns, rows: 0, exp: [0.0; N], low: [0.0; N], row, center, exponent }
     }
 
-    /// Of rows one after the other, at most [`ROWS`].
+    /// Of rows one after the other, at most [`height`].
     #[inline(always)]
     pub(crate) fn exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        self.rows = x.len() / self.columns;
-        self.shift = [CALM_SHIFT; ROWS];
-        let mut calm = true;
-        for at in (0..x.len()).step_by(BLOCK) {
-            let mut exp = simd.load_block(x.get(at..).unwrap_or(&[]), 0.0);
-            let mut low = exp;
-            for (x, low) in exp.as_mut().iter_mut().zip(low.as_mut()) {
-                calm &= S::F32::all_within([*x], CALM);
-                let zero_point = x.splat(SIXTEENTHS + LEVEL);
-                let (table, exp_m1) = shifted_exp::<_, true>(*x, power(*x, zero_point), zero_point);
-                *x = table.mul_add(exp_m1, table);
-                *low = table.mul_add(exp_m1, table - *x);
-            }
-            self.store(simd, at, exp, low);
-        }
-        if !calm {
+        self.rows = x.len() / self.columns.max(1);
+        self.center = [[CALM_SHIFT.center; ROWS]; G];
+        self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
+        if !self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT) {
             self.exp_by_row(simd, x);
         }
     }
@@ -78,146 +109,255 @@ impl<const N: usize> Panel<N> {
     /// With an N for each row. Rows without a finite maximum give NaN.
     #[inline(always)]
     fn exp_by_row<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        for (i, row) in x.chunks_exact(self.columns).enumerate() {
+        for (i, row) in x.chunks_exact(self.columns.max(1)).enumerate() {
             let max = largest(simd, row);
             let shift = Shift::new(if max.is_finite() { max } else { f32::NAN });
-            if let Some(of_row) = self.shift.get_mut(i) {
-                *of_row = shift;
+            if let (Some(center), Some(exponent)) = (
+                self.center.get_mut(i / ROWS).and_then(|center| center.get_mut(i % ROWS)),
+                self.exponent.get_mut(i / ROWS).and_then(|exponent| exponent.get_mut(i % ROWS)),
+            ) {
+                (*center, *exponent) = (shift.center, shift.exponent);
             }
-            for at in (0..row.len()).step_by(BLOCK) {
-                let mut exp = simd.load_block(row.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-                let mut low = exp;
-                for (x, low) in exp.as_mut().iter_mut().zip(low.as_mut()) {
-                    let zero_point = x.splat(SIXTEENTHS - shift.exponent);
-                    let y = shift.floored(*x - shift.center);
-                    let (table, exp_m1) =
-                        shifted_exp::<_, true>(y, power(y, zero_point), zero_point);
-                    *x = table.mul_add(exp_m1, table);
-                    *low = table.mul_add(exp_m1, table - *x);
-                }
-                self.store(simd, i * self.columns + at, exp, low);
-            }
+            self.exp_of::<S, false>(simd, row, i * self.columns, shift);
         }
     }
 
-    /// Whole blocks: what goes beyond a row is written again by the next.
+    /// Of each x, to be found from `start` on; whether no |x| is large. Whole vectors:
+    /// what goes beyond a row is written again by the next.
     #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, at: usize, exp: S::Block, low: S::Block) {
-        for (j, (exp, low)) in exp.as_ref().iter().zip(low.as_ref()).enumerate() {
-            let at = at + j * S::F32::COUNT;
-            simd.store(*exp, self.exp.get_mut(at..).unwrap_or(&mut []));
-            simd.store(*low, self.low.get_mut(at..).unwrap_or(&mut []));
+    fn exp_of<S: Simd, const ONE_FOR_ALL: bool>(
+        &mut self,
+        simd: S,
+        x: &[f32],
+        start: usize,
+        shift: Shift,
+    ) -> bool {
+        let mut most = simd.splat(0.0);
+        let exp = self.exp.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(S::F32::COUNT);
+        let low = self.low.get_mut(start..).unwrap_or(&mut []).chunks_exact_mut(S::F32::COUNT);
+        let mut of = exp.zip(low);
+        let whole = x.chunks_exact(S::F32::COUNT);
+        let rest = whole.remainder();
+        for (x, (exp, low)) in whole.zip(&mut of) {
+            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low);
         }
+        if let (false, Some((exp, low))) = (rest.is_empty(), of.next()) {
+            exp_of_vector::<S, ONE_FOR_ALL>(simd, rest, shift, &mut most, exp, low);
+        }
+        S::F32::all_within([most], CALM)
     }
 
-    /// The lanes' sums of row i.
+    /// The lanes' sums of row i, or anything if there is none.
     #[inline(always)]
     fn total<S: Simd>(&self, simd: S, i: usize) -> Total<S> {
-        let start = i * self.columns;
-        let mut total = self.block(simd, start, self.columns);
-        for j in (BLOCK..self.columns).step_by(BLOCK) {
-            total.add_words(self.block(simd, start + j, self.columns - j));
+        let mut total = self.first(simd, i);
+        let columns = if i < self.rows { self.columns } else { 0 };
+        for j in (BLOCK..columns).step_by(BLOCK) {
+            total.add_positive(self.block(simd, i * self.columns + j, columns - j));
         }
         total
+    }
+
+    /// Those of the first block.
+    #[inline(always)]
+    fn first<S: Simd>(&self, simd: S, i: usize) -> Total<S> {
+        self.block(simd, i * self.columns, self.columns)
     }
 
     /// A block of which `count` lanes count.
     #[inline(always)]
     fn block<S: Simd>(&self, simd: S, at: usize, count: usize) -> Total<S> {
-        let mut high = simd.load_block(self.exp.get(at..at + BLOCK).unwrap_or(&[]), 0.0);
-        let mut low = simd.load_block(self.low.get(at..at + BLOCK).unwrap_or(&[]), 0.0);
-        let (numbers, zero) = (simd.load_block(&NUMBERS, 0.0), simd.splat(0.0));
-        for j in 0..numbers.as_ref().len() {
-            let counts = numbers.as_ref()[j].lt(simd.splat(count as f32));
-            high.as_mut()[j] = S::F32::select(counts, high.as_ref()[j], zero);
-            low.as_mut()[j] = S::F32::select(counts, low.as_ref()[j], zero);
+        // Rows that there are begin before; what is read for others does not matter.
+        let at = at.min(N - BLOCK);
+        let mut high = simd.load_block(&self.exp[at..at + BLOCK], 0.0);
+        let mut low = simd.load_block(&self.low[at..at + BLOCK], 0.0);
+        if count < BLOCK {
+            let (numbers, zero) = (simd.load_block(&NUMBERS, 0.0), simd.splat(0.0));
+            for j in 0..numbers.as_ref().len() {
+                let counts = numbers.as_ref()[j].lt(simd.splat(count as f32));
+                high.as_mut()[j] = S::F32::select(counts, high.as_ref()[j], zero);
+                low.as_mut()[j] = S::F32::select(counts, low.as_ref()[j], zero);
+            }
         }
         Total::new(high, low)
     }
 
-    /// Each row's sum in two words.
+    /// Each row's sum.
     #[inline(always)]
-    pub(crate) fn sums<S: Simd>(&self, simd: S) -> (S::Block, S::Block) {
+    pub(crate) fn sums<S: Simd>(&self, simd: S) -> WordsPerRow<G> {
+        let mut sums = ([[0.0; ROWS]; G], [[0.0; ROWS]; G]);
         if N == ONE || self.rows == 1 {
-            let (high, low) = self.total(simd, 0).value(simd);
-            return (simd.block(simd.splat(high)), simd.block(simd.splat(low)));
+            (sums.0[0][0], sums.1[0][0]) = self.total(simd, 0).value(simd);
+            return sums;
         }
-        let mut totals = [Total::zero(simd); ROWS];
-        for (i, total) in totals.iter_mut().enumerate() {
-            *total = self.total(simd, i);
+        for g in 0..G {
+            if g * ROWS >= self.rows {
+                break;
+            }
+            let mut totals = [Total::zero(simd); ROWS / 2];
+            for i in 0..ROWS / 2 {
+                let (row, other) = (g * ROWS + i, g * ROWS + i + ROWS / 2);
+                totals[i] = if self.columns <= BLOCK {
+                    self.first(simd, row).with(simd, self.first(simd, other))
+                } else {
+                    self.total(simd, row).with(simd, self.total(simd, other))
+                };
+            }
+            let (high, low) = Total::values(simd, totals);
+            (sums.0[g], sums.1[g]) = (simd.block_to_array(high), simd.block_to_array(low));
         }
-        Total::values(simd, totals)
+        sums
     }
 
-    /// The logarithm of each row's sum, less its center, in two words.
+    /// A function of two words each row, and of the row's N.
     #[inline(always)]
-    pub(crate) fn ln<S: Simd>(&self, simd: S, sums: (S::Block, S::Block)) -> (S::Block, S::Block) {
-        let mut exponents = [0.0; ROWS];
-        for (exponent, shift) in exponents.iter_mut().zip(&self.shift) {
-            *exponent = shift.exponent;
-        }
-        let exponents = simd.load_block(&exponents, 0.0);
-        let (mut high, mut low) = sums;
-        for j in 0..exponents.as_ref().len() {
-            let sum = (high.as_ref()[j], low.as_ref()[j]);
-            let (h, l) = ln_of_shifted(sum, exponents.as_ref()[j]);
-            // Not every backend keeps a NaN.
-            high.as_mut()[j] = S::F32::select(sum.0.eq(sum.0), h, sum.0);
-            low.as_mut()[j] = l;
-        }
-        (high, low)
-    }
-
-    /// Where row i has an element e^x · 2^-N above `least`, and the logarithm of its
-    /// probability; nowhere, if it has none.
-    #[inline(always)]
-    pub(crate) fn likely<S: Simd>(
-        &mut self,
+    pub(crate) fn map_rows<S: Simd>(
+        &self,
         simd: S,
-        i: usize,
-        least: f32,
-        x: &[f32],
-    ) -> (usize, f32) {
-        let row = i * self.columns..(i + 1) * self.columns;
-        if largest(simd, self.exp.get(row.clone()).unwrap_or(&[])) <= least {
-            return (NOWHERE, 0.0);
+        f: impl RowsFunction,
+        sums: &WordsPerRow<G>,
+        others: &WordsPerRow<G>,
+    ) -> WordsPerRow<G> {
+        let mut results = *sums;
+        for g in 0..G {
+            if g * ROWS >= self.rows {
+                break;
+            }
+            for at in (0..ROWS).step_by(S::F32::COUNT) {
+                let load = [&sums.0, &sums.1, &others.0, &others.1, &self.exponent];
+                let mut of_row = [simd.splat(0.0); 5];
+                for (value, from) in of_row.iter_mut().zip(load) {
+                    *value = simd.load(from[g].get(at..).unwrap_or(&[]), 0.0);
+                }
+                let [high, low, other, other_low, exponent] = of_row;
+                let (high, low) = f.apply((high, low), (other, other_low), exponent);
+                simd.store(high, results.0[g].get_mut(at..).unwrap_or(&mut []));
+                simd.store(low, results.1[g].get_mut(at..).unwrap_or(&mut []));
+            }
         }
-        let Some(at) = row.clone().find(|&at| self.exp.get(at).is_some_and(|&exp| exp > least))
-        else {
-            return (NOWHERE, 0.0);
-        };
-        let (Some(high), Some(low), Some(&score), Some(&shift)) =
-            (self.exp.get_mut(at), self.low.get_mut(at), x.get(at), self.shift.get(i))
-        else {
-            return (NOWHERE, 0.0);
-        };
-        let own = (core::mem::take(high), core::mem::take(low));
-        let others = self.total(simd, i).value(simd);
-        (at, 0.0 - ln_1p_of_ratio(simd, shift, score, others, own))
+        results
     }
 
-    /// Takes x in the place of e^x.
+    /// Takes x in the place of t·δ.
     #[inline(always)]
     pub(crate) fn copy<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        for at in (0..x.len()).step_by(S::F32::COUNT) {
-            let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
-            simd.store(x, self.exp.get_mut(at..).unwrap_or(&mut []));
+        for (x, low) in x.chunks(S::F32::COUNT).zip(self.low.chunks_exact_mut(S::F32::COUNT)) {
+            simd.store(simd.load(x, 0.0), low);
         }
     }
 
-    /// A function of each e^x · 2^-N.
+    /// A function of every element.
     #[inline(always)]
-    pub(crate) fn map<S: Simd, F: Function>(&self, simd: S, f: [F; ROWS], out: &mut [f32]) {
-        for (i, f) in f.into_iter().enumerate().take(self.rows) {
-            for j in (0..self.columns).step_by(BLOCK) {
-                let at = i * self.columns + j;
-                let exp = simd.load_block(self.exp.get(at..at + BLOCK).unwrap_or(&[]), 0.0);
-                for (k, exp) in exp.as_ref().iter().enumerate() {
-                    // Beyond the row, too, where the next will write.
-                    let out = out.get_mut(at + k * S::F32::COUNT..).unwrap_or(&mut []);
-                    simd.store(f.apply(*exp), out);
+    pub(crate) fn map<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        f: impl PanelFunction<T>,
+        of_rows: [&PerRow<G>; T],
+        out: &mut [f32],
+    ) {
+        let group = ROWS * self.columns;
+        for (g, out) in out.chunks_mut(group.max(1)).enumerate().take(G) {
+            let mut tables = [&of_rows[0][0]; T];
+            for (table, of_rows) in tables.iter_mut().zip(of_rows) {
+                *table = of_rows.get(g).unwrap_or(&[0.0; ROWS]);
+            }
+            let exp = self.exp.get(g * group..).unwrap_or(&[]).chunks_exact(S::F32::COUNT);
+            let low = self.low.get(g * group..).unwrap_or(&[]).chunks_exact(S::F32::COUNT);
+            let mut of = exp.zip(low).zip(self.row.chunks_exact(S::F32::COUNT));
+            let mut whole = out.chunks_exact_mut(S::F32::COUNT);
+            for (out, ((exp, low), row)) in (&mut whole).zip(&mut of) {
+                let of_row = Self::of_row(simd, row, tables);
+                simd.store(f.apply((simd.load(exp, 0.0), simd.load(low, 0.0)), of_row), out);
+            }
+            let rest = whole.into_remainder();
+            if let (false, Some(((exp, low), row))) = (rest.is_empty(), of.next()) {
+                let of_row = Self::of_row(simd, row, tables);
+                simd.store(f.apply((simd.load(exp, 0.0), simd.load(low, 0.0)), of_row), rest);
+            }
+        }
+    }
+
+    /// What belongs to the rows of these numbers.
+    #[inline(always)]
+    fn of_row<S: Simd, const T: usize>(
+        simd: S,
+        row: &[f32],
+        tables: [&[f32; ROWS]; T],
+    ) -> [S::F32; T] {
+        if N != ONE {
+            return simd.load(row, 0.0).lookup(tables);
+        }
+        let mut values = [simd.splat(0.0); T];
+        for (value, table) in values.iter_mut().zip(tables) {
+            *value = simd.splat(table[0]);
+        }
+        values
+    }
+
+    /// Sets to zero what is above `least` of its row; whether there was any.
+    #[inline(always)]
+    pub(crate) fn remove_above<S: Simd>(&mut self, simd: S, least: &PerRow<G>) -> bool {
+        let mut any = false;
+        let group = ROWS * self.columns;
+        let length = self.rows * self.columns;
+        let exp = self.exp.get_mut(..length.next_multiple_of(BLOCK)).unwrap_or(&mut []);
+        let low = self.low.get_mut(..length.next_multiple_of(BLOCK)).unwrap_or(&mut []);
+        let groups = exp.chunks_mut(group.max(1)).zip(low.chunks_mut(group.max(1)));
+        for ((exp, low), least) in groups.zip(least) {
+            let exp = exp.chunks_exact_mut(S::F32::COUNT);
+            let low = low.chunks_exact_mut(S::F32::COUNT);
+            for ((exp, low), row) in exp.zip(low).zip(self.row.chunks_exact(S::F32::COUNT)) {
+                let [least] = Self::of_row(simd, row, [least]);
+                let (high, zero) = (simd.load(exp, 0.0), simd.splat(0.0));
+                if !high.le(least).all() {
+                    any = true;
+                    // A NaN stays where it is.
+                    let above = least.lt(high);
+                    simd.store(S::F32::select(above, zero, high), exp);
+                    simd.store(S::F32::select(above, zero, simd.load(low, 0.0)), low);
                 }
             }
         }
+        any
+    }
+}
+
+/// t and t·δ of each x, and the largest |x|.
+#[inline(always)]
+fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
+    simd: S,
+    x: &[f32],
+    shift: Shift,
+    most: &mut S::F32,
+    exp: &mut [f32],
+    low: &mut [f32],
+) {
+    let mut x = simd.load(x, 0.0);
+    if ONE_FOR_ALL {
+        *most = most.max_magnitude(x);
+    } else {
+        x = shift.floored(x - shift.center);
+    }
+    let zero_point = x.splat(SIXTEENTHS - shift.exponent);
+    let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
+    simd.store(t, exp);
+    simd.store(t * delta, low);
+}
+
+/// A function of each row's sum, a second one, and N, all in words.
+pub(crate) trait RowsFunction: Copy {
+    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), exponent: V) -> (V, V);
+}
+
+/// The logarithm, less the center.
+#[derive(Clone, Copy)]
+pub(crate) struct Ln;
+
+impl RowsFunction for Ln {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), exponent: V) -> (V, V) {
+        let (high, low) = ln_of_shifted(sum, exponent);
+        // Not every backend keeps a NaN.
+        (V::select(sum.0.eq(sum.0), high, sum.0), low)
     }
 }

@@ -16,7 +16,12 @@ pub trait RowFunction: Copy {
     fn long<S: Simd, R: Row, const H: usize>(self, simd: S, rows: &mut [R], memory: Memory<'_>);
     /// Of a panel of short rows, one after the other.
     #[doc(hidden)]
-    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, rows: R);
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        rows: R,
+    );
 }
 
 /// How a result out of cache is written.
@@ -31,6 +36,9 @@ pub struct Memory<'a> {
 /// core.
 const BATCH: usize = 1 << 12;
 
+/// Rows of a batch, at most.
+const BATCH_ROWS: usize = 16;
+
 /// Elements from which on results are written past the caches.
 const STREAM: usize = 1 << 20;
 
@@ -43,7 +51,7 @@ fn by_row<S: Simd, R: Row, F: RowFunction>(
     mut rows: impl ExactSizeIterator<Item = R>,
 ) {
     if columns <= panel::COLUMNS {
-        let mut panel = Panel::<{ panel::ONE }>::new(columns);
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
         for row in rows {
             f.short(simd, &mut panel, row);
         }
@@ -57,11 +65,11 @@ fn by_row<S: Simd, R: Row, F: RowFunction>(
         }
         return;
     }
-    let height = (BATCH / columns).min(panel::ROWS);
+    let height = (BATCH / columns).min(BATCH_ROWS);
     let mut memory = [0.0; BATCH];
     let scratch = if stream { &mut memory[..] } else { &mut [] };
     loop {
-        let mut batch: [R; panel::ROWS] = core::array::from_fn(|_| R::default());
+        let mut batch: [R; BATCH_ROWS] = core::array::from_fn(|_| R::default());
         let mut count = 0;
         for (slot, row) in batch.iter_mut().take(height).zip(&mut rows) {
             *slot = row;
@@ -70,7 +78,7 @@ fn by_row<S: Simd, R: Row, F: RowFunction>(
         match batch.get_mut(..count) {
             Some(rows) if count > 0 => {
                 let memory = Memory { stream, scratch };
-                f.long::<_, _, { panel::ROWS }>(simd, rows, memory);
+                f.long::<_, _, { BATCH_ROWS }>(simd, rows, memory);
             }
             _ => return,
         }
@@ -85,7 +93,8 @@ fn by_panel<S: Simd, R: Row>(
     columns: usize,
     panels: impl Iterator<Item = R>,
 ) {
-    let mut panel = Panel::<{ panel::ALL }>::new(columns);
+    let row = panel::row_numbers(simd, columns);
+    let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &row);
     for rows in panels {
         f.short(simd, &mut panel, rows);
     }
@@ -119,7 +128,7 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
         if panel::serves::<S>(x.rows(), columns)
             && let (Some(x), Some(out)) = (x.flat(), out.flat())
         {
-            let length = columns * panel::ROWS;
+            let length = columns * panel::height(columns);
             by_panel(simd, function, columns, x.chunks(length).zip(out.chunks_mut(length)));
         } else {
             by_row(simd, function, columns, x.iter().zip(out.iter_mut()));
@@ -151,7 +160,7 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
         if panel::serves::<S>(x.as_rows().rows(), columns)
             && let Some(x) = x.flat()
         {
-            by_panel(simd, function, columns, x.chunks_mut(columns * panel::ROWS));
+            by_panel(simd, function, columns, x.chunks_mut(columns * panel::height(columns)));
         } else {
             by_row(simd, function, columns, x.iter_mut());
         }

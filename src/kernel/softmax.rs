@@ -12,10 +12,11 @@
 use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
 };
-use crate::kernel::panel::{self, Panel};
+use crate::kernel::panel::{Ln, Panel, PanelFunction, RowsFunction};
 use crate::kernel::row::Row;
 use crate::kernel::row_map::{Memory, RowFunction};
-use crate::math::words::{divide, times, two_product};
+use crate::math::ln::ln_1p_positive;
+use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
 use crate::sweep::{self, Function, Total};
 
@@ -54,6 +55,11 @@ impl Multiply {
         for (all, sum) in all.iter_mut().zip(sums) {
             *all = sum.total;
         }
+        let mut pairs = [Total::zero(simd); BLOCK / 2];
+        for i in 0..BLOCK / 2 {
+            pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
+        }
+        let all = pairs;
         let (mut high, mut low) = Total::values(simd, all);
         let one = (simd.splat(1.0), simd.splat(0.0));
         for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
@@ -198,19 +204,44 @@ impl RowFunction for Softmax {
     }
 
     #[inline(always)]
-    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, mut rows: R) {
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        mut rows: R,
+    ) {
         panel.exp(simd, rows.input());
-        let (mut high, mut low) = panel.sums(simd);
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
-            (*high, *low) = divide(one, (*high, *low));
+        let sums = panel.sums(simd);
+        let (high, low) = panel.map_rows(simd, Inverse, &sums, &sums);
+        panel.map(simd, Quotient, [&high, &low], rows.output());
+    }
+}
+
+/// The reciprocal of a row's sum.
+#[derive(Clone, Copy)]
+struct Inverse;
+
+impl RowsFunction for Inverse {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), _: V) -> (V, V) {
+        divide((sum.0.splat(1.0), sum.0.splat(0.0)), sum)
+    }
+}
+
+/// e^x · 2^-N by the sum, from its reciprocal.
+#[derive(Clone, Copy)]
+struct Quotient;
+
+impl PanelFunction<2> for Quotient {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (x, low): (V, V), [inverse, inverse_low]: [V; 2]) -> V {
+        let low = x.mul_add(inverse_low, low * inverse);
+        if V::FUSED {
+            return x.mul_add(inverse, low);
         }
-        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
-        let mut multiply = [Multiply { high: 0.0, low: 0.0 }; panel::ROWS];
-        for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
-            *multiply = Multiply { high, low };
-        }
-        panel.map(simd, multiply, rows.output());
+        // As in `Multiply`.
+        let (product, error) = two_product(x, inverse * HEADROOM);
+        (product + (error + low * HEADROOM)) * (1.0 / HEADROOM)
     }
 }
 
@@ -235,27 +266,75 @@ impl RowFunction for LogSoftmax {
     }
 
     #[inline(always)]
-    fn short<S: Simd, R: Row, const N: usize>(self, simd: S, panel: &mut Panel<N>, mut rows: R) {
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        mut rows: R,
+    ) {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
-        let (high, low) = panel.ln(simd, sums);
-        let (sum, high, low) =
-            (simd.block_to_array(sums.0), simd.block_to_array(high), simd.block_to_array(low));
-        let mut likely = [(NOWHERE, 0.0); panel::ROWS];
-        for (i, likely) in likely.iter_mut().enumerate().take(panel.rows) {
-            *likely = panel.likely(simd, i, sum[i] * LIKELY, rows.input());
+        let (high, low) = panel.map_rows(simd, Ln, &sums, &sums);
+        let center = panel.center;
+        let (least, _) = panel.map_rows(simd, Likelihood, &sums, &sums);
+        if panel.remove_above(simd, &least) {
+            let others = panel.sums(simd);
+            let (likely, _) = panel.map_rows(simd, LnOfLikely, &sums, &others);
+            panel.copy(simd, rows.input());
+            panel.map(simd, DifferenceOrLikely, [&center, &high, &low, &likely], rows.output());
+        } else {
+            panel.copy(simd, rows.input());
+            panel.map(simd, Difference, [&center, &high, &low], rows.output());
         }
-        let mut subtract = [Subtract { center: 0.0, high: 0.0, low: 0.0 }; panel::ROWS];
-        for (i, subtract) in subtract.iter_mut().enumerate() {
-            *subtract = Subtract { center: panel.shift[i].center, high: high[i], low: low[i] };
-        }
-        panel.copy(simd, rows.input());
-        panel.map(simd, subtract, rows.output());
-        for (at, y) in likely {
-            if let Some(out) = rows.output().get_mut(at) {
-                *out = y;
-            }
-        }
+    }
+}
+
+/// x less the logarithm of the sum, in words.
+#[derive(Clone, Copy)]
+struct Difference;
+
+impl PanelFunction<3> for Difference {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (_, x): (V, V), [center, high, low]: [V; 3]) -> V {
+        ((x - center) - high) - low
+    }
+}
+
+/// What a likely element exceeds.
+#[derive(Clone, Copy)]
+struct Likelihood;
+
+impl RowsFunction for Likelihood {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (sum, low): (V, V), _: (V, V), _: V) -> (V, V) {
+        (sum * LIKELY, low)
+    }
+}
+
+/// −ln(1 + tail) of a row's sum, and of its sum without the likely element.
+#[derive(Clone, Copy)]
+struct LnOfLikely;
+
+impl RowsFunction for LnOfLikely {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), _: V) -> (V, V) {
+        let (high, error) = two_sum(sum.0, -others.0);
+        let own = fast_two_sum(high, error + (sum.1 - others.1));
+        let ln = ln_1p_positive(divide(others, own));
+        // Zero less zero is +0.
+        (ln.splat(0.0) - ln, ln)
+    }
+}
+
+/// x less the logarithm of the sum, or the likely element's own.
+#[derive(Clone, Copy)]
+struct DifferenceOrLikely;
+
+impl PanelFunction<4> for DifferenceOrLikely {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, exp: (V, V), [center, high, low, likely]: [V; 4]) -> V {
+        let removed = exp.0.eq(exp.0.splat(0.0));
+        V::select(removed, likely, Difference.apply(exp, [center, high, low]))
     }
 }
 

@@ -339,7 +339,7 @@ impl Formula<'_> {
         let mut sums = Sums::zero(simd);
         let mut result = RowLoss::default();
         // One body for both passes: it is large.
-        for pass in 0..1 + usize::from(R::WRITES) {
+        for pass in 0..=usize::from(R::WRITES) {
             for start in (0..length).step_by(RUN) {
                 // A row of one part still has it.
                 if pass == 0 || length > RUN {
@@ -389,7 +389,7 @@ impl Formula<'_> {
         sums.distance = add_words(sums.distance, sweep::sum(simd, Distance(top.s), [&*a, &*s]));
         // Nothing is above the top but by a rounding of f.
         if let Some(sum) = part_sum(simd, &mut s, top.s, hole) {
-            sums.others.add_words(sum.total);
+            sums.others.add_positive(sum.total);
         }
     }
 

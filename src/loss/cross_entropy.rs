@@ -134,7 +134,7 @@ impl<'a> CrossEntropy<'a> {
     /// Multiplies the target of each class by a weight. The mean divides by the weights
     /// of the labels; soft targets count 1 a row.
     ///
-    /// With smoothing all classes' parts are weighted: −(1 − ε)·w_y·ln p_y −
+    /// With smoothing all classes' parts are weighted: −(1 − ε)·wᵧ·ln pᵧ −
     /// ε/K·Σ wₖ·ln pₖ.
     ///
     /// ```

@@ -118,6 +118,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, from: &[f32]) {
+        // No fault wherever it is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; 2]
     }
@@ -204,6 +210,19 @@ impl Lanes for F32 {
             let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(other.0));
             Self(_mm256_castsi256_ps(_mm256_max_epi32(a, b)))
         }
+    }
+
+    #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        unsafe {
+            let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(other.0));
+            Self(_mm256_castsi256_ps(_mm256_min_epi32(a, b)))
+        }
+    }
+
+    #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        self.max_positive(other.abs())
     }
 
     #[inline(always)]

@@ -126,6 +126,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, from: &[f32]) {
+        // No fault wherever it is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value]
     }
@@ -199,6 +205,19 @@ impl Lanes for F32 {
             let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
             Self(_mm512_castsi512_ps(_mm512_max_epi32(a, b)))
         }
+    }
+
+    #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        unsafe {
+            let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
+            Self(_mm512_castsi512_ps(_mm512_min_epi32(a, b)))
+        }
+    }
+
+    #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        self.max_positive(other.abs())
     }
 
     #[inline(always)]

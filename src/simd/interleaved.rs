@@ -98,6 +98,16 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn min_positive(self, other: Self) -> Self {
+        self.zip(other, V::min_positive)
+    }
+
+    #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        self.zip(other, V::max_magnitude)
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         self.map(V::abs)
     }

@@ -127,6 +127,12 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        // As integers: magnitudes in order, NaN above all.
+        Self(f32x8::from_bits(self.0.to_bits().max(other.abs().0.to_bits())))
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0x7FFF_FFFF)))
     }

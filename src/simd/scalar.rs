@@ -95,6 +95,12 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn max_magnitude(self, other: Self) -> Self {
+        // As integers: magnitudes in order, NaN above all.
+        Self(f32::from_bits(self.0.to_bits().max(other.abs().0.to_bits())))
+    }
+
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(self.0.abs())
     }

@@ -10,8 +10,9 @@ use crate::common::{
     softmax, ulp, unit, x_ln_x_over_y, x_ln_y,
 };
 use logits::kernel::{
-    BinaryLoss, CrossEntropy, Entropy, JsDivergence, KlDivergence, LogSoftmax, LogSumExp, OnScores,
-    RowMap, RowMapInPlace, RowsLogSumExp, Scores, Softmax, TargetLoss,
+    BinaryLoss, CrossEntropy, Entropy, ExtendLogSumExp, JsDivergence, KlDivergence, LogAddExp,
+    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Scores, Softmax,
+    TargetLoss,
 };
 use logits::loss::{self, BinaryCrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut, contract};
@@ -402,15 +403,20 @@ fn check_log_softmax(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
     found
 }
 
+/// The logarithm of each row's sum, then what it is in pieces.
 fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
     let mut out = Matrix::vector(3, &vec![GUARD; expected.len()]);
     let kernel = RowsLogSumExp::new(case.scores.rows(), out.slice_mut());
     backend.run(kernel.expect("an element a row"));
-    let found = out.elements();
+    let mut found = out.elements();
     for (i, ((x, _), Expected { log_sum_exp: exact, .. })) in case.rows().zip(expected).enumerate()
     {
         let what = format_args!("log_sum_exp on {backend:?}, row {i}");
-        within(&what, found[i], *exact, exact.abs().max(1.0), contract::LOG_SUM_EXP);
+        let pieces = in_pieces(backend, x);
+        for found in [found[i], pieces] {
+            within(&what, found, *exact, exact.abs().max(1.0), contract::LOG_SUM_EXP);
+        }
+        found.push(pieces);
         if let [x] = *x {
             assert!(same(found[i], x), "{what}: {:e} for only {x:e}", found[i]);
         }
@@ -418,6 +424,20 @@ fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
         assert!(same(found[i], alone), "{what}: {:e}, alone {alone:e}", found[i]);
     }
     found
+}
+
+/// ln Σ e^x of two slices, and of single elements added to both.
+fn in_pieces(backend: Backend, x: &[f32]) -> f32 {
+    let of = |x: &[f32]| backend.run(ExtendLogSumExp::new(logits::LogSumExp::new(), x));
+    let merge = |a, b| backend.run(LogAddExp::new(a, b));
+    let (slices, elements) = x.split_at(x.len() - x.len() / 3);
+    let (a, b) = slices.split_at(slices.len() / 2);
+    let mut sum = merge(of(a), of(b));
+    assert!(same(sum.value(), merge(of(b), of(a)).value()), "{a:?} and {b:?} on {backend:?}");
+    for &x in elements {
+        sum = merge(of(&[x]), sum);
+    }
+    sum.value()
 }
 
 /// The loss of each row, then the gradient.

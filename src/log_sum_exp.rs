@@ -1,0 +1,171 @@
+//! ln Σ e^x of what comes in pieces.
+
+use crate::backend::Backend;
+use crate::kernel::{ExtendLogSumExp, LogAddExp};
+
+/// A running ln Σ e^x: of elements as they come, of chunks, or of parts that several
+/// threads have seen.
+///
+/// It holds the logarithm L in two `f32` whose sum it is. Another, M, merges into it as
+///
+/// ```text
+/// L ← max(L, M) + ln(1 + e^-|L − M|)
+/// ```
+///
+/// and an element x as M = x, a slice as the logarithm of its sum. All of them may be
+/// mixed, in any order and grouping.
+///
+/// **Special values.** Those of [`log_sum_exp`](crate::log_sum_exp): of nothing it is −∞,
+/// and merging that changes no bit; of one element, the element; of a NaN, NaN, and of a
+/// +∞ without one, +∞.
+///
+/// **Accuracy.** [`contract::LOG_SUM_EXP`](crate::contract::LOG_SUM_EXP), and near 0
+/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), in whatever grouping. A merge
+/// errs by less than 2⁻²⁵ of what it adds to L, in either direction, so that many hardly
+/// add up.
+///
+/// **Same bits.** [`log_sum_exp`](crate::log_sum_exp) of a slice is that of its chunks
+/// one after the other, if all but the last are of [`BLOCK`](Self::BLOCK) elements or a
+/// multiple. Other chunks may change the last bit, but the same chunks always give the
+/// same.
+///
+/// ```
+/// use logits::LogSumExp;
+///
+/// let x: Vec<f32> = (0..100_000).map(|i| (i % 1000) as f32 / 100.0).collect();
+/// let mut sum = LogSumExp::new();
+/// for chunk in x.chunks(LogSumExp::BLOCK) {
+///     sum.extend_from_slice(chunk);
+/// }
+/// assert_eq!(sum.value(), logits::log_sum_exp(&x));
+///
+/// // Halves on two threads.
+/// let (a, b) = x.split_at(50_000);
+/// let halves = std::thread::scope(|scope| {
+///     [a, b].map(|half| scope.spawn(|| half.iter().collect::<LogSumExp>()))
+///         .map(|half| half.join().unwrap())
+/// });
+/// let [a, b] = halves;
+/// assert!((a.merge(b).value() - sum.value()).abs() < 1e-5);
+/// ```
+///
+/// Online softmax: the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
+/// scores and values as they come.
+///
+/// ```
+/// use logits::LogSumExp;
+///
+/// let (scores, values) = ([1.0_f32, 3.0, -2.0, 200.0, 199.0], [4.0_f32, 1.0, 0.0, 2.0, 3.0]);
+/// let (mut sum, mut mean) = (LogSumExp::new(), 0.0);
+/// for (score, value) in scores.into_iter().zip(values) {
+///     sum.push(score);
+///     // The weight of the new one among all so far.
+///     mean += (score - sum.value()).exp() * (value - mean);
+/// }
+/// assert!((mean - (2.0 + 3.0 / 1f32.exp()) / (1.0 + 1.0 / 1f32.exp())).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogSumExp {
+    pub(crate) high: f32,
+    pub(crate) low: f32,
+}
+
+impl LogSumExp {
+    /// Elements of which a slice is summed in one go.
+    ///
+    /// Merging takes little beside that, and what must be read twice is still in the
+    /// cache.
+    pub const BLOCK: usize = 1 << 16;
+
+    /// Of no elements: −∞.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::of(f32::NEG_INFINITY)
+    }
+
+    /// Of one element.
+    #[inline(always)]
+    pub(crate) const fn of(x: f32) -> Self {
+        // Adding −0 changes nothing, not even −0.
+        Self { high: x, low: -0.0 }
+    }
+
+    /// Adds an element.
+    ///
+    /// Many at once are much faster, see [`extend_from_slice`](Self::extend_from_slice).
+    #[inline]
+    pub fn push(&mut self, x: f32) {
+        *self = self.merge(Self::of(x));
+    }
+
+    /// Adds the elements of a slice.
+    #[inline]
+    pub fn extend_from_slice(&mut self, x: &[f32]) {
+        *self = Backend::best().run(ExtendLogSumExp::new(*self, x));
+    }
+
+    /// Of the elements of both: the same to the bit if they are exchanged.
+    #[inline]
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Backend::best().run(LogAddExp::new(self, other))
+    }
+
+    /// ln Σ e^x, rounded.
+    #[inline]
+    #[must_use]
+    pub fn value(self) -> f32 {
+        self.high + self.low
+    }
+}
+
+impl Default for LogSumExp {
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Elements of an iterator that are added together.
+const GATHERED: usize = 256;
+
+impl Extend<f32> for LogSumExp {
+    /// As [`extend_from_slice`](Self::extend_from_slice) of 256 elements at a time.
+    fn extend<I: IntoIterator<Item = f32>>(&mut self, x: I) {
+        let mut gathered = [f32::NEG_INFINITY; GATHERED];
+        let mut x = x.into_iter();
+        loop {
+            let mut count = 0;
+            for (gathered, x) in gathered.iter_mut().zip(&mut x) {
+                *gathered = x;
+                count += 1;
+            }
+            self.extend_from_slice(gathered.get(..count).unwrap_or(&[]));
+            if count < GATHERED {
+                return;
+            }
+        }
+    }
+}
+
+impl<'a> Extend<&'a f32> for LogSumExp {
+    /// As [`extend_from_slice`](Self::extend_from_slice) of 256 elements at a time.
+    fn extend<I: IntoIterator<Item = &'a f32>>(&mut self, x: I) {
+        self.extend(x.into_iter().copied());
+    }
+}
+
+impl FromIterator<f32> for LogSumExp {
+    fn from_iter<I: IntoIterator<Item = f32>>(x: I) -> Self {
+        let mut sum = Self::new();
+        sum.extend(x);
+        sum
+    }
+}
+
+impl<'a> FromIterator<&'a f32> for LogSumExp {
+    fn from_iter<I: IntoIterator<Item = &'a f32>>(x: I) -> Self {
+        x.into_iter().copied().collect()
+    }
+}

@@ -12,6 +12,7 @@ mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
 mod elementwise;
+mod entropy_of_scores;
 pub(crate) mod exp_sum;
 mod focal;
 mod linear;
@@ -39,6 +40,7 @@ pub use distribution::{
     CrossEntropy, Entropy, JsDivergence, KlDivergence, OfTwo, RowsEntropy, RowsOfTwo,
 };
 pub use elementwise::{Map, MapInPlace};
+pub use entropy_of_scores::EntropyOfScores;
 pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};

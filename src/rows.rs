@@ -7,8 +7,8 @@
 use crate::Backend;
 use crate::error::Error;
 use crate::kernel::{
-    self, Backward, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace, RowsLogSumExp,
-    RowsOfTwo, Softmax, SoftmaxBackward,
+    self, Backward, EntropyOfScores, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace,
+    RowsLogSumExp, RowsOfTwo, Softmax, SoftmaxBackward,
 };
 use core::slice::{Chunks, ChunksMut};
 
@@ -505,6 +505,34 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    Ok(())
+}
+
+/// The entropy in nats of the distribution that each row of scores stands for: the
+/// [`entropy`] of their [`softmax`], which is not formed. How uncertain the classifier is.
+///
+/// H = ln Σ e^x − Σ p·x with p = softmax(x), and its derivative by x\[k\] is
+/// −pₖ·(H + ln pₖ). It is what [`loss::CrossEntropy`](crate::loss::CrossEntropy) gives
+/// against the distribution itself; a certain row keeps its tiny entropy, where
+/// 1 − p would have no digits.
+///
+/// **Special values.** A score of −∞ adds nothing. A NaN, a +∞, or nothing but −∞ gives NaN.
+///
+/// **Accuracy.** [`contract::ENTROPY_OF_SCORES`](crate::contract::ENTROPY_OF_SCORES).
+///
+/// # Errors
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// rows::entropy_of_scores(Rows::new(&[7.0, 7.0, 50.0, 0.0], 2)?, &mut out)?;
+/// assert_eq!(out, [2f32.ln(), 51.0 * (-50f32).exp()]); // not 0: the tail is kept
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(EntropyOfScores::new(scores, out)?);
     Ok(())
 }
 

@@ -44,7 +44,7 @@ type RowsOfTwo = fn(Rows<'_>, Rows<'_>, &mut [f32]) -> Result<(), Error>;
 const ELEMENTWISE: [Elementwise; 5] =
     [logits::exp, logits::ln, logits::sigmoid, logits::softmax, logits::log_softmax];
 const ROW_BY_ROW: [RowByRow; 2] = [rows::softmax, rows::log_softmax];
-const ROW_TO_NUMBER: [RowToNumber; 2] = [rows::log_sum_exp, rows::entropy];
+const ROW_TO_NUMBER: [RowToNumber; 3] = [rows::log_sum_exp, rows::entropy, rows::entropy_of_scores];
 const OF_TWO: [OfTwo; 3] = [logits::cross_entropy, logits::kl_divergence, logits::js_divergence];
 const ROWS_OF_TWO: [RowsOfTwo; 3] = [rows::cross_entropy, rows::kl_divergence, rows::js_divergence];
 

@@ -162,7 +162,7 @@ impl Coefficients<'_> {
 
 /// a·(s[m] − s): a coefficient of 0 wins over an infinity.
 #[derive(Clone, Copy)]
-struct Distance(f32);
+pub(super) struct Distance(pub(super) f32);
 
 impl Term<2> for Distance {
     #[inline(always)]
@@ -415,7 +415,7 @@ impl Formula<'_> {
 
 /// Where a row's largest element is.
 #[inline(always)]
-fn position<S: Simd>(simd: S, x: &[f32], largest_x: f32) -> usize {
+pub(super) fn position<S: Simd>(simd: S, x: &[f32], largest_x: f32) -> usize {
     for (i, part) in x.chunks(RUN).enumerate() {
         if largest(simd, part) == largest_x {
             for (j, x) in part.iter().enumerate() {

@@ -162,8 +162,12 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn scale_exp2(self, power: Self) -> Self {
-        self.zip(power, V::scale_exp2)
+    fn scale_exp2(mut self, power: Self) -> Self {
+        // As an argument it is called where it is used often.
+        for i in 0..N {
+            self.0[i] = self.0[i].scale_exp2(power.0[i]);
+        }
+        self
     }
 
     #[inline(always)]

@@ -281,9 +281,6 @@ pub trait Lanes:
     /// `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, rounded once, subnormal
     /// results included; |k/8| ≤ 250 and 2^-50 ≤ |self| < 4, or self = 0.
     fn scale_exp2(self, power: Self) -> Self;
-    /// [`scale_exp2`](Self::scale_exp2) where k/8 lies within [-180, 60]
-    /// and 1/4 ≤ |self| < 4.
-    fn scale_exp2_down(self, power: Self) -> Self;
     /// [`scale_exp2`](Self::scale_exp2) where operand and result are
     /// normal.
     fn scale_exp2_normal(self, power: Self) -> Self;

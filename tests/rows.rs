@@ -9,6 +9,8 @@ use logits::kernel::{
     Linear, LogSoftmax, LogSumExp, RowFunction, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
 };
 use logits::{Backend, Error, Rows, RowsMut, rows};
+use std::fmt::Display;
+use std::ops::Range;
 
 /// Runs a row function on one vector.
 fn row(backend: Backend, f: impl RowFunction, x: &[f32]) -> Vec<f32> {
@@ -115,6 +117,19 @@ fn long_sums_do_not_drift() {
 }
 
 #[test]
+fn softmax_sums_to_one() {
+    let mut random = Random::new(12);
+    for sigma in [1.0, 4.0, 10.0, 30.0] {
+        let x = random.normal(131_072, sigma);
+        for backend in backends() {
+            let sum = common::sum(row(backend, Softmax, &x).into_iter().map(f64::from));
+            println!("σ = {sigma}, {backend:?}: Σ softmax = 1 + {:e}", sum - 1.0);
+            assert!((sum - 1.0).abs() <= f64::from(f32::EPSILON), "{sum} for {sigma} {backend:?}");
+        }
+    }
+}
+
+#[test]
 fn special_values() {
     const NAN: f32 = f32::NAN;
     const INF: f32 = f32::INFINITY;
@@ -176,43 +191,139 @@ fn scores(random: &mut Random, n: usize) -> Vec<f32> {
         .collect()
 }
 
-/// A row's results depend neither on its length's remainder, its alignment or
-/// its neighbours, nor on the form of the call.
-#[test]
-fn every_length_offset_and_form_gives_the_same_bits() {
+const GUARD: f32 = f32::from_bits(0x7FC0_1234);
+
+/// A matrix somewhere in a buffer, between guards.
+struct Placed {
+    buffer: Vec<f32>,
+    matrix: Range<usize>,
+}
+
+impl Placed {
+    fn new(matrix: &[f32], offset: usize) -> Self {
+        let mut buffer = vec![GUARD; offset];
+        buffer.extend(matrix);
+        buffer.extend([GUARD; 16]);
+        Self { buffer, matrix: offset..offset + matrix.len() }
+    }
+
+    fn rows(&self, columns: usize) -> Rows<'_> {
+        Rows::new(&self.buffer[self.matrix.clone()], columns).unwrap()
+    }
+
+    fn rows_mut(&mut self, columns: usize) -> RowsMut<'_> {
+        RowsMut::new(&mut self.buffer[self.matrix.clone()], columns).unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, at: usize, row: &[f32], what: &dyn Display) {
+        assert_same(&self.buffer[self.matrix.start + at * row.len()..][..row.len()], row, what);
+        let outside =
+            self.buffer[..self.matrix.start].iter().chain(&self.buffer[self.matrix.end..]);
+        assert!(outside.into_iter().all(|x| x.to_bits() == GUARD.to_bits()), "{what}: outside");
+    }
+}
+
+/// Whether row `at` of a matrix has the expected results, in place or not.
+fn forms_agree(
+    (backend, f): (Backend, impl RowFunction),
+    x: &Placed,
+    at: usize,
+    expected: &[f32],
+    what: &dyn Display,
+) {
+    let columns = expected.len();
+    let mut out = Placed::new(&vec![0.5; x.matrix.len()], x.matrix.start);
+    backend.run(RowMap::new(f, x.rows(columns), out.rows_mut(columns)).unwrap());
+    out.check(at, expected, what);
+    out.buffer.copy_from_slice(&x.buffer);
+    backend.run(RowMapInPlace::new(f, out.rows_mut(columns)));
+    out.check(at, expected, &format_args!("{what}, in place"));
+}
+
+/// A row's results depend neither on its length's remainder, its place in memory or in a
+/// matrix, nor on the form of the call, and are those of every backend of the class.
+fn same_bits<Offsets: Iterator<Item = usize>>(
+    lengths: impl Iterator<Item = usize>,
+    offsets: impl Fn(usize) -> Offsets,
+) {
     let mut random = Random::new(6);
-    for length in 0..=67 {
-        for offset in 0..16 {
-            let data = scores(&mut random, offset + length);
-            let x = &data[offset..];
-            for backend in backends() {
-                let what = format!("{backend:?} {length} at {offset}");
-                forms_agree(backend, Softmax, x, offset, &what);
-                forms_agree(backend, LogSoftmax, x, offset, &what);
-                let one = backend.run(LogSumExp::new(x));
-                let copy = x.to_vec(); // aligned anew
-                let moved = backend.run(LogSumExp::new(&copy));
-                assert!(same(one, moved), "{what}");
+    for n in lengths {
+        // Alone, and as one of a few rows; more where the rows of a panel are short.
+        let count = 2 + random.below(if n <= 64 { 20 } else { 2 });
+        let of_many = random.below(count);
+        let x = scores(&mut random, n);
+        let rows: Vec<_> = (0..count).map(|_| scores(&mut random, n)).collect();
+        let many = [&rows[..of_many], std::slice::from_ref(&x), &rows[of_many + 1..]].concat();
+        let mut of_class = [None, None];
+        for backend in backends() {
+            let (softmax, log_softmax, lse) = of_class[usize::from(backend.is_fused())]
+                .get_or_insert_with(|| {
+                    let rows = (row(backend, Softmax, &x), row(backend, LogSoftmax, &x));
+                    (rows.0, rows.1, backend.run(LogSumExp::new(&x)))
+                });
+            for offset in offsets(n) {
+                for (rows, at) in [(std::slice::from_ref(&x), 0), (&many[..], of_many)] {
+                    let what = format_args!(
+                        "{backend:?}: row {at} of {}, {n} columns, {offset} elements from the start",
+                        rows.len()
+                    );
+                    let matrix = Placed::new(&rows.concat(), offset);
+                    forms_agree((backend, Softmax), &matrix, at, softmax, &what);
+                    forms_agree((backend, LogSoftmax), &matrix, at, log_softmax, &what);
+                    let x = matrix.rows(n);
+                    let mut sums = vec![0.0; x.rows()];
+                    backend.run(RowsLogSumExp::new(x, &mut sums).unwrap());
+                    assert!(sums.get(at).is_none_or(|sum| same(*sum, *lse)), "{what}: sum");
+                }
             }
         }
     }
 }
 
-fn forms_agree(backend: Backend, f: impl RowFunction, x: &[f32], offset: usize, what: &str) {
-    let expected = row(backend, f, x);
-    let n = x.len();
+#[test]
+fn every_length_offset_and_form_gives_the_same_bits() {
+    same_bits(0..=64, |n| (n % 4..64).step_by(4));
+    same_bits((65..200).chain((200..=4096).step_by(243)), |n| (n % 16..64).step_by(16));
+}
 
-    let guard = f32::from_bits(0x7FC0_1234);
-    let mut out = vec![guard; offset + n + 16];
-    let target = RowsMut::new(&mut out[offset..][..n], n).unwrap();
-    backend.run(RowMap::new(f, Rows::new(x, n).unwrap(), target).unwrap());
-    assert_same(&out[offset..][..n], &expected, &what);
-    let mut outside = out[..offset].iter().chain(&out[offset + n..]);
-    assert!(outside.all(|x| x.to_bits() == guard.to_bits()), "{what}");
+/// `cargo test --release --test rows -- --ignored`
+#[test]
+#[ignore = "takes a minute of a release build"]
+fn all_lengths_and_offsets_give_the_same_bits() {
+    same_bits(0..=4096, |_| 0..64);
+}
 
-    let mut in_place = x.to_vec();
-    backend.run(RowMapInPlace::new(f, RowsMut::new(&mut in_place, n).unwrap()));
-    assert_same(&in_place, &expected, &what);
+/// Beyond 2^20 elements results are written past the caches.
+#[test]
+#[ignore = "takes a minute of a release build"]
+fn large_matrices_give_the_same_bits() {
+    let mut random = Random::new(11);
+    for columns in [65, 100, 1000, 2049, 5000, (1 << 20) + 3] {
+        let count = (1usize << 20).div_ceil(columns) + 1;
+        let data: Vec<f32> = (0..count).flat_map(|_| scores(&mut random, columns)).collect();
+        for backend in backends() {
+            for offset in [0, 1, 7, 16] {
+                let x = Placed::new(&data, offset);
+                for at in [0, 1, count / 2, count - 1] {
+                    let what =
+                        format_args!("{backend:?}: row {at} of {count}x{columns} at {offset}");
+                    let alone = x.rows(columns).row(at).unwrap();
+                    let softmax = in_place(backend, Softmax, alone);
+                    forms_agree((backend, Softmax), &x, at, &softmax, &what);
+                    let log_softmax = in_place(backend, LogSoftmax, alone);
+                    forms_agree((backend, LogSoftmax), &x, at, &log_softmax, &what);
+                }
+            }
+        }
+    }
+}
+
+/// [`row`] in place.
+fn in_place(backend: Backend, f: impl RowFunction, x: &[f32]) -> Vec<f32> {
+    let mut out = x.to_vec();
+    backend.run(RowMapInPlace::new(f, RowsMut::new(&mut out, x.len()).unwrap()));
+    out
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! below the bias is summed with the T·δ. A block that passes the limit of the bias
 //! raises it: nothing that was summed changes.
 //!
-//! From |max| ≥ 256 on the roles change: reducing x would lose digits, but there
+//! From |max| ≥ 224 on the roles change: reducing x would lose digits, but there
 //! x − max is exact wherever it matters (both are multiples of 2^-16 and their
 //! difference is below 2^7). Such rows, and those that rise by more than [`ROOM`]
 //! above their first elements, take a pass for the maximum before.
@@ -25,7 +25,7 @@ use crate::sweep::{self, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
-const EXTREME: f32 = 256.0;
+const EXTREME: f32 = 224.0;
 /// Blocks whose maxima are taken side by side.
 const GROUP: usize = 4;
 /// Elements at the head of a row whose maximum tells N.
@@ -151,7 +151,7 @@ impl<S: Simd> ShiftedSum<S> {
     }
 }
 
-/// The number `(high + low) / FACTOR · 2^exponent`.
+/// The number `(high + low) / FACTOR · 2^exponent`, and e^center of its [`Shift`].
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled {
     /// A whole number of moderate size.

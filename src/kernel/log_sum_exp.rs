@@ -11,6 +11,7 @@
 use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
+use crate::kernel::panel::{self, Ln, Panel, RowsFunction};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::math::words::{fast_two_sum, two_sum};
@@ -109,9 +110,52 @@ impl Kernel for RowsLogSumExp<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for (x, out) in self.x.iter().zip(self.out) {
-            *out = extend(simd, State::new(), x).value();
+        let columns = self.x.columns();
+        match self.x.flat() {
+            Some(x) if panel::serves::<S>(self.x.rows(), columns) => {
+                let height = panel::height(columns);
+                let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &[]);
+                for (x, out) in x.chunks(height * columns).zip(self.out.chunks_mut(height)) {
+                    by_panel(simd, &mut panel, x, out);
+                }
+            }
+            _ => {
+                for (x, out) in self.x.iter().zip(self.out) {
+                    *out = extend(simd, State::new(), x).value();
+                }
+            }
         }
+    }
+}
+
+/// ln Σ e^x of short rows.
+#[inline(always)]
+fn by_panel<S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &mut Panel<'_, N, G>,
+    x: &[f32],
+    out: &mut [f32],
+) {
+    let columns = panel.columns;
+    panel.exp(simd, x);
+    let (result, _) = panel.map_rows(simd, LnOfSum, &panel.sums(simd), &panel.center());
+    for ((x, &result), out) in x.chunks_exact(columns).zip(result.as_flattened()).zip(out) {
+        // One by one what is not a number, or may have a dominant element.
+        let known = result.abs() >= NEAR_0;
+        *out = if known { result } else { extend(simd, State::new(), x).value() };
+    }
+}
+
+/// ln Σ e^x in two words, from its sum and its center.
+#[derive(Clone, Copy)]
+struct LnOfSum;
+
+impl RowsFunction for LnOfSum {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, sum: (V, V), center: (V, V), exponent: V) -> (V, V) {
+        let (high, low) = Ln.apply(sum, center, exponent);
+        let (sum, error) = two_sum(center.0, high);
+        fast_two_sum(sum, error + low)
     }
 }
 
@@ -160,8 +204,20 @@ fn find_dominant<S: Simd>(simd: S, x: &[f32], sum: State) -> usize {
 /// ln Σ e^x in one go.
 #[inline(always)]
 fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
-    if let [x] = *x {
-        return State::of(x);
+    match *x {
+        [] => return State::new(),
+        [x] => return State::of(x),
+        _ => {}
+    }
+    if x.len() <= panel::COLUMNS {
+        // The bits of a row among others.
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), &[]);
+        panel.exp(simd, x);
+        let (high, low) = panel.map_rows(simd, LnOfSum, &panel.sums(simd), &panel.center());
+        let (high, low) = (high[0][0], low[0][0]);
+        if !high.is_nan() {
+            return State { high, low };
+        }
     }
     match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
         ExpSum::Empty => State::new(),

@@ -80,10 +80,10 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     low: [f32; N],
     /// See [`row_numbers`].
     row: &'a [f32],
-    columns: usize,
+    pub(crate) columns: usize,
     rows: usize,
     /// [`Shift`] of each row.
-    pub(crate) center: PerRow<G>,
+    center: PerRow<G>,
     exponent: PerRow<G>,
 }
 
@@ -236,6 +236,12 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             }
         }
         results
+    }
+
+    /// What was subtracted from each row's x.
+    #[inline(always)]
+    pub(crate) fn center(&self) -> WordsPerRow<G> {
+        (self.center, [[0.0; ROWS]; G])
     }
 
     /// Takes x in the place of t·δ.

@@ -275,7 +275,7 @@ impl RowFunction for LogSoftmax {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
         let (high, low) = panel.map_rows(simd, Ln, &sums, &sums);
-        let center = panel.center;
+        let (center, _) = panel.center();
         let (least, _) = panel.map_rows(simd, Likelihood, &sums, &sums);
         if panel.remove_above(simd, &least) {
             let others = panel.sums(simd);

@@ -25,8 +25,8 @@
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
 use super::polynomial::horner;
-use super::words::{fast_two_sum, two_product};
-use crate::simd::{EIGHTHS, Lanes, Simd};
+use super::words::fast_two_sum;
+use crate::simd::{EIGHTHS, Lanes};
 use crate::sweep::Function;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
@@ -68,20 +68,18 @@ const TABLE_LOW: [f32; 8] = [
 /// (e^r − 1 − r) / r² on |r| ≤ ln2/16 and 1%, largest error 2.4e-10 of e^r.
 const POLYNOMIAL: [f32; 3] = [0.5, 0.1666798889636993408203125, 4.16684187948703765869140625e-2];
 
-/// 2^(j/8) times one factor, in two words: what multiplies e^x costs nothing
-/// when it is put into the table.
-#[derive(Clone, Copy)]
-pub(crate) struct Table {
+/// 2^(j/8) in two words.
+struct Table {
     high: [f32; 8],
     /// Relative to `high`.
     low: [f32; 8],
 }
 
 impl Table {
-    /// The factor 1.
-    pub(crate) const ONE: Self = Self { high: TABLE, low: TABLE_LOW };
+    /// As they are.
+    const PLAIN: Self = Self { high: TABLE, low: TABLE_LOW };
 
-    /// [`ONE`](Self::ONE) as [`Lanes::add_power`] takes it.
+    /// As [`Lanes::add_power`] takes them.
     const BITS: Self = {
         let mut high = TABLE;
         let mut j = 0;
@@ -91,22 +89,6 @@ impl Table {
         }
         Self { high, low: TABLE_LOW }
     };
-
-    /// The factor `high + low`, for a `high` of moderate size.
-    #[inline(always)]
-    pub(crate) fn scaled<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
-        let (factor, factor_low) = (simd.splat(high), simd.splat(low));
-        let mut scaled = Self { high: [0.0; 8], low: [0.0; 8] };
-        for at in (0..8).step_by(S::F32::COUNT) {
-            let table = simd.load(TABLE.get(at..).unwrap_or(&[]), 1.0);
-            let table_low = simd.load(TABLE_LOW.get(at..).unwrap_or(&[]), 0.0);
-            let (product, error) = two_product(table, factor);
-            let low = (error + table * factor_low) / product + table_low;
-            simd.store(product, scaled.high.get_mut(at..).unwrap_or(&mut []));
-            simd.store(low, scaled.low.get_mut(at..).unwrap_or(&mut []));
-        }
-        scaled
-    }
 }
 
 /// e^x · 2^-N as `table · (1 + exp_m1) · 2^power`.
@@ -126,13 +108,7 @@ impl<V: Lanes> Parts<V> {
     /// |x/ln2 − N| below 2^17; up to |x| = 360 the error is as stated above.
     #[inline(always)]
     pub(crate) fn new(x: V, zero_point: V) -> Self {
-        Self::with_table(x, zero_point, &Table::ONE)
-    }
-
-    /// The same times the factor in the table.
-    #[inline(always)]
-    pub(crate) fn with_table(x: V, zero_point: V, table: &Table) -> Self {
-        Self::reduced(x, zero_point, LN_2_11, table)
+        Self::reduced(x, zero_point, LN_2_11, &Table::PLAIN)
     }
 
     /// e^x as `table · (1 + exp_m1)` for |x| ≤ [`NORMAL`].
@@ -161,14 +137,7 @@ impl<V: Lanes> Parts<V> {
         Self { exp_m1: self.exp_m1 + low.mul_add(self.exp_m1, low), ..self }
     }
 
-    /// The power of two of the first lane.
-    #[inline(always)]
-    pub(crate) fn exponent(self) -> f32 {
-        let eighths = self.power.first().to_bits() as i32 - EIGHTHS.to_bits() as i32;
-        (eighths >> 3) as f32
-    }
-
-    /// The value before its power of two: the table's factor times [0.95, 2].
+    /// The value before its power of two: within [0.95, 2].
     #[inline(always)]
     pub(crate) fn mantissa(self) -> V {
         self.table.mul_add(self.exp_m1, self.table)
@@ -227,7 +196,7 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
     }
     // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
     // The same reduction as above: no lane's value may depend on its neighbours.
-    let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::ONE);
+    let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
     let y = e.mantissa().scale_exp2(e.power);
     V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
 }

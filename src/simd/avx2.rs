@@ -309,18 +309,13 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        // Up by 2^64, where everything is normal, then down with one rounding.
-        unsafe {
-            let up = _mm256_add_epi32(self.add_exponent(power), _mm256_set1_epi32(64 << 23));
-            let down = _mm256_set1_ps(5.421_010_862_427_522e-20);
-            Self(_mm256_mul_ps(_mm256_castsi256_ps(up), down))
-        }
-    }
-
-    #[inline(always)]
     fn scale_exp2_normal(self, power: Self) -> Self {
-        Self(unsafe { _mm256_castsi256_ps(self.add_exponent(power)) })
+        unsafe {
+            let n = _mm256_slli_epi32::<20>(_mm256_castps_si256(power.0));
+            let whole = _mm256_and_si256(n, _mm256_set1_epi32(-0x0080_0000));
+            let bits = _mm256_add_epi32(_mm256_castps_si256(self.0), whole);
+            Self(_mm256_castsi256_ps(bits))
+        }
     }
 
     #[inline(always)]
@@ -411,17 +406,6 @@ impl F32 {
         let mut array = [0.0; 8];
         unsafe { _mm256_storeu_ps(array.as_mut_ptr(), self.0) };
         array
-    }
-
-    /// The bits of `self · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to
-    /// the exponent.
-    #[inline(always)]
-    fn add_exponent(self, power: Self) -> __m256i {
-        unsafe {
-            let n = _mm256_slli_epi32::<20>(_mm256_castps_si256(power.0));
-            let whole = _mm256_and_si256(n, _mm256_set1_epi32(-0x0080_0000));
-            _mm256_add_epi32(_mm256_castps_si256(self.0), whole)
-        }
     }
 }
 

@@ -286,12 +286,11 @@ impl Lanes for F32 {
         for (value, table) in values.iter_mut().zip(tables) {
             // The permute looks at the lowest four bits of each index: of eight entries
             // it gets two copies.
-            let table = match table.first_chunk::<16>() {
-                Some(table) => unsafe { _mm512_loadu_ps(table.as_ptr()) },
-                None => unsafe {
-                    let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
-                    _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()))
-                },
+            let table = if let Some(table) = table.first_chunk::<16>() {
+                unsafe { _mm512_loadu_ps(table.as_ptr()) }
+            } else {
+                let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
+                unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr())) }
             };
             *value = Self(unsafe { _mm512_permutexvar_ps(index, table) });
         }
@@ -302,11 +301,6 @@ impl Lanes for F32 {
     fn scale_exp2(self, power: Self) -> Self {
         // The instruction takes the floor itself, and rounds once.
         Self(unsafe { _mm512_scalef_ps(self.0, (power - EIGHTHS).0) })
-    }
-
-    #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        self.scale_exp2(power)
     }
 
     #[inline(always)]

@@ -163,16 +163,11 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
 
     #[inline(always)]
     fn scale_exp2(mut self, power: Self) -> Self {
-        // As an argument it is called where it is used often.
+        // By `zip`, AVX2's, which is long, was left as a function of its own.
         for i in 0..N {
             self.0[i] = self.0[i].scale_exp2(power.0[i]);
         }
         self
-    }
-
-    #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        self.zip(power, V::scale_exp2_down)
     }
 
     #[inline(always)]

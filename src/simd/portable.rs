@@ -194,15 +194,9 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        // Up by 2^64, where everything is normal, then down with one rounding.
-        let up = add_exponent(self.0, power.0) + u32x8::splat(64 << 23);
-        Self(f32x8::from_bits(up) * f32x8::splat(5.421_010_862_427_522e-20))
-    }
-
-    #[inline(always)]
     fn scale_exp2_normal(self, power: Self) -> Self {
-        Self(f32x8::from_bits(add_exponent(self.0, power.0)))
+        let n = (power.0.to_bits() << 20u32) & u32x8::splat(0xFF80_0000);
+        Self(f32x8::from_bits(self.0.to_bits() + n))
     }
 
     #[inline(always)]
@@ -244,13 +238,6 @@ impl Lanes for F32 {
 #[inline(always)]
 fn signed(x: u32x8) -> i32x8 {
     i32x8::new(x.to_array().map(u32::cast_signed))
-}
-
-/// The bits of `x · 2^⌊k/8⌋` for `power = EIGHTHS + k/8`, by adding to the
-/// exponent.
-#[inline(always)]
-fn add_exponent(x: f32x8, power: f32x8) -> u32x8 {
-    x.to_bits() + ((power.to_bits() << 20u32) & u32x8::splat(0xFF80_0000))
 }
 
 /// All bits of a lane, or none.

@@ -144,14 +144,9 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn scale_exp2_down(self, power: Self) -> Self {
-        // Up by 2^64, where everything is normal, then down with one rounding.
-        Self(add_exponent(self.0, power.0, 64) * 5.421_010_862_427_522e-20)
-    }
-
-    #[inline(always)]
     fn scale_exp2_normal(self, power: Self) -> Self {
-        Self(add_exponent(self.0, power.0, 0))
+        let n = (power.0.to_bits() << 20) & 0xFF80_0000;
+        Self(f32::from_bits(self.0.to_bits().wrapping_add(n)))
     }
 
     #[inline(always)]
@@ -172,14 +167,6 @@ impl Lanes for F32 {
     fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
         Self(f32::from_bits(self.0.to_bits() >> 20)).lookup(tables)
     }
-}
-
-/// `x · 2^(⌊k/8⌋ + extra)` for `power = EIGHTHS + k/8`, by adding to the
-/// exponent.
-#[inline(always)]
-fn add_exponent(x: f32, power: f32, extra: u32) -> f32 {
-    let n = (power.to_bits() << 20) & 0xFF80_0000;
-    f32::from_bits(x.to_bits().wrapping_add(n).wrapping_add(extra << 23))
 }
 
 /// `2^(n - 127)` for 1 ≤ n ≤ 254.

@@ -167,15 +167,18 @@ impl Random {
 /// Softmax's sum in f64: (maximum, Σ e^(x − maximum)).
 pub fn exp_sum(x: &[f32]) -> (f64, f64) {
     let max = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(f64::from(b)));
-    let terms = x.iter().map(|&x| libm::exp(f64::from(x) - max));
-    // Neumaier's compensated sum: long rows stay far below an f32 ULP.
+    (max, sum(x.iter().map(|&x| libm::exp(f64::from(x) - max))))
+}
+
+/// Neumaier's compensated sum of positive terms: long rows stay far below an f32 ULP.
+pub fn sum(terms: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut low) = (0.0, 0.0);
     for term in terms {
         let next: f64 = sum + term;
         low += if sum >= term { (sum - next) + term } else { (term - next) + sum };
         sum = next;
     }
-    (max, sum + low)
+    sum + low
 }
 
 /// log-sum-exp in f64.

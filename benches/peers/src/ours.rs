@@ -2,8 +2,8 @@
 
 use crate::{Input, Isa, Peer};
 use logits::kernel::{
-    self, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, RowFunction,
-    RowMap, RowsLogSumExp, Scores, Softmax,
+    self, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, RowFunction, RowMap, RowsLogSumExp,
+    Scores, Softmax,
 };
 use logits::loss::CrossEntropy;
 use logits::{Backend, Error, Rows, RowsMut};

@@ -5,10 +5,10 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use logits::kernel::{
-    BinaryLoss, Exp, ExpM1, Kernel, LabelLossAndGradient, Ln, Ln1p, LogSigmoid, LogSumExp, Map,
-    OnScores, RowMap, Sigmoid, Softmax, Softplus,
+    BinaryLoss, Exp, ExpM1, Kernel, LabelLoss, Ln, Ln1p, LogSigmoid, LogSumExp, Map, OnScores,
+    RowMap, Scores, Sigmoid, Softmax, Softplus,
 };
-use logits::loss::BinaryCrossEntropy;
+use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Rows, RowsMut};
 use std::hint::black_box;
 use std::time::Duration;
@@ -66,7 +66,8 @@ fn benches(c: &mut Criterion) {
     });
     measure(c, "cross_entropy_and_gradient", |backend, x, out| {
         let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
-        run(backend, LabelLossAndGradient::new(x, &[3], out))
+        let scores = Scores::with_gradient(x, out).ok()?;
+        run(backend, LabelLoss::new(CrossEntropy::new(), scores, &[3u32]))
     });
     let targets: Vec<f32> = (0..LENGTHS[5]).map(|i| (i * i % 3 % 2) as f32).collect();
     for (name, gamma) in [("binary_cross_entropy", 0.0), ("focal_loss", 2.0)] {

@@ -62,8 +62,8 @@ pub enum Error {
     Label {
         /// The row the label belongs to.
         row: usize,
-        /// The label.
-        label: u32,
+        /// The label, `i64::MAX` if it is larger.
+        label: i64,
         /// The number of columns, which every label must be below.
         columns: usize,
     },

@@ -7,10 +7,12 @@
 //! Each file of this module is one kernel: a struct of arguments, its checks,
 //! and one body for all instruction sets.
 
+mod backward;
 mod binary_cross_entropy;
 mod cross_entropy;
 mod distribution;
 mod elementwise;
+mod entropy_of_scores;
 pub(crate) mod exp_sum;
 mod focal;
 mod linear;
@@ -19,6 +21,7 @@ mod panel;
 pub(crate) mod row;
 mod row_map;
 mod softmax;
+mod target_loss;
 
 pub use crate::math::{
     exp::Exp,
@@ -30,13 +33,17 @@ pub use crate::math::{
 };
 pub use crate::simd::Kernel;
 pub use crate::sweep::Function;
+pub use backward::{Backward, BackwardFunction, LogSoftmaxBackward, SoftmaxBackward};
 pub use binary_cross_entropy::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
-pub use cross_entropy::{LabelLoss, LabelLossAndGradient};
+pub use cross_entropy::{InPlace, LabelLoss, Read, Scores, WithGradient};
 pub use distribution::{
     CrossEntropy, Entropy, JsDivergence, KlDivergence, OfTwo, RowsEntropy, RowsOfTwo,
 };
 pub use elementwise::{Map, MapInPlace};
+pub use entropy_of_scores::EntropyOfScores;
 pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use softmax::{LogSoftmax, Softmax};
+pub(crate) use target_loss::{Coefficients, Formula, Link};
+pub use target_loss::{TargetLoss, Targets};

@@ -66,8 +66,9 @@ pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
 
 use kernel::{
-    CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence, KlDivergence, Ln, Ln1p,
-    LogSigmoid, LogSoftmax, Map, MapInPlace, RowMap, RowMapInPlace, Sigmoid, Softmax, Softplus,
+    Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
+    KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
+    RowMapInPlace, Sigmoid, Softmax, SoftmaxBackward, Softplus,
 };
 
 /// e^x for each element.
@@ -352,6 +353,95 @@ pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: &mut [f32]) {
     Backend::best().run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
+}
+
+/// The derivatives of a loss by scores, from those by their [`softmax`] y, which are
+/// `upstream` = g: `out[k] = y[k]·(g[k] − Σⱼ y[j]·g[j])`.
+///
+/// They sum to 0. With g = −t/y, those of the loss −Σ t·ln y, it is the gradient of
+/// [`loss::CrossEntropy`] (Σt)·y − t, which does not divide and is to be preferred.
+///
+/// **Special values.** y = 0 gives 0 whatever g, which does not count for others: a masked
+/// class. Else infinities and NaN follow IEEE 754.
+///
+/// **Accuracy.** [`contract::SOFTMAX_BACKWARD`].
+///
+/// # Errors
+/// [`Error::Length`] if `upstream` or `out` has another length than `y`.
+///
+/// ```
+/// let (y, upstream, mut out) = ([0.5, 0.25, 0.25, 0.0], [1.0, 0.0, 2.0, f32::NAN], [9.0; 4]);
+/// logits::softmax_backward(&y, &upstream, &mut out)?;
+/// assert_eq!(out, [0.0, -0.25, 0.25, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    backward(SoftmaxBackward, y, upstream, out)
+}
+
+/// As [`softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// [`Error::Length`] if `upstream` has another length than `y`.
+pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+    backward_in_place(SoftmaxBackward, y, upstream)
+}
+
+/// The derivatives of a loss by scores, from those by their [`log_softmax`] y, which are
+/// `upstream` = g: `out[k] = g[k] − e^y[k]·Σⱼ g[j]`.
+///
+/// They sum to 0. With g = −1 at a label, of the loss −y there, it is the gradient of
+/// [`loss::CrossEntropy`], small ones of confident right answers included.
+///
+/// **Special values.** y = −∞ gives g\[k\]: its probability does not move. Else infinities
+/// and NaN follow IEEE 754.
+///
+/// **Accuracy.** [`contract::LOG_SOFTMAX_BACKWARD`].
+///
+/// # Errors
+/// [`Error::Length`] if `upstream` or `out` has another length than `y`.
+///
+/// ```
+/// let (scores, mut y, mut out) = ([40.0, 0.0], [0.0; 2], [0.0; 2]);
+/// logits::log_softmax(&scores, &mut y)?;
+/// logits::log_softmax_backward(&y, &[-1.0, 0.0], &mut out)?;
+/// assert_eq!(out, [-(-40f32).exp(), (-40f32).exp()]); // not 0: the tail is kept
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    backward(LogSoftmaxBackward, y, upstream, out)
+}
+
+/// As [`log_softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// [`Error::Length`] if `upstream` has another length than `y`.
+pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+    backward_in_place(LogSoftmaxBackward, y, upstream)
+}
+
+fn backward(
+    function: impl BackwardFunction,
+    y: &[f32],
+    upstream: &[f32],
+    out: &mut [f32],
+) -> Result<(), Error> {
+    error::check_length("upstream", y.len(), upstream.len())?;
+    error::check_length("out", y.len(), out.len())?;
+    let (y, upstream, out) = (Rows::one(y), Rows::one(upstream), RowsMut::one(out));
+    Backend::best().run(Backward::new(function, y, upstream, out)?);
+    Ok(())
+}
+
+fn backward_in_place(
+    function: impl BackwardFunction,
+    y: &[f32],
+    upstream: &mut [f32],
+) -> Result<(), Error> {
+    error::check_length("upstream", y.len(), upstream.len())?;
+    let (y, upstream) = (Rows::one(y), RowsMut::one(upstream));
+    Backend::best().run(Backward::in_place(function, y, upstream)?);
+    Ok(())
 }
 
 /// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0

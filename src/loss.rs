@@ -6,13 +6,34 @@
 
 mod binary_cross_entropy;
 mod cross_entropy;
+pub(crate) mod label;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
+pub use label::Label;
 
+use crate::error::Error;
 use crate::math::words::{fast_two_sum, two_sum};
+use core::iter::Sum;
+use core::ops::{Add, AddAssign};
 
 /// What a loss function returns: the losses of all rows, added up.
+///
+/// Batches and threads add up: `+`, `+=` and `sum()` merge two of them as if their rows
+/// had come in one call. Sum and weight are kept in two words, so that those of 10
+/// million rows are within an ULP of the exact ones.
+///
+/// ```
+/// use logits::{Rows, loss::{CrossEntropy, Loss}};
+///
+/// let batches = [[0.0, 1.0, 2.0, 0.0], [3.0, -1.0, 0.5, 0.5]];
+/// let loss_of = |scores| CrossEntropy::new().loss(Rows::new(scores, 2)?, &[0u8, 1]);
+/// let total = loss_of(&batches[0])? + loss_of(&batches[1])?;
+/// assert_eq!(total.count, 4);
+/// let same: Loss = [loss_of(&batches[0])?, loss_of(&batches[1])?].into_iter().sum();
+/// assert_eq!(total, same);
+/// # Ok::<(), logits::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Loss {
@@ -24,6 +45,8 @@ pub struct Loss {
     pub count: usize,
     /// What rounding took from `sum`.
     low: f32,
+    /// What rounding took from `weight`.
+    weight_low: f32,
 }
 
 impl Loss {
@@ -39,7 +62,7 @@ impl Loss {
     /// ```
     #[must_use]
     pub fn mean(self) -> f32 {
-        (self.sum + self.low) / self.weight
+        self.sum / self.weight
     }
 
     /// As [`mean`](Self::mean), but `value` if no row counted.
@@ -50,16 +73,57 @@ impl Loss {
 
     /// The sum of `count` losses of weight 1, in two words.
     pub(crate) fn of_sum((sum, low): (f32, f32), count: usize) -> Self {
-        Self { sum, weight: count as f32, count, low }
+        let weight = count as f32;
+        let weight_low = (count as i64).wrapping_sub(weight as i64) as f32;
+        Self { sum, weight, count, low, weight_low }
     }
 
-    /// Counts a row of weight 1.
+    /// Counts a row.
     #[inline(always)]
-    pub(crate) fn add(&mut self, loss: f32) {
-        let (sum, error) = two_sum(self.sum, loss);
-        (self.sum, self.low) =
-            if sum.is_finite() { fast_two_sum(sum, self.low + error) } else { (sum, 0.0) };
-        self.count += 1;
-        self.weight = self.count as f32;
+    pub(crate) fn add_row(&mut self, loss: f32, weight: f32) {
+        *self += Self { sum: loss, weight, count: 1, low: 0.0, weight_low: 0.0 };
+    }
+}
+
+impl AddAssign for Loss {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        (self.sum, self.low) = add_words((self.sum, self.low), (other.sum, other.low));
+        (self.weight, self.weight_low) =
+            add_words((self.weight, self.weight_low), (other.weight, other.weight_low));
+        self.count = self.count.saturating_add(other.count);
+    }
+}
+
+impl Add for Loss {
+    type Output = Self;
+
+    #[inline]
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+impl Sum for Loss {
+    #[inline]
+    fn sum<I: Iterator<Item = Self>>(losses: I) -> Self {
+        losses.fold(Self::default(), Self::add)
+    }
+}
+
+/// The sum of two numbers in two words; what is not finite leaves nothing.
+#[inline(always)]
+pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
+    let (sum, error) = two_sum(a, b);
+    if sum.is_finite() { fast_two_sum(sum, error + (a_low + b_low)) } else { (sum, 0.0) }
+}
+
+/// `Ok` for a finite number that is not negative.
+fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
+    if (0.0..=f32::MAX).contains(&found) {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, expected: "a finite number of at least 0", found })
     }
 }

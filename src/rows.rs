@@ -7,7 +7,8 @@
 use crate::Backend;
 use crate::error::Error;
 use crate::kernel::{
-    self, Linear, LogSoftmax, RowMap, RowMapInPlace, RowsLogSumExp, RowsOfTwo, Softmax,
+    self, Backward, EntropyOfScores, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace,
+    RowsLogSumExp, RowsOfTwo, Softmax, SoftmaxBackward,
 };
 use core::slice::{Chunks, ChunksMut};
 
@@ -200,7 +201,7 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub fn iter_mut(&mut self) -> IterMut<'_> {
-        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
+        self.reborrow().into_iter()
     }
 
     /// The same rows, to be read.
@@ -286,6 +287,16 @@ impl<'a> IntoIterator for &Rows<'a> {
     #[inline]
     fn into_iter(self) -> Iter<'a> {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for RowsMut<'a> {
+    type Item = &'a mut [f32];
+    type IntoIter = IterMut<'a>;
+
+    #[inline]
+    fn into_iter(self) -> IterMut<'a> {
+        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
     }
 }
 
@@ -417,6 +428,68 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
     Backend::best().run(RowMapInPlace::new(LogSoftmax, x));
 }
 
+/// The derivatives by each row's scores, as [`crate::softmax_backward`].
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` or `out` has another shape
+/// than `y`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let (y, upstream) = (Rows::new(&[0.5; 4], 2)?, Rows::new(&[1.0, 0.0, 1.0, 1.0], 2)?);
+/// let mut out = [9.0; 4];
+/// rows::softmax_backward(y, upstream, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [0.25, -0.25, 0.0, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::new(SoftmaxBackward, y, upstream, out)?);
+    Ok(())
+}
+
+/// As [`softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
+pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::in_place(SoftmaxBackward, y, upstream)?);
+    Ok(())
+}
+
+/// The derivatives by each row's scores, as [`crate::log_softmax_backward`].
+///
+/// # Errors
+/// As [`softmax_backward`].
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let y = [0.5f32.ln(); 2];
+/// let (y, upstream) = (Rows::new(&y, 2)?, Rows::new(&[-1.0, 0.0], 2)?);
+/// let mut out = [9.0; 2];
+/// rows::log_softmax_backward(y, upstream, RowsMut::new(&mut out, 2)?)?;
+/// assert_eq!(out, [-0.5, 0.5]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_softmax_backward(
+    y: Rows<'_>,
+    upstream: Rows<'_>,
+    out: RowsMut<'_>,
+) -> Result<(), Error> {
+    Backend::best().run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
+    Ok(())
+}
+
+/// As [`log_softmax_backward`], in the place of the derivatives by y.
+///
+/// # Errors
+/// As [`softmax_backward_in_place`].
+pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
+    Ok(())
+}
+
 /// Each row's entropy in nats, as [`crate::entropy`].
 ///
 /// # Errors
@@ -432,6 +505,35 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    Ok(())
+}
+
+/// The entropy in nats of the distribution that each row of scores stands for: the
+/// [`entropy`] of their [`softmax`], which is not formed. How uncertain the classifier is.
+///
+/// H = ln Σ e^x − Σ p·x with p = softmax(x), and its derivative by x\[k\] is
+/// −pₖ·(H + ln pₖ). It is what [`loss::CrossEntropy`](crate::loss::CrossEntropy) gives
+/// against the distribution itself; a certain row keeps its tiny entropy, where
+/// 1 − p would have no digits.
+///
+/// **Special values.** A score of −∞ adds nothing. A NaN, a +∞, or nothing but −∞ gives NaN.
+///
+/// **Accuracy.** [`contract::ENTROPY_OF_SCORES`](crate::contract::ENTROPY_OF_SCORES).
+///
+/// # Errors
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 2];
+/// rows::entropy_of_scores(Rows::new(&[7.0, 7.0, 50.0, 0.0], 2)?, &mut out)?;
+/// assert_eq!(out[0], 2f32.ln());
+/// assert!((out[1] / (51.0 * (-50f32).exp()) - 1.0).abs() < 1e-6); // the tail is kept
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(EntropyOfScores::new(scores, out)?);
     Ok(())
 }
 

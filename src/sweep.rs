@@ -108,6 +108,17 @@ pub(crate) trait Term<const N: usize>: Copy {
     fn term<V: Lanes>(self, x: [V; N]) -> (V, V);
 }
 
+/// x.
+#[derive(Clone, Copy)]
+pub(crate) struct Itself;
+
+impl Term<1> for Itself {
+    #[inline(always)]
+    fn term<V: Lanes>(self, [x]: [V; 1]) -> (V, V) {
+        (x, x.splat(0.0))
+    }
+}
+
 /// `Σᵢ term(x₀[i], x₁[i], …)` as two words whose sum it is, for inputs of one length.
 #[inline(always)]
 pub(crate) fn sum<S: Simd, const N: usize>(

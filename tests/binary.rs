@@ -5,11 +5,11 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, same, ulp, unit};
+use common::{Random, assert_same, backends, label_loss_and_gradient, same, ulp, unit};
 use logits::contract::{
     BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, FOCAL_GRADIENT, FOCAL_LOSS, GRADIENT, LOSS,
 };
-use logits::kernel::{BinaryFunction, BinaryLoss, LabelLossAndGradient, OnProbabilities, OnScores};
+use logits::kernel::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
 use logits::loss::{BinaryCrossEntropy, Loss};
 use logits::{Backend, Rows, RowsMut};
 
@@ -424,7 +424,7 @@ fn is_cross_entropy_of_two_scores() {
             let mut gradient = [0.0; 2];
             let (scores, out) = ([0.0, s], RowsMut::new(&mut gradient, 2).unwrap());
             let labels = [label];
-            let kernel = LabelLossAndGradient::new(Rows::new(&scores, 2).unwrap(), &labels, out);
+            let kernel = label_loss_and_gradient(Rows::new(&scores, 2).unwrap(), &labels, out);
             let two = backend.run(kernel.unwrap()).sum;
             let f = on_scores(BinaryCrossEntropy::new());
             let (one, _, g) = run(backend, f, &[s], &[label as f32]);

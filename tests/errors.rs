@@ -1,8 +1,11 @@
 //! What the crate refuses, in which words and with outputs untouched; and what
 //! it must accept: nothing at all, and last rows without padding.
 
-use logits::kernel::{self, Exp, LabelLoss, Map, RowMap, Softmax};
-use logits::loss::{BinaryCrossEntropy, CrossEntropy};
+mod common;
+
+use common::label_loss;
+use logits::kernel::{self, Exp, Map, RowMap, Softmax};
+use logits::loss::{BinaryCrossEntropy, CrossEntropy, Label};
 use logits::{Error, Rows, RowsMut, rows};
 
 /// A NaN that no function returns: outputs hold it until they are written.
@@ -41,7 +44,7 @@ type RowsOfTwo = fn(Rows<'_>, Rows<'_>, &mut [f32]) -> Result<(), Error>;
 const ELEMENTWISE: [Elementwise; 5] =
     [logits::exp, logits::ln, logits::sigmoid, logits::softmax, logits::log_softmax];
 const ROW_BY_ROW: [RowByRow; 2] = [rows::softmax, rows::log_softmax];
-const ROW_TO_NUMBER: [RowToNumber; 2] = [rows::log_sum_exp, rows::entropy];
+const ROW_TO_NUMBER: [RowToNumber; 3] = [rows::log_sum_exp, rows::entropy, rows::entropy_of_scores];
 const OF_TWO: [OfTwo; 3] = [logits::cross_entropy, logits::kl_divergence, logits::js_divergence];
 const ROWS_OF_TWO: [RowsOfTwo; 3] = [rows::cross_entropy, rows::kl_divergence, rows::js_divergence];
 
@@ -187,16 +190,26 @@ fn gradient_has_the_shape_of_scores() {
     );
 }
 
-/// Asserts that both forms of the loss refuse `labels` for three rows of four
-/// scores.
+/// Asserts that every form of a loss refuses `labels` for three rows of four scores.
 #[track_caller]
-fn refuses_labels(labels: &[u32], error: Error, display: &str) {
+fn refuses_loss<L: Label>(loss: CrossEntropy<'_>, labels: &[L], error: Error, display: &str) {
     let scores = zeros(3, 4);
-    let loss = CrossEntropy::new();
-    refuses(0, error, display, |_| loss.loss(Rows::new(&scores, 4)?, labels).map(|_| ()));
+    let x = Rows::new(&scores, 4).unwrap();
+    refuses(0, error, display, |_| loss.loss(x, labels).map(|_| ()));
+    refuses(3, error, display, |out| loss.losses(x, labels, out).map(|_| ()));
     refuses(12, error, display, |out| {
-        loss.loss_and_gradient(Rows::new(&scores, 4)?, labels, RowsMut::new(out, 4)?).map(|_| ())
+        loss.loss_and_gradient(x, labels, RowsMut::new(out, 4)?).map(|_| ())
     });
+    refuses(12, error, display, |out| {
+        loss.gradient_in_place(RowsMut::new(out, 4)?, labels).map(|_| ())
+    });
+}
+
+/// The same, with options and without.
+#[track_caller]
+fn refuses_labels<L: Label>(labels: &[L], error: Error, display: &str) {
+    refuses_loss(CrossEntropy::new(), labels, error, display);
+    refuses_loss(CrossEntropy::new().label_smoothing(0.1), labels, error, display);
 }
 
 #[test]
@@ -204,7 +217,7 @@ fn there_is_one_label_a_row() {
     for found in [0, 2, 4] {
         let error = Error::Length { argument: "labels", expected: 3, found };
         let display = format!("`labels` has length {found}, expected 3");
-        refuses_labels(&vec![0; found], error, &display);
+        refuses_labels(&vec![0u32; found], error, &display);
     }
 }
 
@@ -214,9 +227,168 @@ fn labels_are_below_the_number_of_columns() {
     for (labels, row, label) in
         [([0, 4, 5], 1, 4), ([3, 3, u32::MAX], 2, u32::MAX), ([u32::MAX, 9, 9], 0, u32::MAX)]
     {
-        let error = Error::Label { row, label, columns: 4 };
+        let error = Error::Label { row, label: label.into(), columns: 4 };
         let display = format!("label of row {row} is {label}, expected less than 4 columns");
         refuses_labels(&labels, error, &display);
+    }
+}
+
+#[test]
+fn labels_are_not_negative_but_may_be_ignored() -> Result<(), Error> {
+    let negative = |row, label| Error::Label { row, label, columns: 4 };
+    let display = "label of row 1 is -1, expected less than 4 columns";
+    refuses_labels(&[0i32, -1, 4], negative(1, -1), display);
+    refuses_labels(&[0i64, -1, i64::MIN], negative(1, -1), display);
+    let display = format!("label of row 2 is {}, expected less than 4 columns", i64::MAX);
+    refuses_labels(&[0, 0, usize::MAX], negative(2, i64::MAX), &display);
+    refuses_labels(&[0, 0, i64::MAX], negative(2, i64::MAX), &display);
+    // Another than the one that is ignored.
+    let (scores, loss) = (zeros(3, 4), CrossEntropy::new().ignored_label(-100));
+    let display = "label of row 2 is -1, expected less than 4 columns";
+    refuses_loss(loss, &[0, -100, -1], negative(2, -1), display);
+    assert_eq!(loss.loss(Rows::new(&scores, 4)?, &[0, -100, 3])?.count, 2);
+    Ok(())
+}
+
+#[test]
+fn targets_have_the_shape_of_scores() {
+    for loss in [CrossEntropy::new(), CrossEntropy::new().z_loss(0.1)] {
+        for (shape, error, display) in [
+            (
+                [2, 4],
+                Error::RowCount { argument: "targets", expected: 3, found: 2 },
+                "`targets` has 2 rows, expected 3",
+            ),
+            (
+                [3, 5],
+                Error::ColumnCount { argument: "targets", expected: 4, found: 5 },
+                "`targets` has 5 columns, expected 4",
+            ),
+        ] {
+            let (scores, targets) = (zeros(3, 4), zeros(shape[0], shape[1]));
+            let x = Rows::new(&scores, 4).unwrap();
+            let t = Rows::new(&targets, shape[1]).unwrap();
+            refuses(0, error, display, |_| loss.loss_soft(x, t).map(|_| ()));
+            refuses(3, error, display, |out| loss.losses_soft(x, t, out).map(|_| ()));
+            refuses(12, error, display, |out| {
+                loss.loss_and_gradient_soft(x, t, RowsMut::new(out, 4)?).map(|_| ())
+            });
+            refuses(12, error, display, |out| {
+                loss.gradient_in_place_soft(RowsMut::new(out, 4)?, t).map(|_| ())
+            });
+        }
+    }
+}
+
+#[test]
+fn there_is_one_loss_a_row() {
+    let scores = zeros(3, 4);
+    let x = Rows::new(&scores, 4).unwrap();
+    for found in [0, 2, 4] {
+        let error = Error::Length { argument: "out", expected: 3, found };
+        let display = format!("`out` has length {found}, expected 3");
+        let loss = CrossEntropy::new();
+        refuses(found, error, &display, |out| loss.losses(x, &[0, 1, 2], out).map(|_| ()));
+        refuses(found, error, &display, |out| loss.losses_soft(x, x, out).map(|_| ()));
+    }
+}
+
+#[test]
+fn options_are_in_range() -> Result<(), Error> {
+    const INF: f32 = f32::INFINITY;
+    let plain = CrossEntropy::new();
+    let refuses_option = |loss: CrossEntropy<'_>, name, expected, found: f32| {
+        let error = Error::Parameter { name, expected, found };
+        let display = format!("`{name}` is {found}, expected {expected}");
+        refuses_loss(loss, &[0, 1, 2], error, &display);
+        let scores = zeros(3, 4);
+        let x = Rows::new(&scores, 4).unwrap();
+        refuses(0, error, &display, |_| loss.loss_soft(x, x).map(|_| ()));
+    };
+    for x in [-0.1, 1.0, 2.0, INF, -INF] {
+        let expected = "a number of at least 0 and below 1";
+        refuses_option(plain.label_smoothing(x), "label_smoothing", expected, x);
+    }
+    for x in [-0.1, INF, -INF] {
+        let expected = "a finite number of at least 0";
+        refuses_option(plain.z_loss(x), "z_loss", expected, x);
+        for k in 0..4 {
+            let mut weights = [1.0; 4];
+            weights[k] = x;
+            refuses_option(plain.class_weights(&weights), "class_weights", expected, x);
+            let smooth = plain.class_weights(&weights).label_smoothing(0.5);
+            refuses_option(smooth, "class_weights", expected, x);
+        }
+    }
+    for x in [0.0, -0.0, -1.0, INF] {
+        let expected = "a positive finite number";
+        refuses_option(plain.soft_cap(x), "soft_cap", expected, x);
+        refuses_option(plain.temperature(x), "temperature", expected, x);
+    }
+    for found in [0, 3, 5] {
+        let (weights, error) =
+            (zeros(1, found), Error::Length { argument: "class_weights", expected: 4, found });
+        let display = format!("`class_weights` has length {found}, expected 4");
+        refuses_loss(plain.class_weights(&weights), &[0, 1, 2], error, &display);
+        let smooth = plain.class_weights(&weights).label_smoothing(0.5);
+        refuses_loss(smooth, &[0, 1, 2], error, &display);
+    }
+    // NaN is not equal to itself.
+    let scores = zeros(3, 4);
+    let x = Rows::new(&scores, 4)?;
+    let weights = [1.0, f32::NAN, 1.0, 1.0];
+    for loss in [
+        plain.label_smoothing(f32::NAN),
+        plain.z_loss(f32::NAN),
+        plain.soft_cap(f32::NAN),
+        plain.temperature(f32::NAN),
+        plain.class_weights(&weights),
+    ] {
+        let error = loss.loss(x, &[0, 1, 2]).unwrap_err();
+        assert!(matches!(error, Error::Parameter { found, .. } if found.is_nan()));
+    }
+    Ok(())
+}
+
+#[test]
+fn upstream_has_the_shape_of_y() {
+    type Root = fn(&[f32], &[f32], &mut [f32]) -> Result<(), Error>;
+    type InPlace = fn(&[f32], &mut [f32]) -> Result<(), Error>;
+    let root: [Root; 2] = [logits::softmax_backward, logits::log_softmax_backward];
+    let in_place: [InPlace; 2] =
+        [logits::softmax_backward_in_place, logits::log_softmax_backward_in_place];
+    for found in [0, 19, 21] {
+        let length = |argument| Error::Length { argument, expected: 20, found };
+        let display = |argument| format!("`{argument}` has length {found}, expected 20");
+        for f in root {
+            refuses(20, length("upstream"), &display("upstream"), |out| {
+                f(&zeros(1, 20), &zeros(1, found), out)
+            });
+            refuses(found, length("out"), &display("out"), |out| {
+                f(&zeros(1, 20), &zeros(1, 20), out)
+            });
+        }
+        for f in in_place {
+            refuses(found, length("upstream"), &display("upstream"), |out| f(&zeros(1, 20), out));
+        }
+    }
+    let scores = zeros(3, 4);
+    let y = Rows::new(&scores, 4).unwrap();
+    let short = Rows::new(&scores[..8], 4).unwrap();
+    for f in [rows::softmax_backward, rows::log_softmax_backward] {
+        let error = |argument| Error::RowCount { argument, expected: 3, found: 2 };
+        refuses(12, error("upstream"), "`upstream` has 2 rows, expected 3", |out| {
+            f(y, short, RowsMut::new(out, 4)?)
+        });
+        refuses(8, error("out"), "`out` has 2 rows, expected 3", |out| {
+            f(y, y, RowsMut::new(out, 4)?)
+        });
+    }
+    for f in [rows::softmax_backward_in_place, rows::log_softmax_backward_in_place] {
+        let error = Error::ColumnCount { argument: "upstream", expected: 4, found: 5 };
+        refuses(15, error, "`upstream` has 5 columns, expected 4", |out| {
+            f(y, RowsMut::new(out, 5)?)
+        });
     }
 }
 
@@ -345,7 +517,7 @@ fn kernels_check_what_the_functions_check() {
         kernel::CrossEntropy::new(&x, &x[1..]).map(|_| ())
     });
     refuses(0, label, "label of row 2 is 4, expected less than 4 columns", |_| {
-        LabelLoss::new(rows, &[0, 3, 4]).map(|_| ())
+        label_loss(rows, &[0, 3, 4]).map(|_| ())
     });
 }
 
@@ -397,7 +569,7 @@ fn no_rows_are_accepted() -> Result<(), Error> {
         rows::log_softmax_in_place(out()?);
 
         let loss = CrossEntropy::new();
-        for loss in [loss.loss(x, &[])?, loss.loss_and_gradient(x, &[], out()?)?] {
+        for loss in [loss.loss::<u8>(x, &[])?, loss.loss_and_gradient::<i64>(x, &[], out()?)?] {
             assert_eq!((loss.sum.to_bits(), loss.weight, loss.count), (0, 0.0, 0));
             assert!(loss.mean().is_nan());
             assert_eq!(loss.mean_or(-1.0), -1.0);

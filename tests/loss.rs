@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{Random, TERM, assert_same, backends, js_term, kl_term, same, ulp, unit, x_ln_y};
-use logits::contract::{DISTRIBUTION, DIVERGENCE, GRADIENT, LOSS};
-use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient,
-    RowsEntropy, RowsOfTwo,
+use common::{
+    Random, TERM, assert_same, backends, js_term, kl_term, label_loss, label_loss_and_gradient,
+    same, ulp, unit, x_ln_y,
 };
+use logits::contract::{DISTRIBUTION, DIVERGENCE, GRADIENT, LOSS};
+use logits::kernel::{CrossEntropy, Entropy, JsDivergence, KlDivergence, RowsEntropy, RowsOfTwo};
 use logits::{Backend, Rows, RowsMut, loss, rows};
 
 /// The loss of one row and its gradient.
@@ -17,8 +17,8 @@ fn loss_and_gradient(backend: Backend, scores: &[f32], label: usize) -> (f32, Ve
     let rows = Rows::new(scores, scores.len()).unwrap();
     let target = RowsMut::new(&mut gradient, scores.len()).unwrap();
     let labels = [label as u32];
-    let loss = backend.run(LabelLossAndGradient::new(rows, &labels, target).unwrap());
-    let alone = backend.run(LabelLoss::new(rows, &labels).unwrap());
+    let loss = backend.run(label_loss_and_gradient(rows, &labels, target).unwrap());
+    let alone = backend.run(label_loss(rows, &labels).unwrap());
     assert!(same(loss.sum, alone.sum) && loss.count == 1 && loss.weight == 1.0);
     (loss.sum, gradient)
 }
@@ -138,7 +138,7 @@ fn rows_backends_and_forms_agree_to_the_bit() {
         for backend in backends() {
             let mut out = vec![-7.0; data.len()];
             let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
-            let loss = backend.run(LabelLossAndGradient::new(x, &labels, target).unwrap());
+            let loss = backend.run(label_loss_and_gradient(x, &labels, target).unwrap());
             let mut sum = 0.0;
             for ((x, &label), out) in x.iter().zip(&labels).zip(out.chunks(stride)) {
                 let (loss, gradient) = loss_and_gradient(backend, x, label as usize);

@@ -12,10 +12,10 @@
 
 mod common;
 
-use common::{backends, ulp, unit};
+use common::{backends, label_loss, label_loss_and_gradient, ulp, unit};
 use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax,
-    LogSumExp, Map, RowMap, Sigmoid, Softmax,
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, LogSoftmax, LogSumExp, Map, RowMap, Sigmoid,
+    Softmax,
 };
 use logits::{Backend, Rows, RowsMut, contract};
 use proptest::collection::vec;
@@ -81,13 +81,13 @@ impl On {
     }
 
     fn loss(self, scores: &[f32], label: usize) -> f32 {
-        self.0.run(LabelLoss::new(row(scores), &[label as u32]).unwrap()).sum
+        self.0.run(label_loss(row(scores), &[label as u32]).unwrap()).sum
     }
 
     fn gradient(self, scores: &[f32], label: usize) -> Vec<f32> {
         let mut out = vec![0.0; scores.len()];
         let labels = [label as u32];
-        self.0.run(LabelLossAndGradient::new(row(scores), &labels, row_mut(&mut out)).unwrap());
+        self.0.run(label_loss_and_gradient(row(scores), &labels, row_mut(&mut out)).unwrap());
         out
     }
 

@@ -181,7 +181,7 @@ impl Scaled {
         (simd.splat(self.high), simd.splat(self.low))
     }
 
-    /// The number's logarithm less `center` and a drift, in two words.
+    /// The number's logarithm less a drift, in two words.
     #[inline(always)]
     pub(crate) fn ln<S: Simd>(self, simd: S, drift: f32) -> (f32, f32) {
         let (high, low) = ln_of_shifted(self.words(simd), simd.splat(self.exponent));
@@ -292,6 +292,18 @@ pub(crate) fn finite_sum<S: Simd, R: Row>(simd: S, row: &mut R, keep: bool) -> S
         ExpSum::Finite(sum) => sum,
         _ => ShiftedSum::nan(simd),
     }
+}
+
+/// [`exp_sum`] of a part of a row whose maximum is `max`, a finite number. The sums of
+/// the parts have one shift. `None` if an element is far above `max`.
+#[inline(always)]
+pub(crate) fn part_sum<S: Simd, R: Row>(
+    simd: S,
+    row: &mut R,
+    max: f32,
+    hole: usize,
+) -> Option<ShiftedSum<S>> {
+    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, hole, true)
 }
 
 /// One pass, `None` if an element exceeds `most`.
@@ -476,7 +488,7 @@ pub(crate) fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
 
 /// The largest element, −∞ if there is none, or NaN if there is one.
 #[inline(always)]
-fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
+pub(crate) fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
     // Several blocks at once: one alone would wait for itself.
     let mut most = [simd.block(simd.splat(f32::NEG_INFINITY)); GROUP];
     let mut nan = simd.block(simd.splat(0.0));

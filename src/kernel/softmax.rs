@@ -16,7 +16,7 @@ use crate::kernel::panel::{Ln, Panel, PanelFunction, RowsFunction};
 use crate::kernel::row::Row;
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
-use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
+use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
 use crate::sweep::{self, Function, Total};
 
@@ -36,7 +36,7 @@ impl Function for Subtract {
 }
 
 /// The product with a factor in two words.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Multiply {
     pub(crate) high: f32,
     pub(crate) low: f32,
@@ -77,6 +77,14 @@ impl Multiply {
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
         let one = (simd.splat(1.0), simd.splat(0.0));
         let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
+        Self { high: high.first(), low: low.first() }
+    }
+
+    /// By a number more.
+    #[inline(always)]
+    pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
+        let words = (simd.splat(self.high), simd.splat(self.low));
+        let (high, low) = times(simd.splat(factor), words);
         Self { high: high.first(), low: low.first() }
     }
 }

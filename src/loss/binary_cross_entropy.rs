@@ -1,4 +1,4 @@
-use super::Loss;
+use super::{Loss, check_finite};
 use crate::Backend;
 use crate::error::Error;
 use crate::kernel::{BinaryLoss, OnProbabilities, OnScores};
@@ -108,14 +108,14 @@ impl BinaryCrossEntropy {
 
     /// The exponent of focal loss.
     pub(crate) fn gamma(self) -> Result<f32, Error> {
-        check_weight("gamma", self.gamma)?;
+        check_finite("gamma", self.gamma)?;
         Ok(self.gamma.min(1.844_674_4e19))
     }
 
     /// The factors of the two terms.
     pub(crate) fn weights(self) -> Result<[f32; 2], Error> {
         let Self { pos_weight, alpha, .. } = self;
-        check_weight("pos_weight", pos_weight)?;
+        check_finite("pos_weight", pos_weight)?;
         match alpha {
             None => Ok([pos_weight, 1.0]),
             Some(alpha) if (0.0..=1.0).contains(&alpha) => Ok([pos_weight * alpha, 1.0 - alpha]),
@@ -212,14 +212,5 @@ impl BinaryCrossEntropy {
     ) -> Result<Loss, Error> {
         let function = OnProbabilities::new(self)?;
         Ok(Backend::best().run(BinaryLoss::with_gradient(function, p, targets, gradient)?))
-    }
-}
-
-/// `Ok` for a finite number that is not negative.
-fn check_weight(name: &'static str, found: f32) -> Result<(), Error> {
-    if (0.0..=f32::MAX).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a finite number of at least 0", found })
     }
 }

@@ -1,7 +1,8 @@
-use super::Loss;
+use super::{Label, Loss, check_finite};
 use crate::Backend;
-use crate::error::Error;
-use crate::kernel::{LabelLoss, LabelLossAndGradient};
+use crate::error::{Error, check_length};
+use crate::kernel::{Coefficients, Formula, Link};
+use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::rows::{Rows, RowsMut};
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
@@ -13,10 +14,38 @@ use crate::rows::{Rows, RowsMut};
 /// elsewhere. The tail is summed as such, so a confident right answer keeps its
 /// small true loss and gradient where ln Σ e^s − t would cancel to 0.
 ///
+/// Options change, in this order, the scores, the targets and the loss. Of a row x with
+/// K classes and targets t (1 at the label, 0 elsewhere, or a distribution):
+///
+/// | option | |
+/// |---|---|
+/// | [`soft_cap`](Self::soft_cap)`(c)` | s = c·tanh(x/c) |
+/// | [`temperature`](Self::temperature)`(T)` | s/T in the place of s |
+/// | [`label_smoothing`](Self::label_smoothing)`(ε)` | (1 − ε)·t + ε/K in the place of t |
+/// | [`class_weights`](Self::class_weights)`(w)` | aₖ = wₖ·tₖ, else aₖ = tₖ |
+/// | | loss = Σ aₖ·(L − sₖ) with L = ln Σ e^s |
+/// | [`z_loss`](Self::z_loss)`(λ)` | λ·L² more |
+///
+/// and the gradient is ((Σa + 2λL)·softmax(s)ₖ − aₖ)·dsₖ/dxₖ. Without options its
+/// elements sum to 0. For normalised t the loss is, but for w and λ,
+/// [`cross_entropy`](crate::cross_entropy)`(t, softmax(s))`, that is the
+/// [`entropy`](crate::entropy) of t and how far it
+/// [diverges](crate::kl_divergence) from softmax(s); a distribution with
+/// everything at one class gives the loss of that label.
+///
 /// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
-/// has loss NaN and gradient NaN. A label whose score is −∞ in any other row
-/// has loss +∞ and a finite gradient, −1 at the label. If every other score is
-/// −∞, loss and gradient are 0.
+/// has loss NaN and gradient NaN; so has one with a NaN target. A label or a positive
+/// target whose score is −∞ in any other row has loss +∞ and a finite gradient, −1 at
+/// the label. If every other score is −∞, loss and gradient are 0. A coefficient aₖ = 0
+/// wins over an infinity. Through [`soft_cap`](Self::soft_cap) infinite scores are
+/// finite, and their gradient is 0.
+///
+/// **Accuracy.** [`contract::LOSS`](crate::contract::LOSS) and
+/// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels and no option but an
+/// ignored one, [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS) and
+/// [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
+/// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰. The sum of the
+/// losses is kept in two words.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -28,26 +57,231 @@ use crate::rows::{Rows, RowsMut};
 /// assert_eq!(loss.sum, 2f32.ln() + (-40f32).exp());
 /// assert_eq!(gradient[..2], [-0.5, 0.5]);
 /// assert_eq!(gradient[3], -(-40f32).exp()); // not 0: the tail is kept
+///
+/// // Half of each target goes to both classes alike.
+/// let smooth = CrossEntropy::new().label_smoothing(0.5);
+/// assert_eq!(smooth.loss(scores, &[0, 1])?.sum, 2f32.ln() + 0.25 * 40.0);
 /// # Ok::<(), logits::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct CrossEntropy {}
+pub struct CrossEntropy<'a> {
+    label_smoothing: f32,
+    pub(crate) ignored_label: Option<i64>,
+    class_weights: Option<&'a [f32]>,
+    z_loss: f32,
+    soft_cap: Option<f32>,
+    temperature: f32,
+}
 
-impl CrossEntropy {
+impl Default for CrossEntropy<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> CrossEntropy<'a> {
     /// The plain loss.
+    #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self {}
+        Self {
+            label_smoothing: 0.0,
+            ignored_label: None,
+            class_weights: None,
+            z_loss: 0.0,
+            soft_cap: None,
+            temperature: 1.0,
+        }
+    }
+
+    /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1: the mixture of the loss and of
+    /// its mean over all classes, which keeps scores from growing without bound.
+    ///
+    /// A score of −∞ then has a positive target, and the loss is +∞.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[1.0, 1.0, 1.0, 1.0], 4)?;
+    /// let loss = CrossEntropy::new().label_smoothing(0.1).loss(scores, &[2])?;
+    /// assert!((loss.mean() - 4f32.ln()).abs() < 1e-6);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn label_smoothing(self, epsilon: f32) -> Self {
+        Self { label_smoothing: epsilon, ..self }
+    }
+
+    /// Rows with this label are not read: loss 0, gradient 0, not counted. It need not
+    /// name a class. Rows of soft targets have no label.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[0.0, 0.0, f32::NAN, 1.0], 2)?;
+    /// let loss = CrossEntropy::new().ignored_label(-100).loss(scores, &[1, -100])?;
+    /// assert_eq!((loss.sum, loss.count), (2f32.ln(), 1));
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn ignored_label(self, label: i64) -> Self {
+        Self { ignored_label: Some(label), ..self }
+    }
+
+    /// Multiplies the target of each class by a weight. The mean divides by the weights
+    /// of the labels; soft targets count 1 a row.
+    ///
+    /// With smoothing all classes' parts are weighted: −(1 − ε)·wᵧ·ln pᵧ −
+    /// ε/K·Σ wₖ·ln pₖ.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[0.0, 0.0, 0.0, 0.0], 2)?;
+    /// let loss = CrossEntropy::new().class_weights(&[1.0, 3.0]).loss(scores, &[0, 1])?;
+    /// assert_eq!((loss.sum, loss.weight, loss.mean()), (4.0 * 2f32.ln(), 4.0, 2f32.ln()));
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn class_weights(self, weights: &'a [f32]) -> Self {
+        Self { class_weights: Some(weights), ..self }
+    }
+
+    /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
+    /// near 0, so that scores stay near log-probabilities. It has no weight.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[3.0, f32::NEG_INFINITY], 2)?;
+    /// let loss = CrossEntropy::new().z_loss(0.5).loss(scores, &[0])?;
+    /// assert_eq!(loss.sum, 0.5 * 9.0);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn z_loss(self, lambda: f32) -> Self {
+        Self { z_loss: lambda, ..self }
+    }
+
+    /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
+    /// gradient is by the scores before, with the factor 1 − tanh²(x/c).
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[f32::INFINITY, f32::NEG_INFINITY], 2)?;
+    /// let loss = CrossEntropy::new().soft_cap(15.0).loss(scores, &[1])?;
+    /// assert_eq!(loss.sum, 30.0);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn soft_cap(self, cap: f32) -> Self {
+        Self { soft_cap: Some(cap), ..self }
+    }
+
+    /// Divides the scores by T > 0 (after [`soft_cap`](Self::soft_cap)): more than 1
+    /// flattens the probabilities, less sharpens them. The gradient is by the scores
+    /// before.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let loss = |scores, t| CrossEntropy::new().temperature(t).loss(Rows::new(scores, 2)?, &[0]);
+    /// assert_eq!(loss(&[2.0, 6.0], 2.0)?, loss(&[1.0, 3.0], 1.0)?);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn temperature(self, temperature: f32) -> Self {
+        Self { temperature, ..self }
+    }
+
+    /// The first option that only [`TargetLoss`] has.
+    #[inline]
+    pub(crate) fn needs_targets(self) -> Option<(&'static str, f32)> {
+        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        if label_smoothing != 0.0 {
+            Some(("label_smoothing", label_smoothing))
+        } else if z_loss != 0.0 {
+            Some(("z_loss", z_loss))
+        } else if temperature != 1.0 {
+            Some(("temperature", temperature))
+        } else {
+            soft_cap.map(|cap| ("soft_cap", cap))
+        }
+    }
+
+    /// The weights, one for each class, or nothing.
+    pub(crate) fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
+        let Some(weights) = self.class_weights else { return Ok(&[]) };
+        check_length("class_weights", columns, weights.len())?;
+        for &weight in weights {
+            check_finite("class_weights", weight)?;
+        }
+        Ok(weights)
+    }
+
+    /// All options but the ignored label.
+    pub(crate) fn formula(self, columns: usize) -> Result<Formula<'a>, Error> {
+        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        if !(0.0..1.0).contains(&label_smoothing) {
+            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
+            return Err(Error::Parameter { name, expected, found: label_smoothing });
+        }
+        check_finite("z_loss", z_loss)?;
+        check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
+        check_positive("temperature", temperature)?;
+        Ok(Formula {
+            link: Link { cap: soft_cap, temperature },
+            coefficients: Coefficients {
+                keep: 1.0 - label_smoothing,
+                uniform: label_smoothing / columns as f32,
+                weights: self.weights(columns)?,
+            },
+            z: z_loss,
+        })
     }
 
     /// The loss of rows of scores, each against the class its label names.
     ///
     /// # Errors
-    /// [`Error::Length`] if there is not one label a row; [`Error::Label`] for
-    /// the first label that is not below the number of columns.
-    pub fn loss(self, scores: Rows<'_>, labels: &[u32]) -> Result<Loss, Error> {
-        Ok(Backend::best().run(LabelLoss::new(scores, labels)?))
+    /// [`Error::Parameter`] for an option out of its range, and [`Error::Length`] for
+    /// class weights that are not one a column; [`Error::Length`] if there is not one
+    /// label a row; [`Error::Label`] for the first label that is neither a column's
+    /// number nor ignored.
+    #[inline]
+    pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
+        self.of_labels(Scores::new(scores), labels)
+    }
+
+    /// The loss, and each row's own in `out`.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss); [`Error::Length`] if `out` has not one element a row.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let mut out = [0.0; 2];
+    /// let scores = Rows::new(&[0.0, 0.0, 0.0, f32::NEG_INFINITY], 2)?;
+    /// CrossEntropy::new().losses(scores, &[1, 0], &mut out)?;
+    /// assert_eq!(out, [2f32.ln(), 0.0]);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    pub fn losses<L: Label>(
+        self,
+        scores: Rows<'_>,
+        labels: &[L],
+        out: &mut [f32],
+    ) -> Result<Loss, Error> {
+        self.of_labels(Scores::with_losses(scores, out)?, labels)
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
@@ -56,12 +290,183 @@ impl CrossEntropy {
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::RowCount`] or [`Error::ColumnCount`] if
     /// `gradient` has another shape than `scores`.
-    pub fn loss_and_gradient(
+    #[inline]
+    pub fn loss_and_gradient<L: Label>(
         self,
         scores: Rows<'_>,
-        labels: &[u32],
+        labels: &[L],
         gradient: RowsMut<'_>,
     ) -> Result<Loss, Error> {
-        Ok(Backend::best().run(LabelLossAndGradient::new(scores, labels, gradient)?))
+        self.of_labels(Scores::with_gradient(scores, gradient)?, labels)
+    }
+
+    /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place of
+    /// the scores.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    ///
+    /// ```
+    /// use logits::{RowsMut, loss::CrossEntropy};
+    ///
+    /// let mut scores = [7.0, 7.0];
+    /// CrossEntropy::new().gradient_in_place(RowsMut::new(&mut scores, 2)?, &[0])?;
+    /// assert_eq!(scores, [-0.5, 0.5]);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[inline]
+    pub fn gradient_in_place<L: Label>(
+        self,
+        scores: RowsMut<'_>,
+        labels: &[L],
+    ) -> Result<Loss, Error> {
+        self.of_labels(Scores::in_place(scores), labels)
+    }
+
+    /// The loss of rows of scores, each against a distribution: Σ tₖ·(L − sₖ).
+    ///
+    /// Targets are taken as they are, not normalised: the gradient is (Σt)·softmax(s) − t.
+    /// A target of 0 wins over a score of −∞.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] and [`Error::Length`] for the options, as
+    /// [`loss`](Self::loss); [`Error::RowCount`] or [`Error::ColumnCount`] if `targets`
+    /// has another shape than `scores`.
+    ///
+    /// ```
+    /// use logits::{Rows, loss::CrossEntropy};
+    ///
+    /// let scores = Rows::new(&[1.0, 3.0, f32::NEG_INFINITY], 3)?;
+    /// let soft = Rows::new(&[0.5, 0.5, 0.0], 3)?;
+    /// let loss = CrossEntropy::new().loss_soft(scores, soft)?;
+    /// let [first, second] =
+    ///     [0, 1].map(|label| CrossEntropy::new().loss(scores, &[label]).unwrap().sum);
+    /// assert!((loss.sum - 0.5 * (first + second)).abs() < 1e-6);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    pub fn loss_soft(self, scores: Rows<'_>, targets: Rows<'_>) -> Result<Loss, Error> {
+        Ok(TargetLoss::new(self, Scores::new(scores), targets)?.best())
+    }
+
+    /// The loss against distributions, and each row's own in `out`.
+    ///
+    /// # Errors
+    /// As [`loss_soft`](Self::loss_soft); [`Error::Length`] if `out` has not one element
+    /// a row.
+    pub fn losses_soft(
+        self,
+        scores: Rows<'_>,
+        targets: Rows<'_>,
+        out: &mut [f32],
+    ) -> Result<Loss, Error> {
+        Ok(TargetLoss::new(self, Scores::with_losses(scores, out)?, targets)?.best())
+    }
+
+    /// The loss against distributions, and the derivative of [`Loss::sum`] by every score.
+    ///
+    /// # Errors
+    /// As [`loss_soft`](Self::loss_soft); [`Error::RowCount`] or [`Error::ColumnCount`] if
+    /// `gradient` has another shape than `scores`.
+    ///
+    /// ```
+    /// use logits::{Rows, RowsMut, loss::CrossEntropy};
+    ///
+    /// let (scores, soft) = (Rows::new(&[0.0, 0.0], 2)?, Rows::new(&[0.75, 0.25], 2)?);
+    /// let mut gradient = [0.0; 2];
+    /// let out = RowsMut::new(&mut gradient, 2)?;
+    /// CrossEntropy::new().loss_and_gradient_soft(scores, soft, out)?;
+    /// assert_eq!(gradient, [-0.25, 0.25]);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    pub fn loss_and_gradient_soft(
+        self,
+        scores: Rows<'_>,
+        targets: Rows<'_>,
+        gradient: RowsMut<'_>,
+    ) -> Result<Loss, Error> {
+        Ok(TargetLoss::new(self, Scores::with_gradient(scores, gradient)?, targets)?.best())
+    }
+
+    /// As [`loss_and_gradient_soft`](Self::loss_and_gradient_soft), the gradient in the
+    /// place of the scores.
+    ///
+    /// # Errors
+    /// As [`loss_soft`](Self::loss_soft).
+    pub fn gradient_in_place_soft(
+        self,
+        scores: RowsMut<'_>,
+        targets: Rows<'_>,
+    ) -> Result<Loss, Error> {
+        Ok(TargetLoss::new(self, Scores::in_place(scores), targets)?.best())
+    }
+
+    /// On the smaller kernel if it has all options: inlined, so that a program without
+    /// others does not contain the larger.
+    #[inline]
+    fn of_labels<'b, I, L: Label>(
+        self,
+        scores: Scores<'b, I>,
+        labels: &'b [L],
+    ) -> Result<Loss, Error>
+    where
+        'a: 'b,
+        LabelLoss<'b, I>: Best,
+        TargetLoss<'b, I>: Best,
+    {
+        if self.needs_targets().is_none() {
+            Ok(LabelLoss::new(self, scores, labels)?.best())
+        } else {
+            Ok(TargetLoss::new(self, scores, labels)?.best())
+        }
+    }
+}
+
+/// `Ok` for a positive finite number.
+fn check_positive(name: &'static str, found: f32) -> Result<(), Error> {
+    if found > 0.0 && found < f32::INFINITY {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, expected: "a positive finite number", found })
+    }
+}
+
+/// A kernel that is compiled here, not where it is called.
+trait Best {
+    fn best(self) -> Loss;
+}
+
+impl Best for LabelLoss<'_, Read<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
+    }
+}
+
+impl Best for LabelLoss<'_, WithGradient<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
+    }
+}
+
+impl Best for LabelLoss<'_, InPlace<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
+    }
+}
+
+impl Best for TargetLoss<'_, Read<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
+    }
+}
+
+impl Best for TargetLoss<'_, WithGradient<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
+    }
+}
+
+impl Best for TargetLoss<'_, InPlace<'_>> {
+    fn best(self) -> Loss {
+        Backend::best().run(self)
     }
 }

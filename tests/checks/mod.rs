@@ -6,15 +6,15 @@
 
 use crate::common::{
     Elementwise, TERM, assert_same, backends, elementwise as elementwise_functions, exp_sum,
-    js_term, kl_term, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit, x_ln_x_over_y,
-    x_ln_y,
+    js_term, kl_term, label_loss, label_loss_and_gradient, log_sum_exp as log_sum_exp_exact, same,
+    softmax, ulp, unit, x_ln_x_over_y, x_ln_y,
 };
 use logits::kernel::{
-    BinaryLoss, CrossEntropy, Entropy, ExtendLogSumExp, JsDivergence, KlDivergence, LabelLoss,
-    LabelLossAndGradient, LogAddExp, LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace,
-    RowsLogSumExp, Softmax,
+    BinaryLoss, CrossEntropy, Entropy, ExtendLogSumExp, JsDivergence, KlDivergence, LogAddExp,
+    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Scores, Softmax,
+    TargetLoss,
 };
-use logits::loss::BinaryCrossEntropy;
+use logits::loss::{self, BinaryCrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut, contract};
 use std::fmt::Display;
 
@@ -229,6 +229,8 @@ const LOG_SOFTMAX: RowWise = RowWise {
 struct Case {
     scores: Matrix,
     labels: Vec<u32>,
+    /// Which the loss has.
+    options: usize,
     /// Of another stride than `scores`, and at another offset.
     blank: Matrix,
 }
@@ -255,6 +257,7 @@ impl Case {
         let label = |row| ((byte(2) + row) % columns) as u32;
         Self {
             labels: (0..rows).map(label).collect(),
+            options: byte(2),
             blank: Matrix::new(15 - offset, &vec![GUARD; rows * out_stride], columns, out_stride),
             scores,
         }
@@ -313,7 +316,7 @@ impl Expected {
         }
         let (max, sum) = exp_sum(x);
         let softmax = softmax(x);
-        let (loss, at_label) = label_loss(x, label);
+        let (loss, at_label) = exact_label_loss(x, label);
         let mut gradient = softmax.clone();
         gradient[label] = at_label;
         Self {
@@ -328,7 +331,7 @@ impl Expected {
 
 /// ln(1 + tail) and −tail/(1 + tail) with tail = Σ_{j≠label} e^(x[j] − x[label]),
 /// neither by cancellation nor through overflow.
-fn label_loss(x: &[f32], label: usize) -> (f64, f64) {
+fn exact_label_loss(x: &[f32], label: usize) -> (f64, f64) {
     if x[label] == f32::NEG_INFINITY {
         return (f64::INFINITY, -1.0);
     }
@@ -353,6 +356,7 @@ fn label_loss(x: &[f32], label: usize) -> (f64, f64) {
 /// | 1    | bits 0-1: padding between the input's rows; 2-3: the output's;  |
 /// |      | 4-7: offset of the input                                        |
 /// | 2    | label of the first row, modulo columns; each next row: one more |
+/// |      | bits 0 and 1: options of the loss                               |
 /// | 3..  | the input, `f32` little-endian                                  |
 ///
 /// Values that are no matrix of this shape must be rejected; they are then cut
@@ -368,9 +372,11 @@ pub fn rows(data: &[u8]) {
         let log_softmax = check_log_softmax(&case, backend, &expected);
         let sums = check_log_sum_exp(&case, backend, &expected);
         let losses = check_loss(&case, backend, &expected);
+        let target_losses = check_target_loss(&case, backend, &expected);
         let divergences = check_distributions(&case, backend, &softmax);
         let specials = check_not_distributions(&case, backend);
-        let all = [softmax, log_softmax, sums, losses, divergences, specials].concat();
+        let all =
+            [softmax, log_softmax, sums, losses, target_losses, divergences, specials].concat();
         classes.check(&"rows", backend, &all);
     }
 }
@@ -438,10 +444,10 @@ fn in_pieces(backend: Backend, x: &[f32]) -> f32 {
 fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
     let scores = case.scores.rows();
     let mut out = case.blank.clone();
-    let kernel = LabelLossAndGradient::new(scores, &case.labels, out.rows_mut());
+    let kernel = label_loss_and_gradient(scores, &case.labels, out.rows_mut());
     let total = backend.run(kernel.expect("valid labels, equal shapes"));
     let gradient = out.elements();
-    let plain = backend.run(LabelLoss::new(scores, &case.labels).expect("valid labels"));
+    let plain = backend.run(label_loss(scores, &case.labels).expect("valid labels"));
     assert!(same(total.sum, plain.sum) && same(total.mean(), plain.mean()));
 
     let mut found = Vec::new();
@@ -449,7 +455,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
         let Expected { loss: exact, gradient: exact_gradient, .. } = &expected[i];
         let what = format_args!("loss on {backend:?}, row {i}, label {label}");
 
-        let kernel = LabelLoss::new(one_row(x), &case.labels[i..=i]);
+        let kernel = label_loss(one_row(x), &case.labels[i..=i]);
         let loss = backend.run(kernel.expect("a valid label")).sum;
         within(&what, loss, *exact, exact.abs(), contract::LOSS);
         found.push(loss);
@@ -465,7 +471,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
 
         let mut alone = vec![GUARD; x.len()];
         let out = RowsMut::new(&mut alone, x.len()).expect("one row");
-        let kernel = LabelLossAndGradient::new(one_row(x), &case.labels[i..=i], out);
+        let kernel = label_loss_and_gradient(one_row(x), &case.labels[i..=i], out);
         let with_gradient = backend.run(kernel.expect("a valid label")).sum;
         assert!(same(loss, with_gradient), "{what}: with gradient {with_gradient:e}");
         assert_same(row, &alone, &format_args!("{what}: gradient alone"));
@@ -481,6 +487,68 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
     within(&what, total.mean(), mean, mean.abs(), MEAN_LOSS);
     found.extend(gradient);
     found
+}
+
+/// The losses with options and their gradients: without any that of the label, and with
+/// some as defined as that; the same bits in all forms and for a distribution with
+/// everything at the label.
+fn check_target_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let (scores, columns) = (case.scores.rows(), case.scores.columns);
+    let mut targets = vec![0.0; case.labels.len() * columns];
+    for (row, &label) in targets.chunks_mut(columns.max(1)).zip(&case.labels) {
+        row[label as usize] = 1.0;
+    }
+    let targets = Rows::new(&targets, columns).expect("a valid shape");
+    let run = |loss: loss::CrossEntropy<'_>| {
+        let mut losses = vec![GUARD; expected.len()];
+        let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+        let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
+        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
+        let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
+        backend.run(TargetLoss::new(loss, into, &case.labels[..]).expect("valid labels"));
+        let into = Scores::in_place(in_place.rows_mut());
+        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
+        let gradient = gradient.elements();
+        assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
+        (losses, gradient)
+    };
+
+    let (plain, plain_gradient) = run(loss::CrossEntropy::new());
+    for (i, ((x, label), row)) in case.rows().zip(expected).enumerate() {
+        let what = format_args!("target loss on {backend:?}, row {i}, label {label}");
+        within(&what, plain[i], row.loss, row.loss.abs(), contract::TARGET_LOSS);
+        for (k, &found) in plain_gradient[i * columns..][..columns].iter().enumerate() {
+            let what = format_args!("{what}: gradient[{k}]");
+            let is_wrong = k == label && x.iter().any(|&other| other > x[k]);
+            let size = if is_wrong { 1.0 } else { row.gradient[k].abs() };
+            within(&what, found, row.gradient[k], size, contract::TARGET_GRADIENT);
+        }
+    }
+
+    let mut loss = loss::CrossEntropy::new().z_loss(0.01).temperature(0.5);
+    if case.options & 1 != 0 {
+        loss = loss.label_smoothing(0.1);
+    }
+    if case.options & 2 != 0 {
+        loss = loss.soft_cap(20.0);
+    }
+    let (losses, gradient) = run(loss);
+    for (i, (x, _)) in case.rows().enumerate() {
+        let what = format_args!("loss {:e} with options on {backend:?} of {x:?}", losses[i]);
+        let has_nan = x.iter().any(|x| x.is_nan());
+        // Halving the temperature doubles the scores.
+        let max = 2.0 * x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let is_defined = !has_nan && (max.is_finite() || case.options & 2 != 0);
+        assert_eq!(losses[i].is_nan(), !is_defined, "{what}");
+        assert!(losses[i] >= 0.0 || !is_defined, "{what}");
+        // Times 2λ·ln Σ e^s, which must not be enormous.
+        if !is_defined || max.abs() < 1e12 || case.options & 2 != 0 {
+            for g in &gradient[i * columns..][..columns] {
+                assert_eq!(g.is_nan(), !is_defined, "{what}: gradient {g:e}");
+            }
+        }
+    }
+    [plain, plain_gradient, losses, gradient].concat()
 }
 
 /// Entropy, cross-entropy and divergences of each row of softmax results, from
@@ -618,7 +686,7 @@ fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
 
 /// Arguments whose shapes do not fit give an error and write nothing.
 fn rejects_invalid_arguments(case: &Case) {
-    let Case { scores, labels, blank } = case;
+    let Case { scores, labels, blank, .. } = case;
     let (x, columns) = (scores.rows(), scores.columns);
     let count = x.rows();
     if count == 0 {
@@ -646,12 +714,12 @@ fn rejects_invalid_arguments(case: &Case) {
     for label in [columns as u32, u32::MAX] {
         let mut labels = labels.clone();
         labels[row] = label;
-        let error = Some(Error::Label { row, label, columns });
-        assert_eq!(LabelLoss::new(x, &labels).err(), error);
-        assert_eq!(LabelLossAndGradient::new(x, &labels, out.rows_mut()).err(), error);
+        let error = Some(Error::Label { row, label: label.into(), columns });
+        assert_eq!(label_loss(x, &labels).err(), error);
+        assert_eq!(label_loss_and_gradient(x, &labels, out.rows_mut()).err(), error);
     }
-    assert!(LabelLoss::new(x, &labels[1..]).is_err());
-    assert!(LabelLossAndGradient::new(x, &labels[1..], out.rows_mut()).is_err());
+    assert!(label_loss(x, &labels[1..]).is_err());
+    assert!(label_loss_and_gradient(x, &labels[1..], out.rows_mut()).is_err());
     out.assert_untouched();
 
     for (count, columns) in [(count - 1, columns), (count + 1, columns), (count, columns + 1)] {
@@ -660,7 +728,7 @@ fn rejects_invalid_arguments(case: &Case) {
             assert!((SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
             assert!((LOG_SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
         }
-        assert!(LabelLossAndGradient::new(x, labels, out.rows_mut()).is_err());
+        assert!(label_loss_and_gradient(x, labels, out.rows_mut()).is_err());
         out.assert_untouched();
     }
 }

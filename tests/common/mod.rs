@@ -2,9 +2,11 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
 use logits::kernel::{
-    Exp, ExpM1, Function, Ln, Ln1p, LogSigmoid, Map, MapInPlace, Sigmoid, Softplus,
+    Exp, ExpM1, Function, LabelLoss, Ln, Ln1p, LogSigmoid, Map, MapInPlace, Read, Scores, Sigmoid,
+    Softplus, WithGradient,
 };
-use logits::{Backend, Error, contract};
+use logits::loss::CrossEntropy;
+use logits::{Backend, Error, Rows, RowsMut, contract};
 
 /// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
 /// missing one into a failure.
@@ -59,6 +61,23 @@ pub fn elementwise() -> [Elementwise; 7] {
 /// ln(1 + e^x) in f64.
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
+}
+
+/// Cross-entropy without options.
+pub fn label_loss<'a>(
+    scores: Rows<'a>,
+    labels: &'a [u32],
+) -> Result<LabelLoss<'a, Read<'a>>, Error> {
+    LabelLoss::new(CrossEntropy::new(), Scores::new(scores), labels)
+}
+
+/// The same with its gradient.
+pub fn label_loss_and_gradient<'a>(
+    scores: Rows<'a>,
+    labels: &'a [u32],
+    gradient: RowsMut<'a>,
+) -> Result<LabelLoss<'a, WithGradient<'a>>, Error> {
+    LabelLoss::new(CrossEntropy::new(), Scores::with_gradient(scores, gradient)?, labels)
 }
 
 /// The distance of `found` from `exact` in units in the last place of an `f32`

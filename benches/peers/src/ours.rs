@@ -2,9 +2,10 @@
 
 use crate::{Input, Isa, Peer};
 use logits::kernel::{
-    self, Entropy, KlDivergence, LabelLoss, LabelLossAndGradient, LogSoftmax, Map, RowFunction,
-    RowMap, RowsLogSumExp, Softmax,
+    self, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, RowFunction, RowMap, RowsLogSumExp,
+    Scores, Softmax,
 };
+use logits::loss::CrossEntropy;
 use logits::{Backend, Error, Rows, RowsMut};
 
 /// The function on each backend, the best one first.
@@ -23,11 +24,14 @@ pub fn ours(function: &str) -> Vec<Peer> {
             backend.run(RowsLogSumExp::new(matrix(input), out).unwrap());
         }),
         "loss" => on_each(|backend, input, out| {
-            out[0] = backend.run(LabelLoss::new(matrix(input), input.labels).unwrap()).sum;
+            let scores = Scores::new(matrix(input));
+            let kernel = LabelLoss::new(CrossEntropy::new(), scores, input.labels);
+            out[0] = backend.run(kernel.unwrap()).sum;
         }),
         "loss_and_gradient" => on_each(|backend, input, out| {
             let (x, gradient) = (matrix(input), matrix_mut(input, out));
-            backend.run(LabelLossAndGradient::new(x, input.labels, gradient).unwrap());
+            let scores = Scores::with_gradient(x, gradient).unwrap();
+            backend.run(LabelLoss::new(CrossEntropy::new(), scores, input.labels).unwrap());
         }),
         "entropy" => on_each(|backend, input, out| out[0] = backend.run(Entropy::new(input.x))),
         "kl_divergence" => on_each(|backend, input, out| {

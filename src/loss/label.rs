@@ -1,0 +1,86 @@
+//! Class labels of any integer type, checked once and then without their type.
+
+use crate::error::{Error, check_length};
+
+/// An integer that names a class: `u8`, `u16`, `u32`, `usize`, `i32` or `i64`.
+pub trait Label: Erase {}
+
+/// What a kernel needs of a [`Label`].
+pub trait Erase: Copy {
+    /// The labels without their type: a kernel exists once for all of them.
+    fn erase(labels: &[Self]) -> Erased<'_>;
+    /// The label, `i64::MAX` if it is larger.
+    fn wide(self) -> i64;
+}
+
+macro_rules! labels {
+    ($($variant:ident($integer:ty)),*) => {
+        /// Labels of one of the types.
+        #[derive(Clone, Copy)]
+        pub enum Erased<'a> {
+            $(#[doc(hidden)] $variant(&'a [$integer]),)*
+        }
+
+        impl Erased<'_> {
+            #[inline(always)]
+            fn get(self, row: usize) -> Option<i64> {
+                match self {
+                    $(Self::$variant(labels) => labels.get(row).map(|label| label.wide()),)*
+                }
+            }
+        }
+
+        $(
+            impl Label for $integer {}
+
+            impl Erase for $integer {
+                #[inline]
+                fn erase(labels: &[Self]) -> Erased<'_> {
+                    Erased::$variant(labels)
+                }
+
+                #[inline(always)]
+                #[allow(clippy::unnecessary_fallible_conversions)] // not for usize
+                fn wide(self) -> i64 {
+                    i64::try_from(self).unwrap_or(i64::MAX)
+                }
+            }
+        )*
+    };
+}
+
+labels!(U8(u8), U16(u16), U32(u32), Usize(usize), I32(i32), I64(i64));
+
+/// One checked label a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    labels: Erased<'a>,
+    ignored: Option<i64>,
+}
+
+impl<'a> Labels<'a> {
+    /// Labels below `columns`, or ignored.
+    pub(crate) fn new<L: Label>(
+        labels: &'a [L],
+        rows: usize,
+        columns: usize,
+        ignored: Option<i64>,
+    ) -> Result<Self, Error> {
+        check_length("labels", rows, labels.len())?;
+        for (row, label) in labels.iter().enumerate() {
+            let label = label.wide();
+            // A negative one is very large.
+            if label as u64 >= columns as u64 && Some(label) != ignored {
+                return Err(Error::Label { row, label, columns });
+            }
+        }
+        Ok(Self { labels: L::erase(labels), ignored })
+    }
+
+    /// The column that the label of a row names, `None` if the row does not count.
+    #[inline(always)]
+    pub(crate) fn class(self, row: usize) -> Option<usize> {
+        let label = self.labels.get(row)?;
+        if Some(label) == self.ignored { None } else { Some(label as usize) }
+    }
+}

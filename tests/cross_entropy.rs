@@ -1,0 +1,605 @@
+//! Cross-entropy with every combination of options, on labels and on distributions, on
+//! every backend: against f64, against its parts, and in all its forms.
+
+mod common;
+
+use common::{Random, assert_same, backends, same, ulp, unit};
+use logits::contract::{ENTROPY_OF_SCORES, LOSS, TARGET_GRADIENT, TARGET_LOSS};
+use logits::kernel::{EntropyOfScores, LabelLoss, Scores, TargetLoss};
+use logits::loss::{CrossEntropy, Label, Loss};
+use logits::{Backend, Error, Rows, RowsMut};
+
+/// Options that change more than a factor.
+#[derive(Clone, Copy, Debug)]
+struct Options<'a> {
+    smoothing: f32,
+    /// None, or one a class.
+    weights: &'a [f32],
+    z: f32,
+    cap: Option<f32>,
+    temperature: f32,
+}
+
+const PLAIN: Options<'_> =
+    Options { smoothing: 0.0, weights: &[], z: 0.0, cap: None, temperature: 1.0 };
+
+impl<'a> Options<'a> {
+    /// Every combination.
+    fn all(weights: &'a [f32]) -> Vec<Self> {
+        let with = |bits: u8| Self {
+            smoothing: if bits & 1 == 0 { 0.0 } else { 0.1 },
+            weights: if bits & 2 == 0 { &[] } else { weights },
+            z: if bits & 4 == 0 { 0.0 } else { 0.01 },
+            cap: (bits & 8 != 0).then_some(15.0),
+            temperature: if bits & 16 == 0 { 1.0 } else { 0.7 },
+        };
+        (0..32).map(with).collect()
+    }
+
+    fn loss(self) -> CrossEntropy<'a> {
+        let mut loss = CrossEntropy::new()
+            .label_smoothing(self.smoothing)
+            .z_loss(self.z)
+            .temperature(self.temperature);
+        if !self.weights.is_empty() {
+            loss = loss.class_weights(self.weights);
+        }
+        if let Some(cap) = self.cap {
+            loss = loss.soft_cap(cap);
+        }
+        loss
+    }
+
+    /// The coefficients of the classes in f64.
+    fn coefficients(self, t: &[f32]) -> Vec<f64> {
+        let epsilon = f64::from(self.smoothing);
+        let uniform = epsilon / t.len() as f64;
+        let weight = |k| self.weights.get(k).map_or(1.0, |&w: &f32| f64::from(w));
+        t.iter()
+            .enumerate()
+            .map(|(k, &t)| weight(k) * ((1.0 - epsilon) * f64::from(t) + uniform))
+            .collect()
+    }
+}
+
+/// A value, the size its error is measured by, and what the soft cap's roundings may add.
+#[derive(Clone, Copy)]
+struct Exact {
+    value: f64,
+    size: f64,
+    slack: f64,
+}
+
+impl Exact {
+    /// The error in ULP of the size.
+    fn error(self, found: f32) -> f64 {
+        let error = (f64::from(found) - self.value).abs();
+        if error <= self.slack { 0.0 } else { (error - self.slack) / unit(self.size) }
+    }
+}
+
+/// ULP by which a soft-capped score may be off.
+const CAP: f64 = 3.0;
+
+/// The loss of a row and its gradient, for finite scores.
+fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
+    let a = options.coefficients(t);
+    let temperature = f64::from(options.temperature);
+    let score = |x: f32| match options.cap.map(f64::from) {
+        Some(cap) => cap * libm::tanh(f64::from(x) / cap) / temperature,
+        None => f64::from(x / options.temperature),
+    };
+    let s: Vec<_> = x.iter().map(|&x| score(x)).collect();
+    let top = (0..s.len()).max_by(|&i, &j| x[i].total_cmp(&x[j])).unwrap();
+    let max = s[top];
+    let tail: f64 = (0..s.len()).filter(|&k| k != top).map(|k| libm::exp(s[k] - max)).sum();
+    let surprise = libm::log1p(tail);
+    let (z, ln_sum) = (f64::from(options.z), max + surprise);
+    let size = ln_sum.abs().max(1.0);
+
+    let mut off = 0.0;
+    if options.cap.is_some() {
+        off = s.iter().map(|&s| CAP * unit(s)).fold(0.0, f64::max);
+    }
+    let mass: f64 = a.iter().sum();
+    let terms =
+        || a.iter().zip(&s).map(|(&a, &s)| if a == 0.0 { 0.0 } else { a * (surprise + (max - s)) });
+    let square = z * ln_sum * ln_sum;
+    let loss = Exact {
+        value: terms().sum::<f64>() + square,
+        size: terms().map(f64::abs).sum::<f64>() + z * size * size,
+        slack: 2.0 * off * (mass + 2.0 * z * size),
+    };
+
+    let slope = |x: f32| match options.cap.map(f64::from) {
+        Some(cap) => {
+            let u = libm::exp(-2.0 * (f64::from(x) / cap).abs());
+            4.0 * u / ((1.0 + u) * (1.0 + u)) / temperature
+        }
+        None => 1.0 / temperature,
+    };
+    let gradient = (0..s.len()).map(|k| {
+        let p = libm::exp(s[k] - max) / (1.0 + tail);
+        let (plus, minus, most) = if k == top {
+            let rest: f64 = (0..s.len()).filter(|&j| j != top).map(|j| a[j]).sum();
+            (rest, a[k] * tail / (1.0 + tail), rest.abs())
+        } else {
+            (mass, a[k], mass.abs())
+        };
+        let b = plus + 2.0 * z * ln_sum;
+        let most = (most + 2.0 * z * size) * p;
+        Exact {
+            value: (b * p - minus) * slope(x[k]),
+            size: most.max(minus.abs()) * slope(x[k]),
+            slack: (2.0 * off * (most + minus.abs()) + 2.0 * z * off * p) * slope(x[k]),
+        }
+    });
+    (loss, gradient.collect())
+}
+
+/// What scores are compared with.
+#[derive(Clone, Copy)]
+enum Against<'a> {
+    Labels(&'a [u32]),
+    Soft(Rows<'a>),
+}
+
+impl<'a> Against<'a> {
+    fn kernel<I>(self, loss: CrossEntropy<'a>, scores: Scores<'a, I>) -> TargetLoss<'a, I> {
+        match self {
+            Self::Labels(labels) => TargetLoss::new(loss, scores, labels),
+            Self::Soft(targets) => TargetLoss::new(loss, scores, targets),
+        }
+        .unwrap()
+    }
+}
+
+/// Losses and gradients of all rows, the same in all forms.
+fn run(
+    backend: Backend,
+    loss: CrossEntropy<'_>,
+    x: Rows<'_>,
+    against: Against<'_>,
+) -> (Loss, Vec<f32>, Vec<f32>) {
+    let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
+    let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
+    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
+    let sum = backend.run(against.kernel(loss, Scores::new(x)));
+    let others = [
+        backend.run(against.kernel(loss, Scores::with_losses(x, &mut losses).unwrap())),
+        backend.run(against.kernel(loss, Scores::with_gradient(x, shape(&mut gradient)).unwrap())),
+        backend.run(against.kernel(loss, Scores::in_place(shape(&mut in_place)))),
+    ];
+    for other in others {
+        assert!(same(other.sum, sum.sum) && same(other.weight, sum.weight), "{other:?}");
+    }
+    assert_same(&gradient, &in_place, &"in place");
+    (sum, losses, gradient)
+}
+
+/// Asserts that the kernel without further options gives the gradient, but for roundings.
+fn label_loss_agrees(
+    backend: Backend,
+    loss: CrossEntropy<'_>,
+    x: Rows<'_>,
+    labels: &[u32],
+    gradient: &[f32],
+) {
+    let (mut found, mut in_place) = (vec![-7.0; gradient.len()], Vec::new());
+    in_place.extend(x.iter().flatten());
+    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
+    let scores = Scores::with_gradient(x, shape(&mut found)).unwrap();
+    let sum = backend.run(LabelLoss::new(loss, scores, labels).unwrap());
+    let scores = Scores::in_place(shape(&mut in_place));
+    assert_eq!(backend.run(LabelLoss::new(loss, scores, labels).unwrap()), sum);
+    assert_same(&found, &in_place, &"in place");
+    for (found, &expected) in found.iter().zip(gradient) {
+        let error = ulp(*found, expected.into());
+        assert!(error <= 4.0, "{found:e} for {expected:e}: {error} ULP on {backend:?}");
+    }
+}
+
+/// 1 at the labels.
+fn one_hot(labels: &[u32], columns: usize) -> Vec<f32> {
+    let mut t = vec![0.0; labels.len() * columns];
+    for (row, &label) in t.chunks_mut(columns).zip(labels) {
+        row[label as usize] = 1.0;
+    }
+    t
+}
+
+#[test]
+fn every_combination_of_options_is_its_formula() {
+    let mut random = Random::new(31);
+    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    for (i, columns) in [1, 2, 3, 5, 16, 17, 40, 100, 513].into_iter().enumerate() {
+        let rows = if columns < 100 { 6 } else { 2 };
+        let weights: Vec<f32> =
+            (0..columns).map(|k| if k == 2 { 0.0 } else { 0.5 + random.unit() as f32 }).collect();
+        for (j, options) in Options::all(&weights).into_iter().enumerate() {
+            if columns > 100 && j % 3 != 0 {
+                continue;
+            }
+            let sigma = [1.0, 4.0, 30.0, 400.0][(i + j) % 4];
+            let x = random.normal(rows * columns, sigma);
+            let mut soft = random.normal(rows * columns, 2.0);
+            logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
+            let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
+            let hot = one_hot(&labels, columns);
+            for (labelled, t) in [(true, &hot), (false, &soft)] {
+                let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+                for backend in backends() {
+                    let scores = Rows::new(&x, columns).unwrap();
+                    let against = if labelled {
+                        Against::Labels(&labels)
+                    } else {
+                        Against::Soft(Rows::new(t, columns).unwrap())
+                    };
+                    let (sum, losses, gradient) = run(backend, options.loss(), scores, against);
+                    if labelled && (j == 0 || j == 2) {
+                        label_loss_agrees(backend, options.loss(), scores, &labels, &gradient);
+                    }
+                    let rows = x.chunks(columns).zip(t.chunks(columns));
+                    for ((x, t), (loss, gradient)) in
+                        rows.zip(losses.iter().zip(gradient.chunks(columns)))
+                    {
+                        let (exact_loss, exact_gradient) = exact(options, x, t);
+                        let errors = [
+                            exact_loss.error(*loss),
+                            gradient
+                                .iter()
+                                .zip(exact_gradient)
+                                .map(|(g, e)| e.error(*g))
+                                .fold(0.0, f64::max),
+                        ];
+                        for (worst, error) in worst.iter_mut().zip(errors) {
+                            if error > worst.0 {
+                                *worst = (
+                                    error,
+                                    format!(
+                                        "{options:?}, {columns} columns, sigma {sigma}, labels {labelled}, {backend:?}"
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    let exact: f64 = losses.iter().map(|&l| f64::from(l)).sum();
+                    assert!(ulp(sum.sum, exact) <= 0.51);
+                    let weight = |&y: &u32| options.weights.get(y as usize).copied().unwrap_or(1.0);
+                    let weight: f64 = labels
+                        .iter()
+                        .map(|y| if labelled { f64::from(weight(y)) } else { 1.0 })
+                        .sum();
+                    assert!(ulp(sum.weight, weight) <= 0.5 && sum.count == labels.len());
+                    results.push((backend, [losses, gradient].concat()));
+                }
+                for (a, x) in &results {
+                    for (b, y) in &results {
+                        if a.is_fused() == b.is_fused() {
+                            assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let [(loss, at), (gradient, gradient_at)] = worst;
+    println!("loss: {loss:.3} ULP at {at}");
+    println!("gradient: {gradient:.3} ULP at {gradient_at}");
+    assert!(loss <= TARGET_LOSS, "loss: {loss} ULP at {at}");
+    assert!(gradient <= TARGET_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+}
+
+fn softmax_loss(x: &[f32], k: usize) -> f64 {
+    let one_hot: Vec<_> = (0..x.len()).map(|j| f32::from(u8::from(j == k))).collect();
+    exact(PLAIN, x, &one_hot).0.value
+}
+
+/// A label's loss keeps its digits however confident the answer, right or wrong.
+#[test]
+fn margins_keep_their_digits() {
+    let mut random = Random::new(32);
+    for n in [2, 3, 10, 33, 600] {
+        let weights = random.vector(n, 0.5, 2.0);
+        for margin in -100..=100 {
+            let (mut x, label) = (random.normal(n, 1.0), random.below(n));
+            x[label] += margin as f32;
+            let (rows, labels) = (Rows::new(&x, n).unwrap(), [label as u32]);
+            for (options, most) in [
+                (PLAIN, LOSS),
+                (Options { weights: &weights, ..PLAIN }, 2.4),
+                (Options { temperature: 0.5, ..PLAIN }, 2.0),
+                (Options { temperature: 2.0, ..PLAIN }, 2.0),
+            ] {
+                let t = one_hot(&labels, n);
+                let exact = exact(options, &x, &t).0.value;
+                for backend in backends() {
+                    let mut found =
+                        vec![run(backend, options.loss(), rows, Against::Labels(&labels)).0];
+                    if options.temperature == 1.0 {
+                        let kernel = LabelLoss::new(options.loss(), Scores::new(rows), &labels);
+                        found.push(backend.run(kernel.unwrap()));
+                    }
+                    for found in found {
+                        let error = ulp(found.sum, exact);
+                        assert!(error <= most, "{error} ULP at {margin}, {options:?}, {backend:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mean of a batch as `PyTorch` defines it.
+#[test]
+fn means_divide_by_the_weights_of_the_labels() -> Result<(), Error> {
+    let (columns, epsilon) = (4, 0.2f32);
+    let x = Random::new(33).normal(5 * columns, 3.0);
+    let (weights, labels) = ([0.5, 2.0, 0.0, 1.5], [1i32, 0, -100, 2, 3]);
+    let loss = CrossEntropy::new().class_weights(&weights).ignored_label(-100);
+    let scores = Rows::new(&x, columns)?;
+
+    let (mut sum, mut uniform, mut weight) = (0.0, 0.0, 0.0);
+    for (x, &label) in x.chunks(columns).zip(&labels).filter(|&(_, &label)| label != -100) {
+        let w = f64::from(weights[label as usize]);
+        sum += w * softmax_loss(x, label as usize);
+        uniform += (0..columns).map(|k| f64::from(weights[k]) * softmax_loss(x, k)).sum::<f64>();
+        weight += w;
+    }
+    let found = loss.loss(scores, &labels)?;
+    assert_eq!((found.weight, found.count), (4.0, 4));
+    assert!(ulp(found.mean(), sum / weight) <= 2.0, "{found:?}");
+
+    let epsilon_wide = f64::from(epsilon);
+    let exact = (1.0 - epsilon_wide) * sum + epsilon_wide / columns as f64 * uniform;
+    let found = loss.label_smoothing(epsilon).loss(scores, &labels)?;
+    assert_eq!((found.weight, found.count), (4.0, 4));
+    assert!(ulp(found.mean(), exact / weight) <= 2.0, "{found:?}");
+    Ok(())
+}
+
+/// Smoothing is a mixture, a distribution with everything at a label is that label, and a
+/// loss against P is the entropy of P and its divergence from softmax.
+#[test]
+fn parts_and_whole_agree() -> Result<(), Error> {
+    let mut random = Random::new(34);
+    for n in [2, 10, 40, 700] {
+        let (x, label) = (random.normal(n, 3.0), random.below(n));
+        let (mut p, mut q) = (random.normal(n, 1.0), x.clone());
+        logits::softmax_in_place(&mut p);
+        logits::softmax_in_place(&mut q);
+        let scores = Rows::new(&x, n)?;
+        let (plain, smooth) = (CrossEntropy::new(), CrossEntropy::new().label_smoothing(0.25));
+
+        let of_label = plain.loss(scores, &[label])?;
+        let hot = one_hot(&[label as u32], n);
+        let of_hot = plain.loss_soft(scores, Rows::new(&hot, n)?)?;
+        assert!(ulp(of_hot.sum, of_label.sum.into()) <= 3.0, "{of_hot:?} and {of_label:?}");
+
+        let uniform = vec![1.0 / n as f32; n];
+        let of_uniform = plain.loss_soft(scores, Rows::new(&uniform, n)?)?;
+        let mixture = 0.75 * f64::from(of_label.sum) + 0.25 * f64::from(of_uniform.sum);
+        assert!(ulp(smooth.loss(scores, &[label])?.sum, mixture) <= 5.0);
+
+        let found = plain.loss_soft(scores, Rows::new(&p, n)?)?.sum;
+        let sum = f64::from(logits::entropy(&p)) + f64::from(logits::kl_divergence(&p, &q)?);
+        assert!((f64::from(found) - sum).abs() <= 2e-6 * sum, "{found} and {sum}");
+
+        // Without z-loss and cap the gradient sums to 0, whatever the targets.
+        let mut gradient = vec![0.0; n];
+        let out = RowsMut::new(&mut gradient, n)?;
+        smooth.loss_and_gradient_soft(scores, Rows::new(&p, n)?, out)?;
+        let sum: f64 = gradient.iter().map(|&g| f64::from(g)).sum();
+        let size: f64 = gradient.iter().zip(&p).map(|(g, p)| f64::from(g.abs() + p)).sum();
+        assert!(sum.abs() <= 2e-7 * size, "the gradient sums to {sum}");
+    }
+    Ok(())
+}
+
+/// The f64 gradient that the others are compared with, as a difference quotient.
+#[test]
+fn gradients_are_slopes() {
+    let mut random = Random::new(35);
+    let n = 7;
+    let weights = random.vector(n, 0.5, 2.0);
+    let (x, t) = (random.normal(n, 4.0), random.vector(n, 0.0, 0.3));
+    let h = 0.0078125;
+    for options in Options::all(&weights) {
+        // Rounding x/T would be seen.
+        let options =
+            Options { temperature: if options.temperature == 1.0 { 1.0 } else { 2.0 }, ..options };
+        let (_, gradient) = exact(options, &x, &t);
+        for k in 0..n {
+            let at = |x_k: f32| {
+                let mut x = x.clone();
+                x[k] = x_k;
+                exact(options, &x, &t).0.value
+            };
+            let (below, above) = (x[k] - h, x[k] + h);
+            let slope = (at(above) - at(below)) / f64::from(above - below);
+            let error = (slope - gradient[k].value).abs();
+            assert!(error <= 2e-5, "{slope} and {} with {options:?}", gradient[k].value);
+        }
+    }
+}
+
+#[test]
+fn labels_of_every_type_are_the_same() -> Result<(), Error> {
+    fn check<L: Label + TryFrom<u8>>(x: Rows<'_>, expected: (Loss, &[f32])) -> Result<(), Error> {
+        let labels = [2u8, 7, 0].map(|label| L::try_from(label).ok().unwrap());
+        let (loss, mut gradient) = (CrossEntropy::new().ignored_label(7), [9.0; 9]);
+        assert_eq!(loss.loss(x, &labels)?, expected.0);
+        let out = RowsMut::new(&mut gradient, 3)?;
+        assert_eq!(loss.loss_and_gradient(x, &labels, out)?, expected.0);
+        assert_same(&gradient, expected.1, &core::any::type_name::<L>());
+        Ok(())
+    }
+    let mut gradient = [3.0, 1.0, 2.0, f32::NAN, 1.0, f32::INFINITY, -1.0, 0.5, 9.0];
+    let x = gradient;
+    let x = Rows::new(&x, 3)?;
+    // The ignored row is not read, and its gradient is +0.
+    let loss = CrossEntropy::new()
+        .ignored_label(7)
+        .gradient_in_place(RowsMut::new(&mut gradient, 3)?, &[2u32, 7, 0])?;
+    assert_eq!(loss.count, 2);
+    assert!(loss.sum.is_finite() && gradient[3..6].iter().all(|g| g.to_bits() == 0));
+    let expected = (loss, &gradient[..]);
+    check::<u8>(x, expected)?;
+    check::<u16>(x, expected)?;
+    check::<u32>(x, expected)?;
+    check::<usize>(x, expected)?;
+    check::<i32>(x, expected)?;
+    check::<i64>(x, expected)
+}
+
+#[test]
+fn special_values() -> Result<(), Error> {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    let plain = CrossEntropy::new();
+    let z_loss = plain.z_loss(0.5);
+    for backend in backends() {
+        for n in [2, 16, 40] {
+            // A score and a target at the end of a row of zeros and a first score.
+            let with = |loss, first: f32, special: f32, t: [f32; 2]| {
+                let (mut x, mut targets) = (vec![0.0; n], vec![0.0; n]);
+                (x[0], x[n - 1]) = (first, special);
+                (targets[0], targets[n - 1]) = (t[0], t[1]);
+                let targets = Against::Soft(Rows::new(&targets, n).unwrap());
+                let (sum, _, gradient) = run(backend, loss, Rows::new(&x, n).unwrap(), targets);
+                (sum.sum, gradient)
+            };
+            for loss in [plain, z_loss, plain.label_smoothing(0.1)] {
+                for (first, special) in
+                    [(1.0, NAN), (NAN, 1.0), (INF, 1.0), (1.0, INF), (-INF, NAN)]
+                {
+                    let (loss, gradient) = with(loss, first, special, [1.0, 0.0]);
+                    assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()), "{backend:?}");
+                }
+                assert!(with(loss, 1.0, 1.0, [1.0, NAN]).0.is_nan());
+                assert!(with(loss, 1.0, 1.0, [NAN, 0.0]).0.is_nan());
+            }
+            // A masked class, without a target and with one.
+            let (loss, gradient) = with(plain, 1.0, -INF, [1.0, 0.0]);
+            assert!(loss.is_finite() && gradient[n - 1].to_bits() == 0, "{gradient:?}");
+            let (loss, gradient) = with(plain, 1.0, -INF, [0.5, 0.5]);
+            assert!(loss == INF && gradient[n - 1] == -0.5 && gradient[0].is_finite());
+            // Nothing to be surprised by.
+            let (loss, gradient) = with(plain, 1.0, 2.0, [0.0, 0.0]);
+            assert!(loss.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0), "{gradient:?}");
+            // Soft-capped, every score is finite; at the cap nothing moves it.
+            let (loss, gradient) = with(plain.soft_cap(8.0), INF, -INF, [1.0, 0.0]);
+            assert!((0.0..1.0).contains(&loss) && gradient[0] == 0.0 && gradient[n - 1] == 0.0);
+            let (loss, gradient) = with(plain.soft_cap(8.0), NAN, 1.0, [1.0, 0.0]);
+            assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()));
+
+            // Rows that do not count, and classes without a weight.
+            let mut weights = vec![1.0; n];
+            weights[0] = 0.0;
+            for loss in [plain, plain.label_smoothing(0.5)] {
+                let x = vec![NAN; n];
+                let (rows, labels) = (Rows::new(&x, n)?, Against::Labels(&[0]));
+                let (sum, losses, gradient) = run(backend, loss.ignored_label(0), rows, labels);
+                assert_eq!((sum.sum.to_bits(), sum.weight, sum.count), (0, 0.0, 0));
+                assert!(losses[0].to_bits() == 0 && gradient.iter().all(|g| g.to_bits() == 0));
+                let (sum, ..) = run(backend, loss.class_weights(&weights), rows, labels);
+                assert!(sum.sum.is_nan() && sum.weight == 0.0 && sum.count == 1);
+            }
+            let mut x = vec![0.0; n];
+            x[0] = -INF;
+            let (rows, labels) = (Rows::new(&x, n)?, Against::Labels(&[0]));
+            let (sum, _, gradient) = run(backend, plain.class_weights(&weights), rows, labels);
+            assert!(sum.sum.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0));
+            let scores = Scores::new(rows);
+            let kernel = LabelLoss::new(plain.class_weights(&weights), scores, &[0u32])?;
+            assert_eq!(backend.run(kernel).sum.to_bits(), 0);
+        }
+    }
+    Ok(())
+}
+
+/// Ten million rows, a batch at a time.
+#[test]
+fn sums_keep_every_digit() -> Result<(), Error> {
+    let (columns, count, batches) = (2, 1 << 14, 611);
+    let mut random = Random::new(36);
+    let (mut total, mut exact) = (Loss::default(), 0.0);
+    for _ in 0..3 {
+        let x = random.normal(count * columns, 2.0);
+        let labels: Vec<u8> = (0..count).map(|_| random.below(columns) as u8).collect();
+        let mut losses = vec![0.0; count];
+        let loss = CrossEntropy::new().losses(Rows::new(&x, columns)?, &labels, &mut losses)?;
+        let sum: f64 = losses.iter().map(|&x| f64::from(x)).sum();
+        assert!(ulp(loss.sum, sum) <= 0.51);
+        // As many more batches, merged one by one and all at once.
+        let mut merged = Loss::default();
+        for _ in 0..batches {
+            merged += loss;
+        }
+        total += merged;
+        exact += sum * f64::from(batches);
+    }
+    assert_eq!(total.count, 3 * 611 * (1 << 14));
+    assert!(ulp(total.sum, exact) <= 0.51, "{total:?} for {exact}");
+    assert_eq!(total.weight, total.count as f32);
+    Ok(())
+}
+
+#[test]
+fn entropy_of_scores_keeps_its_digits() {
+    const INF: f32 = f32::INFINITY;
+    let mut random = Random::new(37);
+    let mut worst = 0.0f64;
+    for n in (1..=40).chain([100, 512, 513, 2000]) {
+        for (sigma, offset) in [(1.0, 0.0), (5.0, 300.0), (30.0, -1e4), (100.0, 0.0), (1.0, -90.0)]
+        {
+            let mut x = random.normal(n, sigma);
+            for x in &mut x {
+                *x += offset;
+            }
+            x[random.below(n)] += random.between(0.0, 90.0);
+            let top = x.iter().copied().fold(-INF, f32::max);
+            let max = f64::from(top);
+            let terms = || x.iter().map(|&x| (libm::exp(f64::from(x) - max), max - f64::from(x)));
+            let sum: f64 = terms().map(|(e, _)| e).sum();
+            // Without the one whose logarithm is 0.
+            let tail: f64 = terms().filter(|&(_, d)| d > 0.0).map(|(e, _)| e).sum();
+            let ties = terms().filter(|&(_, d)| d == 0.0).count() as f64 - 1.0;
+            let exact = libm::log1p(tail + ties) + terms().map(|(e, d)| e * d).sum::<f64>() / sum;
+            let mut results = Vec::new();
+            for backend in backends() {
+                let mut out = [9.0];
+                backend.run(EntropyOfScores::new(Rows::new(&x, n).unwrap(), &mut out).unwrap());
+                worst = worst.max(ulp(out[0], exact));
+                results.push((backend, out[0]));
+            }
+            for (a, x) in &results {
+                for (b, y) in &results {
+                    assert!(a.is_fused() != b.is_fused() || same(*x, *y), "{a:?} and {b:?}");
+                }
+            }
+        }
+    }
+    println!("entropy: {worst} ULP");
+    assert!(worst <= ENTROPY_OF_SCORES, "{worst} ULP");
+
+    for backend in backends() {
+        for n in [2, 16, 17, 600] {
+            let of = |first: f32, last: f32, rest: f32| {
+                let (mut x, mut out) = (vec![rest; n], [9.0]);
+                (x[0], x[n - 1]) = (first, last);
+                backend.run(EntropyOfScores::new(Rows::new(&x, n).unwrap(), &mut out).unwrap());
+                out[0]
+            };
+            for special in [f32::NAN, INF] {
+                assert!(of(1.0, special, -1.0).is_nan() && of(special, -INF, -INF).is_nan());
+            }
+            assert!(of(-INF, -INF, -INF).is_nan());
+            assert_eq!(of(3.0, -INF, -INF).to_bits(), 0);
+            assert_eq!(of(-INF, -2e38, -INF).to_bits(), 0);
+            assert_eq!(of(0.0, -3e38, -3e38).to_bits(), 0);
+            assert_eq!(of(3e38, -3e38, -3e38).to_bits(), 0);
+            assert_eq!(of(5.0, 5.0, -INF), core::f32::consts::LN_2);
+        }
+    }
+}

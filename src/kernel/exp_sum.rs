@@ -261,12 +261,12 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
     let (mut max, mut most) = (head, head + ROOM * LN_2);
     let mut top = f32::NAN;
     // In place nothing may be written before the row is known to stay in range.
-    let mut scan = R::IN_PLACE || !(head.abs() < EXTREME);
+    let mut scan = R::IN_PLACE || head.is_nan() || head.abs() >= EXTREME;
     let mut failed = false;
     loop {
         if scan {
             top = maximum(simd, row.input());
-            if failed || !(head.abs() < EXTREME && top <= most) {
+            if failed || head.abs() >= EXTREME || top.is_nan() || top > most {
                 if top.is_nan() {
                     return ExpSum::Nan;
                 } else if top == f32::INFINITY {
@@ -277,7 +277,7 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
                 (max, most) = (top, top);
             }
         }
-        let result = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, hole, keep);
+        let result = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, Which { hole, keep });
         if let Some(sum) = result {
             return ExpSum::Finite(ShiftedSum { max: top, ..sum });
         }
@@ -303,7 +303,7 @@ pub(crate) fn part_sum<S: Simd, R: Row>(
     max: f32,
     hole: usize,
 ) -> Option<ShiftedSum<S>> {
-    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, hole, true)
+    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, Which { hole, keep: true })
 }
 
 /// One pass, `None` if an element exceeds `most`.
@@ -313,27 +313,15 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     row: &mut R,
     shift: Shift,
     most: f32,
-    hole: usize,
-    keep: bool,
+    which: Which,
 ) -> Option<ShiftedSum<S>> {
-    let mut total = Total::zero(simd);
-    let mut largest_t = simd.block(simd.splat(0.0));
+    let mut sums = Sums { total: Total::zero(simd), most: simd.block(simd.splat(0.0)) };
     let length = row.input().len();
     let mut power = LEVEL;
     let mut bias = Bias::above(power, shift, most);
     let mut at = 0;
     while at < length {
-        let done = sum_run::<S, R, EXACT>(
-            simd,
-            row,
-            shift,
-            bias,
-            at,
-            hole,
-            keep,
-            &mut total,
-            &mut largest_t,
-        );
+        let done = sum_run::<S, R, EXACT>(simd, row, shift, bias, at, which, &mut sums);
         at += done;
         if done == 0 {
             let x = row.input().get(at..).unwrap_or(&[]);
@@ -346,13 +334,19 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
         }
     }
     let drift = if EXACT { 0.0 } else { (shift.exponent + power) * shifted_exp::drift(S::FUSED) };
-    Some(ShiftedSum { total, shift, drift, most: simd.largest(largest_t), max: f32::NAN })
+    Some(ShiftedSum {
+        total: sums.total,
+        shift,
+        drift,
+        most: simd.largest(sums.most),
+        max: f32::NAN,
+    })
 }
 
 /// Where sums start, and how far x may go.
 #[derive(Clone, Copy)]
 struct Bias {
-    bias: f32,
+    value: f32,
     /// Of x less the center.
     limit: f32,
     /// Of the power, on the safe side.
@@ -366,11 +360,26 @@ impl Bias {
         let most = most - shift.center;
         let top = (power + RISE).min(most * LOG2_E - shift.exponent) - 1.0;
         Self {
-            bias: exp2(power + RISE + 2.0),
+            value: exp2(power + RISE + 2.0),
             limit: ((shift.exponent + power + RISE) * LN_2).min(most),
             safe: SIXTEENTHS + top,
         }
     }
+}
+
+/// Which elements are summed, and whether all are written.
+#[derive(Clone, Copy)]
+struct Which {
+    /// All but this one.
+    hole: usize,
+    keep: bool,
+}
+
+/// What is known of the terms so far.
+struct Sums<S: Simd> {
+    total: Total<S>,
+    /// The largest t of each lane, if the sum is exact.
+    most: S::Block,
 }
 
 /// Adds a run of blocks from `start` to the total, as far as they stay within the
@@ -382,12 +391,11 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
     shift: Shift,
     bias: Bias,
     start: usize,
-    hole: usize,
-    keep: bool,
-    total: &mut Total<S>,
-    most: &mut S::Block,
+    Which { hole, keep }: Which,
+    sums: &mut Sums<S>,
 ) -> usize {
-    let mut run = Run::new(simd, bias.bias);
+    let most = &mut sums.most;
+    let mut run = Run::new(simd, bias.value);
     let end = row.input().len().min(start + RUN);
     // A copy, of extreme rows only: others need not even subtract zero.
     let centered = if shift.center == 0.0 {
@@ -448,7 +456,7 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         }
         at += BLOCK;
     }
-    run.flush(total);
+    run.flush(&mut sums.total);
     at - start
 }
 

@@ -143,7 +143,7 @@ fn by_panel<S: Simd, const N: usize, const G: usize>(
     for (i, (result, out)) in result.as_flattened().iter().zip(out).enumerate() {
         *out = *result;
         // One by one what is not a number, or may have a dominant element.
-        if !(result.abs() >= NEAR_0) {
+        if result.is_nan() || result.abs() < NEAR_0 {
             let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
             *out = extend(simd, State::new(), row).value();
         }

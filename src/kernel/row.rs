@@ -28,6 +28,7 @@ fn take<'a>(from: &mut &'a [f32], count: usize) -> &'a [f32] {
 }
 
 #[inline(always)]
+#[allow(clippy::mut_mut)] // what is taken lives as long as the whole
 pub(crate) fn take_mut<'a>(from: &mut &'a mut [f32], count: usize) -> &'a mut [f32] {
     from.split_off_mut(..count.min(from.len())).unwrap_or(&mut [])
 }

@@ -122,7 +122,8 @@ impl Likely {
         multiply: Multiply,
         row: &mut R,
     ) -> Self {
-        if !(sum.most * multiply.high > LIKELY) {
+        let likely = sum.most * multiply.high > LIKELY;
+        if !likely {
             return Self { at: NOWHERE, p: 0.0 };
         }
         let (max, at) = if R::IN_PLACE {
@@ -353,10 +354,9 @@ fn log_softmax<S: Simd, R: Row>(simd: S, row: &mut R) {
         }
         let (center, high, low) = sum.ln(simd);
         subtract = Subtract { center, high, low };
-        if !(((max - center) - high) - low > LN_LIKELY) {
-            break;
+        if ((max - center) - high) - low > LN_LIKELY {
+            likely = position_of_largest(simd, row.input());
         }
-        likely = row.input().iter().position(|&x| x == max).unwrap_or(NOWHERE);
         if likely == NOWHERE {
             break;
         }

@@ -4,9 +4,6 @@
 //! each wait for the last fills it with waiting. Doing every operation for N
 //! vectors before the next keeps the window full of work that is ready.
 
-// Zipped iterators over vectors may be left as functions of their own.
-#![allow(clippy::needless_range_loop)]
-
 use super::{Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 

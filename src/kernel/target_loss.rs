@@ -221,7 +221,7 @@ impl<M: Matrix> Kernel for TargetLoss<'_, M> {
                 *out = loss;
             }
         }
-        total
+        total.carried()
     }
 }
 

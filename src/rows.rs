@@ -108,6 +108,13 @@ impl<'a> Rows<'a> {
         (self.stride == self.columns).then_some(self.data)
     }
 
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off(..end).unwrap_or(&[]), ..*self }
+    }
+
     /// The number of rows.
     #[inline]
     #[must_use]
@@ -173,6 +180,13 @@ impl<'a> RowsMut<'a> {
     #[inline]
     pub(crate) fn flat(&mut self) -> Option<&mut [f32]> {
         (self.stride == self.columns).then_some(&mut *self.data)
+    }
+
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off_mut(..end).unwrap_or(&mut []), ..*self }
     }
 
     /// The number of rows.

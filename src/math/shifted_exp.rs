@@ -82,6 +82,22 @@ pub(crate) fn shifted_exp<V: Lanes, const EXACT: bool>(x: V, power: V, zero_poin
     if EXACT || !V::FUSED {
         r = k.mul_add(x.splat(-ln_2[1]), r);
     }
+    with_remainder(power, r)
+}
+
+/// As [`shifted_exp`], `EXACT`, of x + low for a `low` of at most the last bit of x, whose
+/// [`power`] is that of x.
+#[inline(always)]
+pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_point: V) -> (V, V) {
+    let k = power - zero_point;
+    let ln_2 = if V::FUSED { LN_2 } else { LN_2_9 };
+    let r = k.mul_add(x.splat(-ln_2[0]), x);
+    with_remainder(power, r + k.mul_add(x.splat(-ln_2[1]), low))
+}
+
+/// `(t, δ)` of k·ln2 + r.
+#[inline(always)]
+fn with_remainder<V: Lanes>(power: V, r: V) -> (V, V) {
     let [t] = power.lookup([&TABLE]);
     (t.add_power::<16>(power), r * horner(r, [1.0, POLYNOMIAL[0], POLYNOMIAL[1]]))
 }

@@ -112,6 +112,13 @@ pub(crate) trait Term<const N: usize>: Copy {
 #[derive(Clone, Copy)]
 pub(crate) struct Itself;
 
+impl Function for Itself {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        x
+    }
+}
+
 impl Term<1> for Itself {
     #[inline(always)]
     fn term<V: Lanes>(self, [x]: [V; 1]) -> (V, V) {

@@ -117,14 +117,18 @@ fn sum<S: Simd>(simd: S, f: ScaledExp, row: &mut [f32], top: usize, keep: bool) 
     for (start, end) in [(0, top), (top.saturating_add(1), row.len())] {
         for run in row.get_mut(start..end).unwrap_or(&mut []).chunks_mut(RUN) {
             for block in run.chunks_mut(BLOCK) {
-                for at in (0..block.len()).step_by(S::F32::COUNT) {
+                for j in 0..BLOCK / S::F32::COUNT {
+                    let at = j * S::F32::COUNT;
+                    if at >= block.len() {
+                        break;
+                    }
                     let x = simd.load(block.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
                     let (t, delta) = f.exp(x);
                     if keep {
                         let out = block.get_mut(at..).unwrap_or(&mut []);
                         simd.store(t.mul_add(delta, t), out);
                     }
-                    total.add_term(at / S::F32::COUNT, t, t * delta);
+                    total.add_term(j, t, t * delta);
                 }
             }
             total.carry();

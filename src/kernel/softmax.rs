@@ -212,7 +212,7 @@ impl RowFunction for Softmax {
             } else {
                 let out = scratch.get_mut(row.clone());
                 let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
-                sweep::map_in_place(simd, multiply, out);
+                sweep::map_back(simd, multiply, out);
                 likely.write(out);
             }
         }

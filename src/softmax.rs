@@ -17,7 +17,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// **Special values.** −∞ gives exactly 0, and the logarithm −∞, whatever s. A NaN, a +∞,
 /// or without the option nothing but −∞ makes every result of its row NaN.
 ///
-/// **Accuracy.** [`contract::SOFTMAX`](crate::contract::SOFTMAX) and
+/// **Accuracy.** [`contract::SCALED_SOFTMAX`](crate::contract::SCALED_SOFTMAX) and
 /// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX): s·x is not rounded. With s = 1
 /// the bits are those of the plain functions.
 ///
@@ -183,7 +183,9 @@ impl Softmax {
             let rows = x.unwrap_or(out.as_rows());
             let count = rows.iter().take_while(|row| !self.gives_zeros(row)).count();
             self.run_plain(x.as_mut().map(|x| x.take(count)), out.take(count), log)?;
-            x.as_mut().map(|x| x.take(1));
+            if let Some(x) = &mut x {
+                x.take(1);
+            }
             if let Some(masked) = out.take(1).row(0) {
                 masked.fill(if log { f32::NEG_INFINITY } else { 0.0 });
             }

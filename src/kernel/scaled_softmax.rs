@@ -6,6 +6,8 @@
 //! the sum, which so serves a likely element, too: p = own/(own + others), and its
 //! logarithm −ln(1 + others/own).
 //!
+//! **Error.** See [`crate::contract::SCALED_SOFTMAX`].
+//!
 //! One path for rows of every length, in place of what was copied: with as many as the
 //! plain functions have, every kernel of theirs would be there twice.
 

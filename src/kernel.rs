@@ -20,6 +20,7 @@ pub(crate) mod log_sum_exp;
 mod panel;
 pub(crate) mod row;
 mod row_map;
+mod scaled_softmax;
 mod softmax;
 mod target_loss;
 
@@ -44,6 +45,7 @@ pub use entropy_of_scores::EntropyOfScores;
 pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
+pub use scaled_softmax::ScaledSoftmax;
 pub use softmax::{LogSoftmax, Softmax};
 pub(crate) use target_loss::{Coefficients, Formula, Link};
 pub use target_loss::{TargetLoss, Targets};

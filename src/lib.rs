@@ -56,6 +56,7 @@ mod math;
 pub mod rows;
 pub mod scalar;
 mod simd;
+mod softmax;
 mod sweep;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub mod vector;
@@ -64,11 +65,12 @@ pub use backend::Backend;
 pub use error::Error;
 pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
+pub use softmax::Softmax;
 
 use kernel::{
     Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
     KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
-    RowMapInPlace, Sigmoid, Softmax, SoftmaxBackward, Softplus,
+    RowMapInPlace, Sigmoid, SoftmaxBackward, Softplus,
 };
 
 /// e^x for each element.
@@ -304,7 +306,8 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
 /// Adding a constant to all scores changes nothing; the error does not grow
-/// with their spread.
+/// with their spread. For a temperature, and for zeros where everything is masked, there
+/// is [`Softmax`].
 ///
 /// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or nothing but −∞ makes
 /// every result NaN. Small probabilities are kept down to the last subnormal.
@@ -320,13 +323,13 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    Backend::best().run(RowMap::new(Softmax, Rows::one(x), RowsMut::one(out))?);
+    Backend::best().run(RowMap::new(kernel::Softmax, Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: &mut [f32]) {
-    Backend::best().run(RowMapInPlace::new(Softmax, RowsMut::one(x)));
+    Backend::best().run(RowMapInPlace::new(kernel::Softmax, RowsMut::one(x)));
 }
 
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to

@@ -141,7 +141,7 @@ pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32,
 }
 
 /// `Ok` for a finite number that is not negative.
-fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
+pub(crate) fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
     if (0.0..=f32::MAX).contains(&found) {
         Ok(())
     } else {

@@ -108,6 +108,13 @@ impl<'a> Rows<'a> {
         (self.stride == self.columns).then_some(self.data)
     }
 
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off(..end).unwrap_or(&[]), ..*self }
+    }
+
     /// So many rows at a time, one after the other: more than one only if the matrix is
     /// [`flat`](Self::flat).
     #[inline]
@@ -183,6 +190,13 @@ impl<'a> RowsMut<'a> {
     pub(crate) fn several(self, count: usize) -> IterMut<'a> {
         let (columns, stride) = (count * self.columns, count * self.stride);
         IterMut { chunks: self.data.chunks_mut(at_least_one(stride)), columns }
+    }
+
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off_mut(..end).unwrap_or(&mut []), ..*self }
     }
 
     /// The number of rows.

@@ -89,13 +89,13 @@ use kernel::{
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Exp, x, out)?);
+    backend::run(Map::new(Exp, x, out)?);
     Ok(())
 }
 
 /// As [`exp`], in place.
 pub fn exp_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Exp, x));
+    backend::run(MapInPlace::new(Exp, x));
 }
 
 /// e^x − 1 for each element, without the cancellation near 0: there it is x.
@@ -115,13 +115,13 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(ExpM1, x, out)?);
+    backend::run(Map::new(ExpM1, x, out)?);
     Ok(())
 }
 
 /// As [`exp_m1`], in place.
 pub fn exp_m1_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(ExpM1, x));
+    backend::run(MapInPlace::new(ExpM1, x));
 }
 
 /// ln x for each element.
@@ -141,13 +141,13 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Ln, x, out)?);
+    backend::run(Map::new(Ln, x, out)?);
     Ok(())
 }
 
 /// As [`ln`], in place.
 pub fn ln_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Ln, x));
+    backend::run(MapInPlace::new(Ln, x));
 }
 
 /// ln(1 + x) for each element, without the cancellation near 0: there it is x.
@@ -167,13 +167,13 @@ pub fn ln_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Ln1p, x, out)?);
+    backend::run(Map::new(Ln1p, x, out)?);
     Ok(())
 }
 
 /// As [`ln_1p`], in place.
 pub fn ln_1p_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Ln1p, x));
+    backend::run(MapInPlace::new(Ln1p, x));
 }
 
 /// The logistic function 1 / (1 + e^-x) of each element: the probability of the
@@ -194,13 +194,13 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Sigmoid, x, out)?);
+    backend::run(Map::new(Sigmoid, x, out)?);
     Ok(())
 }
 
 /// As [`sigmoid`], in place.
 pub fn sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Sigmoid, x));
+    backend::run(MapInPlace::new(Sigmoid, x));
 }
 
 /// ln σ(x) of each element, −[`softplus`]\(−x): the log-probability of the first of
@@ -221,13 +221,13 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(LogSigmoid, x, out)?);
+    backend::run(Map::new(LogSigmoid, x, out)?);
     Ok(())
 }
 
 /// As [`log_sigmoid`], in place.
 pub fn log_sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(LogSigmoid, x));
+    backend::run(MapInPlace::new(LogSigmoid, x));
 }
 
 /// ln(1 + e^x) of each element, the smooth max(x, 0): the loss −ln σ(−x) of a
@@ -248,13 +248,13 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Softplus, x, out)?);
+    backend::run(Map::new(Softplus, x, out)?);
     Ok(())
 }
 
 /// As [`softplus`], in place.
 pub fn softplus_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Softplus, x));
+    backend::run(MapInPlace::new(Softplus, x));
 }
 
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
@@ -277,7 +277,7 @@ pub fn softplus_in_place(x: &mut [f32]) {
 #[must_use]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
     // The kernel of `LogSumExp`, not one more.
-    Backend::best().run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
+    backend::run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
 }
 
 /// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
@@ -320,13 +320,13 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    Backend::best().run(RowMap::new(Softmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(Softmax, Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: &mut [f32]) {
-    Backend::best().run(RowMapInPlace::new(Softmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(Softmax, RowsMut::one(x)));
 }
 
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
@@ -346,13 +346,13 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// ```
 pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    Backend::best().run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: &mut [f32]) {
-    Backend::best().run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
 }
 
 /// The derivatives of a loss by scores, from those by their [`softmax`] y, which are
@@ -429,7 +429,7 @@ fn backward(
     error::check_length("upstream", y.len(), upstream.len())?;
     error::check_length("out", y.len(), out.len())?;
     let (y, upstream, out) = (Rows::one(y), Rows::one(upstream), RowsMut::one(out));
-    Backend::best().run(Backward::new(function, y, upstream, out)?);
+    backend::run(Backward::new(function, y, upstream, out)?);
     Ok(())
 }
 
@@ -440,7 +440,7 @@ fn backward_in_place(
 ) -> Result<(), Error> {
     error::check_length("upstream", y.len(), upstream.len())?;
     let (y, upstream) = (Rows::one(y), RowsMut::one(upstream));
-    Backend::best().run(Backward::in_place(function, y, upstream)?);
+    backend::run(Backward::in_place(function, y, upstream)?);
     Ok(())
 }
 
@@ -458,7 +458,7 @@ fn backward_in_place(
 /// ```
 #[must_use]
 pub fn entropy(p: &[f32]) -> f32 {
-    Backend::best().run(Entropy::new(p))
+    backend::run(Entropy::new(p))
 }
 
 /// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
@@ -479,7 +479,7 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(CrossEntropy::new(p, q)?))
+    Ok(backend::run(CrossEntropy::new(p, q)?))
 }
 
 /// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
@@ -502,7 +502,7 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(KlDivergence::new(p, q)?))
+    Ok(backend::run(KlDivergence::new(p, q)?))
 }
 
 /// The Jensen-Shannon divergence ½KL(P‖M) + ½KL(Q‖M) with M = (P + Q)/2, in nats:
@@ -524,5 +524,5 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(JsDivergence::new(p, q)?))
+    Ok(backend::run(JsDivergence::new(p, q)?))
 }

@@ -1,6 +1,6 @@
 //! ln Σ e^x of what comes in pieces.
 
-use crate::backend::Backend;
+use crate::backend;
 use crate::kernel::{ExtendLogSumExp, LogAddExp};
 
 /// A running ln Σ e^x: of elements as they come, of chunks, or of parts that several
@@ -102,14 +102,14 @@ impl LogSumExp {
     /// Adds the elements of a slice.
     #[inline]
     pub fn extend_from_slice(&mut self, x: &[f32]) {
-        *self = Backend::best().run(ExtendLogSumExp::new(*self, x));
+        *self = backend::run(ExtendLogSumExp::new(*self, x));
     }
 
     /// Of the elements of both: the same to the bit if they are exchanged.
     #[inline]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Backend::best().run(LogAddExp::new(self, other))
+        backend::run(LogAddExp::new(self, other))
     }
 
     /// ln Σ e^x, rounded.

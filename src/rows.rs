@@ -4,7 +4,7 @@
 //! The functions here have the names of those at the crate's root and give, row
 //! by row, the same bits.
 
-use crate::Backend;
+use crate::backend;
 use crate::error::Error;
 use crate::kernel::{
     self, Backward, EntropyOfScores, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace,
@@ -360,7 +360,7 @@ pub(crate) fn check_column_count(
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Linear::new(x, weights, bias, out)?);
+    backend::run(Linear::new(x, weights, bias, out)?);
     Ok(())
 }
 
@@ -378,7 +378,7 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsLogSumExp::new(x, out)?);
+    backend::run(RowsLogSumExp::new(x, out)?);
     Ok(())
 }
 
@@ -396,13 +396,13 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(RowMap::new(Softmax, x, out)?);
+    backend::run(RowMap::new(Softmax, x, out)?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: RowsMut<'_>) {
-    Backend::best().run(RowMapInPlace::new(Softmax, x));
+    backend::run(RowMapInPlace::new(Softmax, x));
 }
 
 /// The logarithm of each row's softmax, as [`crate::log_softmax`].
@@ -419,13 +419,13 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(RowMap::new(LogSoftmax, x, out)?);
+    backend::run(RowMap::new(LogSoftmax, x, out)?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
-    Backend::best().run(RowMapInPlace::new(LogSoftmax, x));
+    backend::run(RowMapInPlace::new(LogSoftmax, x));
 }
 
 /// The derivatives by each row's scores, as [`crate::softmax_backward`].
@@ -444,7 +444,7 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::new(SoftmaxBackward, y, upstream, out)?);
+    backend::run(Backward::new(SoftmaxBackward, y, upstream, out)?);
     Ok(())
 }
 
@@ -453,7 +453,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
 pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::in_place(SoftmaxBackward, y, upstream)?);
+    backend::run(Backward::in_place(SoftmaxBackward, y, upstream)?);
     Ok(())
 }
 
@@ -477,7 +477,7 @@ pub fn log_softmax_backward(
     upstream: Rows<'_>,
     out: RowsMut<'_>,
 ) -> Result<(), Error> {
-    Backend::best().run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
+    backend::run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
     Ok(())
 }
 
@@ -486,7 +486,7 @@ pub fn log_softmax_backward(
 /// # Errors
 /// As [`softmax_backward_in_place`].
 pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
+    backend::run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
     Ok(())
 }
 
@@ -504,7 +504,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    backend::run(kernel::RowsEntropy::new(p, out)?);
     Ok(())
 }
 
@@ -533,7 +533,7 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(EntropyOfScores::new(scores, out)?);
+    backend::run(EntropyOfScores::new(scores, out)?);
     Ok(())
 }
 
@@ -554,7 +554,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
     Ok(())
 }
 
@@ -575,7 +575,7 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
     Ok(())
 }
 
@@ -596,6 +596,6 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
     Ok(())
 }

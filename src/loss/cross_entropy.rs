@@ -1,5 +1,5 @@
 use super::{Label, Loss, check_finite};
-use crate::Backend;
+use crate::backend;
 use crate::error::{Error, check_length};
 use crate::kernel::{Coefficients, Formula, Link};
 use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
@@ -437,36 +437,36 @@ trait Best {
 
 impl Best for LabelLoss<'_, Read<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for LabelLoss<'_, WithGradient<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for LabelLoss<'_, InPlace<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for TargetLoss<'_, Read<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for TargetLoss<'_, WithGradient<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for TargetLoss<'_, InPlace<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }

@@ -66,9 +66,9 @@ pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
 
 use kernel::{
-    Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
+    Backward, BackwardFunction, CrossEntropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
     KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
-    RowMapInPlace, Sigmoid, Softmax, SoftmaxBackward, Softplus,
+    RowMapInPlace, RowsEntropy, RowsOfTwo, Sigmoid, Softmax, SoftmaxBackward, Softplus,
 };
 
 /// e^x for each element.
@@ -458,7 +458,10 @@ fn backward_in_place(
 /// ```
 #[must_use]
 pub fn entropy(p: &[f32]) -> f32 {
-    backend::run(Entropy::new(p))
+    // One row of the kernel in `rows`, not a kernel more.
+    let mut out = [0.0];
+    backend::run(RowsEntropy::one(p, &mut out));
+    out[0]
 }
 
 /// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
@@ -479,7 +482,9 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(backend::run(CrossEntropy::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<CrossEntropy<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }
 
 /// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
@@ -502,7 +507,9 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(backend::run(KlDivergence::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<KlDivergence<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }
 
 /// The Jensen-Shannon divergence ½KL(P‖M) + ½KL(Q‖M) with M = (P + Q)/2, in nats:
@@ -524,5 +531,7 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(backend::run(JsDivergence::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<JsDivergence<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }

@@ -18,10 +18,9 @@
 //! A row is taken in parts of [`RUN`] elements, whose scores and coefficients fit on the
 //! stack: once for the sums, and a longer row once more for the gradient.
 
-use super::cross_entropy::{Scores, Share, fill};
+use super::cross_entropy::{InPlace, Read, Scores, Share, WithGradient, fill};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Scaled, Shift, largest, maximum, part_sum};
-use crate::kernel::row::Row;
 use crate::kernel::softmax::Multiply;
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, add_words};
@@ -175,51 +174,116 @@ impl Term<2> for Distance {
     }
 }
 
+/// The rows of [`Scores`] in any form: the kernel is large, and exists once for all.
+pub enum AnyRows<'a> {
+    #[doc(hidden)]
+    Read(Read<'a>),
+    #[doc(hidden)]
+    WithGradient(WithGradient<'a>),
+    #[doc(hidden)]
+    InPlace(InPlace<'a>),
+}
+
+impl<'a> From<Read<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from(rows: Read<'a>) -> Self {
+        Self::Read(rows)
+    }
+}
+
+impl<'a> From<WithGradient<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from(rows: WithGradient<'a>) -> Self {
+        Self::WithGradient(rows)
+    }
+}
+
+impl<'a> From<InPlace<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from(rows: InPlace<'a>) -> Self {
+        Self::InPlace(rows)
+    }
+}
+
+impl<'a> AnyRows<'a> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<AnyRow<'a>> {
+        match self {
+            Self::Read(rows) => Some(AnyRow { x: Some(rows.next()?), out: &mut [] }),
+            Self::WithGradient(rows) => {
+                let (x, out) = rows.next()?;
+                Some(AnyRow { x: Some(x), out })
+            }
+            Self::InPlace(rows) => Some(AnyRow { x: None, out: rows.next()? }),
+        }
+    }
+}
+
+/// A row of scores, and where its gradient goes: nowhere if that is empty.
+struct AnyRow<'a> {
+    /// `None` in place.
+    x: Option<&'a [f32]>,
+    out: &'a mut [f32],
+}
+
+impl AnyRow<'_> {
+    #[inline(always)]
+    fn input(&self) -> &[f32] {
+        match self.x {
+            Some(x) => x,
+            None => self.out,
+        }
+    }
+}
+
 /// The loss of rows of scores against class labels or distributions, with every option
 /// of [`CrossEntropy`].
-pub struct TargetLoss<'a, I> {
-    scores: Scores<'a, I>,
+pub struct TargetLoss<'a> {
+    rows: AnyRows<'a>,
+    losses: &'a mut [f32],
     targets: Checked<'a>,
     formula: Formula<'a>,
 }
 
-impl<'a, I> TargetLoss<'a, I> {
+impl<'a> TargetLoss<'a> {
     /// # Errors
     /// As [`CrossEntropy::loss`] and [`CrossEntropy::loss_soft`].
     #[inline]
     pub fn new(
         loss: CrossEntropy<'a>,
-        scores: Scores<'a, I>,
+        scores: Scores<'a, impl Into<AnyRows<'a>>>,
         targets: impl Targets<'a>,
     ) -> Result<Self, Error> {
         let formula = loss.formula(scores.columns)?;
         let targets = targets.check(scores.count, scores.columns, loss.ignored_label)?;
-        Ok(Self { scores, targets, formula })
+        Ok(Self { rows: scores.rows.into(), losses: scores.losses, targets, formula })
     }
 }
 
-impl<I: Iterator<Item: Row>> Kernel for TargetLoss<'_, I> {
+impl Kernel for TargetLoss<'_> {
     type Output = Loss;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
-        let Self { scores, targets, formula } = self;
+        let Self { mut rows, losses, targets, formula } = self;
         let mut total = Loss::default();
-        let mut losses = scores.losses.iter_mut();
+        let mut losses = losses.iter_mut();
         // No zeros: those would be a call of memset.
         let mut part = Part { exp: [f32::NAN; RUN], coefficients: [f32::NAN; RUN] };
-        for (i, mut row) in scores.rows.enumerate() {
+        let mut i = 0;
+        while let Some(mut row) = rows.next() {
             let mut loss = 0.0;
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
                 let weight = formula.coefficients.weights.get(target.label);
                 total.add_row(loss, weight.copied().unwrap_or(1.0));
             } else {
-                fill(simd, 0.0, row.output());
+                fill(simd, 0.0, row.out);
             }
             if let Some(out) = losses.next() {
                 *out = loss;
             }
+            i += 1;
         }
         total
     }
@@ -321,17 +385,17 @@ struct Top {
 impl Formula<'_> {
     /// The loss of a row, whose output becomes the gradient.
     #[inline(always)]
-    fn row<S: Simd, R: Row>(
+    fn row<S: Simd>(
         self,
         simd: S,
-        row: &mut R,
+        row: &mut AnyRow<'_>,
         target: Target<'_>,
         part: &mut Part,
     ) -> f32 {
         let x = maximum(simd, row.input());
         let s = self.link.apply(simd.splat(x)).first();
         if !s.is_finite() {
-            fill(simd, f32::NAN, row.output());
+            fill(simd, f32::NAN, row.out);
             return f32::NAN;
         }
         let top = Top { at: position(simd, row.input(), x), s };
@@ -339,7 +403,7 @@ impl Formula<'_> {
         let mut sums = Sums::zero(simd);
         let mut result = RowLoss::default();
         // One body for both passes: it is large.
-        for pass in 0..=usize::from(R::WRITES) {
+        for pass in 0..=usize::from(!row.out.is_empty()) {
             for start in (0..length).step_by(RUN) {
                 // A row of one part still has it.
                 if pass == 0 || length > RUN {
@@ -354,7 +418,7 @@ impl Formula<'_> {
                 result = RowLoss::new(simd, s, self.z, sums);
             }
         }
-        if let Some(out) = row.output().get_mut(top.at) {
+        if let Some(out) = row.out.get_mut(top.at) {
             *out = self.link.chain(simd.splat(result.at_top), simd.splat(x)).first();
         }
         result.loss
@@ -395,10 +459,10 @@ impl Formula<'_> {
 
     /// Writes the gradient of a part.
     #[inline(always)]
-    fn write<S: Simd, R: Row>(
+    fn write<S: Simd>(
         self,
         simd: S,
-        row: &mut R,
+        row: &mut AnyRow<'_>,
         start: usize,
         factor: Multiply,
         part: &Part,
@@ -408,7 +472,7 @@ impl Formula<'_> {
             let exp = simd.load(part.exp.get(at..).unwrap_or(&[]), 0.0);
             let a = simd.load(part.coefficients.get(at..).unwrap_or(&[]), 0.0);
             let y = self.link.chain(factor.apply(exp) - a, x);
-            simd.store(y, row.output().get_mut(start + at..).unwrap_or(&mut []));
+            simd.store(y, row.out.get_mut(start + at..).unwrap_or(&mut []));
         }
     }
 }

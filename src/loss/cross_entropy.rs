@@ -1,8 +1,8 @@
 use super::{Label, Loss, check_finite};
 use crate::backend;
 use crate::error::{Error, check_length};
+use crate::kernel::{AnyRows, InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::kernel::{Coefficients, Formula, Link};
-use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::rows::{Rows, RowsMut};
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
@@ -411,7 +411,7 @@ impl<'a> CrossEntropy<'a> {
     where
         'a: 'b,
         LabelLoss<'b, I>: Best,
-        TargetLoss<'b, I>: Best,
+        I: Into<AnyRows<'b>>,
     {
         if self.needs_targets().is_none() {
             Ok(LabelLoss::new(self, scores, labels)?.best())
@@ -453,19 +453,7 @@ impl Best for LabelLoss<'_, InPlace<'_>> {
     }
 }
 
-impl Best for TargetLoss<'_, Read<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for TargetLoss<'_, WithGradient<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for TargetLoss<'_, InPlace<'_>> {
+impl Best for TargetLoss<'_> {
     fn best(self) -> Loss {
         backend::run(self)
     }

@@ -341,8 +341,10 @@ pub(crate) fn check_column_count(
 ///
 /// `x` has a row an example and a column a feature, `weights` a row a class and
 /// a column a feature, `bias` an element a class, `out` a row an example and a
-/// column a class. Sums are compensated; NaN and infinities
-/// follow IEEE 754.
+/// column a class. From the derivatives g by the scores, those by W are gᵀ x, those by b
+/// the sums of g's columns.
+///
+/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754.
 ///
 /// # Errors
 /// [`Error::ColumnCount`] if `weights` has other columns than `x`, or `out`

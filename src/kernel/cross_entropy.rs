@@ -201,7 +201,7 @@ impl<I: Iterator<Item: Row>> Kernel for LabelLoss<'_, I> {
             if let Some(label) = labels.class(i) {
                 let weight = weights.get(label).copied().unwrap_or(1.0);
                 let result = RowLoss::new(simd, &mut row, label).times(simd, weight);
-                sweep::map_in_place(simd, result.elsewhere, row.output());
+                sweep::map_back(simd, result.elsewhere, row.output());
                 if let Some(at_label) = row.output().get_mut(label) {
                     *at_label = result.at_label;
                 }

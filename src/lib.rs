@@ -350,8 +350,7 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// **Special values.** −∞ stays −∞. A NaN, a +∞, or nothing but −∞ makes every
 /// result NaN.
 ///
-/// **Accuracy.** [`contract::LOG_SOFTMAX`], of likely elements
-/// [`contract::LOG_SOFTMAX_LIKELY`].
+/// **Accuracy.** [`contract::LOG_SOFTMAX`], however near 0.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.

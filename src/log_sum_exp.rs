@@ -49,7 +49,7 @@ use crate::kernel::{ExtendLogSumExp, LogAddExp};
 /// assert!((a.merge(b).value() - sum.value()).abs() < 1e-5);
 /// ```
 ///
-/// Online softmax: the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
+/// Online softmax (Milakov and Gimelshein, 2018): the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
 /// scores and values as they come.
 ///
 /// ```

@@ -152,7 +152,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
-    /// near 0, so that scores stay near log-probabilities. It has no weight.
+    /// near 0, so that scores stay near log-probabilities. It has no weight. From PaLM
+    /// (Chowdhery and others, 2022).
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -169,7 +170,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
-    /// gradient is by the scores before, with the factor 1 − tanh²(x/c).
+    /// gradient is by the scores before, with the factor 1 − tanh²(x/c). From Gemma 2
+    /// (2024).
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -187,7 +189,7 @@ impl<'a> CrossEntropy<'a> {
 
     /// Divides the scores by T > 0 (after [`soft_cap`](Self::soft_cap)): more than 1
     /// flattens the probabilities, less sharpens them. The gradient is by the scores
-    /// before.
+    /// before. From distillation (Hinton and others, 2015).
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};

@@ -98,14 +98,16 @@ fn errors_stay_within(limits: [f64; 3], vectors: &[(String, Vec<f32>)]) {
 }
 
 /// The most that is met in rows but those of the next test.
-const USUAL: [f64; 3] = [0.69, 1.99, 1.54]; // 0.654, 1.904, 1.463
+const USUAL: [f64; 3] = [0.7, 2.23, 1.53]; // 0.672, 2.125, 1.463
 
 #[test]
 fn usual_errors() {
     let mut vectors = vectors();
     // Those that err most.
-    let worst: [&[f32]; 6] = [
+    let worst: [&[f32]; 8] = [
+        &[1.5370584, -1.2530344],
         &[-0.62419224, -2.051758, 1.5375311],
+        &[-0.90688133, 0.14319436],
         &[1.4962894, -1.644952],
         &[85.96866, 99.92397, 92.39999, 186.63435, 99.04113, 99.28398, 94.78759],
         &[-184.34384, -174.82793, -177.62883, -191.96835, -87.4112],

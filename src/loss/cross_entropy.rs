@@ -96,7 +96,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1: the mixture of the loss and of
-    /// its mean over all classes, which keeps scores from growing without bound.
+    /// its mean over all classes, which keeps scores from growing without bound. From
+    /// Szegedy and others, 2015.
     ///
     /// A score of −∞ then has a positive target, and the loss is +∞.
     ///
@@ -152,8 +153,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
-    /// near 0, so that scores stay near log-probabilities. It has no weight. From PaLM
-    /// (Chowdhery and others, 2022).
+    /// near 0, so that scores stay near log-probabilities. It has no weight. From
+    /// Chowdhery and others, 2022.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -170,8 +171,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
-    /// gradient is by the scores before, with the factor 1 − tanh²(x/c). From Gemma 2
-    /// (2024).
+    /// gradient is by the scores before, with the factor 1 − tanh²(x/c). From
+    /// Gemma 2, 2024.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -189,7 +190,7 @@ impl<'a> CrossEntropy<'a> {
 
     /// Divides the scores by T > 0 (after [`soft_cap`](Self::soft_cap)): more than 1
     /// flattens the probabilities, less sharpens them. The gradient is by the scores
-    /// before. From distillation (Hinton and others, 2015).
+    /// before. From Hinton and others, 2015.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};

@@ -98,7 +98,7 @@ fn errors_stay_within(limits: [f64; 3], vectors: &[(String, Vec<f32>)]) {
 }
 
 /// The most that is met in rows but those of the next test.
-const USUAL: [f64; 3] = [0.7, 2.23, 1.77]; // 0.672, 2.125, 1.692
+const USUAL: [f64; 3] = [0.7, 1.96, 1.77]; // 0.672, 1.875, 1.692
 
 #[test]
 fn usual_errors() {

@@ -1,5 +1,6 @@
 //! Where a row comes from and goes to.
 
+use crate::rows::{Rows, RowsMut};
 use core::ops::Range;
 
 /// A row that is read and, perhaps, written.
@@ -143,5 +144,59 @@ impl Row for &mut [f32] {
     #[inline(always)]
     fn part<'b>(&'b mut self, range: Range<usize>, _: Option<&'b mut [f32]>) -> &'b mut [f32] {
         self.get_mut(range).unwrap_or(&mut [])
+    }
+}
+
+/// Rows that are read, read and written elsewhere, or changed in place.
+pub trait Matrix {
+    /// Of one of them, or of several.
+    type Row: Row;
+    /// Whether the rows follow each other without a gap.
+    #[doc(hidden)]
+    fn is_flat(&self) -> bool;
+    /// So many rows at a time, one after the other: more than one only if it is flat.
+    #[doc(hidden)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row>;
+}
+
+impl<'a> Matrix for Rows<'a> {
+    type Row = &'a [f32];
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.flat().is_some()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        Rows::several(&self, count)
+    }
+}
+
+impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
+    type Row = (&'a [f32], &'a mut [f32]);
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.0.is_flat() && self.1.is_flat()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        self.0.several(count).zip(self.1.several(count))
+    }
+}
+
+impl<'a> Matrix for RowsMut<'a> {
+    type Row = &'a mut [f32];
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.as_rows().is_flat()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        RowsMut::several(self, count)
     }
 }

@@ -240,7 +240,7 @@ impl RowFunction for Softmax {
 
 /// The reciprocal of a row's sum.
 #[derive(Clone, Copy)]
-struct Inverse;
+pub(super) struct Inverse;
 
 impl RowsFunction for Inverse {
     #[inline(always)]
@@ -251,7 +251,7 @@ impl RowsFunction for Inverse {
 
 /// e^x · 2^-N by the sum, from its reciprocal.
 #[derive(Clone, Copy)]
-struct Quotient;
+pub(super) struct Quotient;
 
 impl PanelFunction<2> for Quotient {
     #[inline(always)]

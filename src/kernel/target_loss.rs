@@ -27,7 +27,7 @@ use crate::loss::{CrossEntropy, Label, Loss, add_words};
 use crate::math::exp::exp;
 use crate::math::exp_m1::exp_m1;
 use crate::math::words::{remainder, times, two_sum};
-use crate::rows::{Rows, check_column_count, check_row_count};
+use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::{Kernel, Lanes, Simd};
 use crate::sweep::{self, Function, Itself, RUN, Term, Total};
 
@@ -175,47 +175,42 @@ impl Term<2> for Distance {
 }
 
 /// The rows of [`Scores`] in any form: the kernel is large, and exists once for all.
-pub enum AnyRows<'a> {
-    #[doc(hidden)]
-    Read(Read<'a>),
-    #[doc(hidden)]
-    WithGradient(WithGradient<'a>),
-    #[doc(hidden)]
-    InPlace(InPlace<'a>),
+pub struct AnyRows<'a> {
+    /// `None` in place.
+    x: Option<Rows<'a>>,
+    /// Without a gradient, no rows.
+    out: RowsMut<'a>,
 }
 
 impl<'a> From<Read<'a>> for AnyRows<'a> {
     #[inline]
-    fn from(rows: Read<'a>) -> Self {
-        Self::Read(rows)
+    fn from(x: Read<'a>) -> Self {
+        Self { x: Some(x), out: RowsMut::one(&mut []) }
     }
 }
 
 impl<'a> From<WithGradient<'a>> for AnyRows<'a> {
     #[inline]
-    fn from(rows: WithGradient<'a>) -> Self {
-        Self::WithGradient(rows)
+    fn from((x, out): WithGradient<'a>) -> Self {
+        Self { x: Some(x), out }
     }
 }
 
 impl<'a> From<InPlace<'a>> for AnyRows<'a> {
     #[inline]
-    fn from(rows: InPlace<'a>) -> Self {
-        Self::InPlace(rows)
+    fn from(out: InPlace<'a>) -> Self {
+        Self { x: None, out }
     }
 }
 
-impl<'a> AnyRows<'a> {
+impl AnyRows<'_> {
     #[inline(always)]
-    fn next(&mut self) -> Option<AnyRow<'a>> {
-        match self {
-            Self::Read(rows) => Some(AnyRow { x: Some(rows.next()?), out: &mut [] }),
-            Self::WithGradient(rows) => {
-                let (x, out) = rows.next()?;
-                Some(AnyRow { x: Some(x), out })
-            }
-            Self::InPlace(rows) => Some(AnyRow { x: None, out: rows.next()? }),
-        }
+    fn row(&mut self, i: usize) -> AnyRow<'_> {
+        let x = match &self.x {
+            Some(x) => Some(x.row(i).unwrap_or(&[])),
+            None => None,
+        };
+        AnyRow { x, out: self.out.row(i).unwrap_or(&mut []) }
     }
 }
 
@@ -239,8 +234,7 @@ impl AnyRow<'_> {
 /// The loss of rows of scores against class labels or distributions, with every option
 /// of [`CrossEntropy`].
 pub struct TargetLoss<'a> {
-    rows: AnyRows<'a>,
-    losses: &'a mut [f32],
+    scores: Scores<'a, AnyRows<'a>>,
     targets: Checked<'a>,
     formula: Formula<'a>,
 }
@@ -256,7 +250,9 @@ impl<'a> TargetLoss<'a> {
     ) -> Result<Self, Error> {
         let formula = loss.formula(scores.columns)?;
         let targets = targets.check(scores.count, scores.columns, loss.ignored_label)?;
-        Ok(Self { rows: scores.rows.into(), losses: scores.losses, targets, formula })
+        let Scores { rows, count, columns, losses } = scores;
+        let scores = Scores { rows: rows.into(), count, columns, losses };
+        Ok(Self { scores, targets, formula })
     }
 }
 
@@ -265,13 +261,13 @@ impl Kernel for TargetLoss<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
-        let Self { mut rows, losses, targets, formula } = self;
+        let Self { scores: Scores { mut rows, count, losses, .. }, targets, formula } = self;
         let mut total = Loss::default();
         let mut losses = losses.iter_mut();
         // No zeros: those would be a call of memset.
         let mut part = Part { exp: [f32::NAN; RUN], coefficients: [f32::NAN; RUN] };
-        let mut i = 0;
-        while let Some(mut row) = rows.next() {
+        for i in 0..count {
+            let mut row = rows.row(i);
             let mut loss = 0.0;
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
@@ -283,7 +279,6 @@ impl Kernel for TargetLoss<'_> {
             if let Some(out) = losses.next() {
                 *out = loss;
             }
-            i += 1;
         }
         total
     }

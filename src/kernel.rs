@@ -47,5 +47,5 @@ pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use scaled_softmax::ScaledSoftmax;
 pub use softmax::{LogSoftmax, Softmax};
+pub use target_loss::{AnyRows, TargetLoss, Targets};
 pub(crate) use target_loss::{Coefficients, Formula, Link};
-pub use target_loss::{TargetLoss, Targets};

@@ -18,7 +18,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// or without the option nothing but −∞ makes every result of its row NaN.
 ///
 /// **Accuracy.** [`contract::SCALED_SOFTMAX`](crate::contract::SCALED_SOFTMAX) and
-/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX): s·x is not rounded. With s = 1
+/// [`contract::SCALED_LOG_SOFTMAX`](crate::contract::SCALED_LOG_SOFTMAX): s·x is not rounded. With s = 1
 /// the bits are those of the plain functions.
 ///
 /// ```

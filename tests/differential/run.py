@@ -414,6 +414,51 @@ def entropies_of_scores(random, ours, report):
     report.compare("entropy_of_scores", Exact.joined(parts), bound, found, peers, lambda i: f"x = {show(x[i])}")
 
 
+def divergences_of_scores(random, ours, report):
+    """Scores of a teacher and a student, far apart or close."""
+    x = scores(random, 3, random.integers(1, 60))
+    n, kind = x.shape[1], random.integers(0, 4)
+    y = scores(random, 3, n) if kind == 0 else x * np.float32(1 + 10.0 ** random.uniform(-7, 0))
+    if kind > 1:
+        y = (x + 10.0 ** random.uniform(-6, 1) * random.normal(0, 1, x.shape)).astype(np.float32)
+    if random.random() < 0.2:
+        i, k = random.integers(0, 3), random.integers(0, n)
+        (x if random.random() < 0.5 else y)[i, k] = random.choice([-INF, -INF, INF, NAN])
+    losses, gradient = [], []
+    for a, b in zip(x, y):
+        if is_undefined(a) or is_undefined(b):
+            losses.append(Exact(NAN, ulp=0.0, terms=0.0, scores=0.0))
+            gradient.append(Exact([NAN] * n, ulp=0.0, terms=0.0, scores=0.0))
+            continue
+        p, q = (([v / total for v in e], ln_sum) for _, e, total, ln_sum in (exponentials(a), exponentials(b)))
+        ln_p, ln_q = ([mpf(float(v)) - s for v in row] for row, s in ((a, p[1]), (b, q[1])))
+        value = mpmath.fsum(u * (r - s) for u, r, s in zip(p[0], ln_p, ln_q) if r != -INF)
+        finite = [abs(v) for v in [*a, *b] if np.isfinite(v)]
+        scale = float(max(finite)) * 4 + n
+        losses.append(Exact(float(value), ulp=abs(float(value)) if mpmath.isfinite(value) else 0.0, terms=scale, scores=scale * n))
+        size = np.array(floats(max(u, v) for u, v in zip(p[0], q[0])))
+        gradient.append(Exact(floats(v - u for u, v in zip(p[0], q[0])), size, ulp=8 * size, terms=8 * size, scores=size * scale))
+    losses, gradient = Exact.joined(losses), Exact.joined(gradient)
+
+    def peer(dtype):
+        s = torch.tensor(y, requires_grad=True)
+        ln_p, ln_q = torch.log_softmax(torch.tensor(x).to(dtype), -1), torch.log_softmax(s.to(dtype), -1)
+        loss = F.kl_div(ln_q, ln_p, log_target=True, reduction="none").sum(-1)
+        loss.sum().backward()
+        return loss.detach().numpy(), s.grad.numpy()
+
+    again = peer(torch.float64)
+    agree("kl_divergence_of_scores", losses, again[0], gradient, np.where(np.isnan(again[1]), NAN, gradient.value.reshape(x.shape)), report)
+    found, (peer_losses, peer_gradient) = ours("kl_divergence_of_scores", x=x, y=y, columns=n), peer(torch.float32)
+    bounds = ours.contract["kl_divergence_of_scores"]
+
+    def describe(i):
+        return f"x = {show(x[i])}, y = {show(y[i])}"
+
+    report.compare("kl_divergence_of_scores", losses, bounds[0], found["out"], {"PyTorch": peer_losses}, describe)
+    report.compare("kl_divergence_of_scores: gradient", gradient, bounds[1], found["gradient"], {"PyTorch": peer_gradient}, lambda i: describe(i // n))
+
+
 def cross_entropies(random, ours, report):
     rows, n = 4, int(random.integers(1, 24))
     x = scores(random, rows, n)
@@ -629,7 +674,7 @@ def main():
     arguments = parser.parse_args()
     ours, report, random = Crate(), Report(), np.random.default_rng(arguments.seed)
     margins(ours)
-    functions = [softmaxes, distributions, entropies_of_scores, cross_entropies, binaries, binaries_of_probabilities]
+    functions = [softmaxes, distributions, entropies_of_scores, divergences_of_scores, cross_entropies, binaries, binaries_of_probabilities]
     # Losses have the most options.
     for function in functions + [cross_entropies] * 3 + [binaries]:
         for _ in range(arguments.batches):

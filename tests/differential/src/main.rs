@@ -30,11 +30,13 @@ fn promises() -> Answer {
     answer.put("log_softmax", &[contract::LOG_SOFTMAX]);
     answer.put("log_sum_exp", &[contract::LOG_SUM_EXP]);
     answer.put("entropy_of_scores", &[contract::ENTROPY_OF_SCORES]);
+    answer.put("kl_divergence_of_scores", &contract::KL_DIVERGENCE_OF_SCORES);
     answer.put("distribution", &[contract::DISTRIBUTION]);
     answer.put("divergence", &[contract::DIVERGENCE]);
     answer.put("loss", &[contract::LOSS, contract::GRADIENT]);
     answer.put("target_loss", &[contract::TARGET_LOSS, contract::TARGET_GRADIENT]);
-    let [plain, weighted] = [0, 1].map(|i| [contract::BINARY_LOSS[i], contract::BINARY_GRADIENT[i]]);
+    let [plain, weighted] =
+        [0, 1].map(|i| [contract::BINARY_LOSS[i], contract::BINARY_GRADIENT[i]]);
     answer.put("binary", &plain);
     answer.put("weighted_binary", &weighted);
     answer.put("focal", &[contract::FOCAL_LOSS, contract::FOCAL_GRADIENT]);
@@ -107,6 +109,11 @@ impl<'a> Question<'a> {
             "entropy" => rows::entropy(x, &mut each)?,
             "entropy_of_scores" => rows::entropy_of_scores(x, &mut each)?,
             "cross_entropy_of_distributions" => rows::cross_entropy(x, y, &mut each)?,
+            "kl_divergence_of_scores" => {
+                let gradient = RowsMut::new(&mut all, columns)?;
+                rows::kl_divergence_of_scores_and_gradient(x, y, &mut each, gradient)?;
+                answer.put("gradient", &all);
+            }
             "kl_divergence" => rows::kl_divergence(x, y, &mut each)?,
             "js_divergence" => rows::js_divergence(x, y, &mut each)?,
             name => panic!("no function is called {name}"),

@@ -108,6 +108,14 @@ impl<'a> Rows<'a> {
         (self.stride == self.columns).then_some(self.data)
     }
 
+    /// So many rows at a time, one after the other: more than one only if the matrix is
+    /// [`flat`](Self::flat).
+    #[inline]
+    pub(crate) fn several(&self, count: usize) -> Iter<'a> {
+        let (columns, stride) = (count * self.columns, count * self.stride);
+        Iter { chunks: self.data.chunks(at_least_one(stride)), columns }
+    }
+
     /// The number of rows.
     #[inline]
     #[must_use]
@@ -169,10 +177,12 @@ impl<'a> RowsMut<'a> {
         Self { data, columns: length, stride: length }
     }
 
-    /// All elements, if the rows follow each other without a gap.
+    /// So many rows at a time, one after the other: more than one only if the matrix is
+    /// [`flat`](Rows::flat).
     #[inline]
-    pub(crate) fn flat(&mut self) -> Option<&mut [f32]> {
-        (self.stride == self.columns).then_some(&mut *self.data)
+    pub(crate) fn several(self, count: usize) -> IterMut<'a> {
+        let (columns, stride) = (count * self.columns, count * self.stride);
+        IterMut { chunks: self.data.chunks_mut(at_least_one(stride)), columns }
     }
 
     /// The number of rows.
@@ -236,7 +246,8 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.chunks.next()?.get(..self.columns)
+        let rows = self.chunks.next()?;
+        rows.get(..self.columns.min(rows.len()))
     }
 
     #[inline]
@@ -259,7 +270,8 @@ impl<'a> Iterator for IterMut<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.chunks.next()?.get_mut(..self.columns)
+        let rows = self.chunks.next()?;
+        rows.get_mut(..self.columns.min(rows.len()))
     }
 
     #[inline]

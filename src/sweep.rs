@@ -43,6 +43,21 @@ pub(crate) fn map_in_place<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
     }
 }
 
+/// [`map_in_place`] from the end: what was just written there is in the nearest cache.
+#[inline(always)]
+pub(crate) fn map_back<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
+    let whole = x.len() - x.len() % S::MapWide::COUNT;
+    let (x, rest) = x.split_at_mut(whole);
+    for x in rest.chunks_mut(S::F32::COUNT) {
+        simd.store(f.apply(simd.load(x, 0.0)), x);
+    }
+    let mut at = x.len();
+    while let Some(x) = x.get_mut(at.wrapping_sub(S::MapWide::COUNT)..at) {
+        f.apply(S::MapWide::load(simd, x)).store(simd, x);
+        at -= S::MapWide::COUNT;
+    }
+}
+
 /// `out[i] = f(x[i])` of a row.
 #[inline(always)]
 pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
@@ -113,6 +128,13 @@ pub(crate) trait Term<const N: usize>: Copy {
 /// x.
 #[derive(Clone, Copy)]
 pub(crate) struct Itself;
+
+impl Function for Itself {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        x
+    }
+}
 
 impl Term<1> for Itself {
     #[inline(always)]

@@ -14,7 +14,7 @@
 
 use super::cross_entropy::{InPlace, WithGradient};
 use crate::error::Error;
-use crate::kernel::row::Row;
+use crate::kernel::row::{Matrix, Row};
 use crate::math::exp::exp;
 use crate::math::exp_m1::exp_m1;
 use crate::math::words::times;
@@ -88,11 +88,11 @@ impl BackwardFunction for LogSoftmaxBackward {
 }
 
 /// A derivative by each score of each row.
-pub struct Backward<'a, F, I> {
+pub struct Backward<'a, F, M> {
     function: F,
     y: Rows<'a>,
     /// The derivatives by the results.
-    rows: I,
+    rows: M,
 }
 
 impl<'a, F: BackwardFunction> Backward<'a, F, WithGradient<'a>> {
@@ -109,7 +109,7 @@ impl<'a, F: BackwardFunction> Backward<'a, F, WithGradient<'a>> {
         check_row_count("upstream", y.rows(), upstream.rows())?;
         check_column_count("upstream", y.columns(), upstream.columns())?;
         check_shape("out", y, &out)?;
-        Ok(Self { function, y, rows: upstream.iter().zip(out) })
+        Ok(Self { function, y, rows: (upstream, out) })
     }
 }
 
@@ -122,17 +122,17 @@ impl<'a, F: BackwardFunction> Backward<'a, F, InPlace<'a>> {
     #[inline]
     pub fn in_place(function: F, y: Rows<'a>, upstream: RowsMut<'a>) -> Result<Self, Error> {
         check_shape("upstream", y, &upstream)?;
-        Ok(Self { function, y, rows: upstream.into_iter() })
+        Ok(Self { function, y, rows: upstream })
     }
 }
 
-impl<F: BackwardFunction, I: Iterator<Item: Row>> Kernel for Backward<'_, F, I> {
+impl<F: BackwardFunction, M: Matrix> Kernel for Backward<'_, F, M> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { function, y, rows } = self;
-        for (y, mut row) in y.iter().zip(rows) {
+        for (y, mut row) in y.iter().zip(rows.several(1)) {
             let sum = F::sum(simd, y, row.input());
             write(simd, function, y, &mut row, sum);
         }

@@ -14,15 +14,16 @@
 
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, ln_1p_of_ratio, scale};
-use crate::kernel::row::Row;
-use crate::kernel::softmax::Multiply;
+use crate::kernel::panel::{self, Panel, RowsFunction};
+use crate::kernel::row::{Matrix, Row};
+use crate::kernel::softmax::{Inverse, Multiply, Quotient};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss};
+use crate::math::ln::ln_1p_positive;
 use crate::math::words::{divide, fast_two_sum, two_sum};
-use crate::rows::{Iter, IterMut, Rows, RowsMut, check_shape};
+use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Kernel, Lanes, Simd};
 use crate::sweep::{self, Function};
-use core::iter::Zip;
 
 /// What an element and the sum of the others give.
 pub(super) struct Share {
@@ -79,11 +80,16 @@ impl RowLoss {
         let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, row, label, true) else {
             return Self::nan();
         };
-        let sum = others.total.value(simd);
-        if sum.0.is_nan() || score.is_nan() {
+        Self::of_sum(simd, others.shift, score, others.total.value(simd))
+    }
+
+    /// From the label's score and the sum of the others.
+    #[inline(always)]
+    fn of_sum<S: Simd>(simd: S, shift: Shift, score: f32, sum: (f32, f32)) -> Self {
+        if sum.0.is_nan() || score.is_nan() || shift.center.is_nan() {
             return Self::nan();
         }
-        let share = Share::new(simd, others.shift, score, sum);
+        let share = Share::new(simd, shift, score, sum);
         // 0 less the share: where it is 0, so is the gradient.
         Self {
             loss: share.surprise,
@@ -105,19 +111,19 @@ impl RowLoss {
 }
 
 /// Rows of scores, and where their losses or gradients go.
-pub struct Scores<'a, I> {
-    pub(super) rows: I,
+pub struct Scores<'a, M> {
+    pub(super) rows: M,
     pub(super) count: usize,
     pub(super) columns: usize,
     pub(super) losses: &'a mut [f32],
 }
 
 /// The rows of [`Scores`] that are only read.
-pub type Read<'a> = Iter<'a>;
+pub type Read<'a> = Rows<'a>;
 /// The rows of [`Scores`] whose gradient goes elsewhere.
-pub type WithGradient<'a> = Zip<Iter<'a>, IterMut<'a>>;
+pub type WithGradient<'a> = (Rows<'a>, RowsMut<'a>);
 /// The rows of [`Scores`] that become their gradient.
-pub type InPlace<'a> = IterMut<'a>;
+pub type InPlace<'a> = RowsMut<'a>;
 
 impl<'a> Scores<'a, Read<'a>> {
     /// Only the sum of the losses is kept.
@@ -125,7 +131,7 @@ impl<'a> Scores<'a, Read<'a>> {
     #[must_use]
     pub fn new(scores: Rows<'a>) -> Self {
         let (count, columns) = (scores.rows(), scores.columns());
-        Self { rows: scores.iter(), count, columns, losses: &mut [] }
+        Self { rows: scores, count, columns, losses: &mut [] }
     }
 
     /// Each row's loss goes to `out`.
@@ -148,7 +154,7 @@ impl<'a> Scores<'a, WithGradient<'a>> {
     pub fn with_gradient(scores: Rows<'a>, gradient: RowsMut<'a>) -> Result<Self, Error> {
         check_shape("gradient", scores, &gradient)?;
         let Scores { rows, count, columns, losses } = Scores::new(scores);
-        Ok(Self { rows: rows.zip(gradient), count, columns, losses })
+        Ok(Self { rows: (rows, gradient), count, columns, losses })
     }
 }
 
@@ -158,25 +164,25 @@ impl<'a> Scores<'a, InPlace<'a>> {
     #[must_use]
     pub fn in_place(scores: RowsMut<'a>) -> Self {
         let (count, columns) = (scores.rows(), scores.columns());
-        Self { rows: scores.into_iter(), count, columns, losses: &mut [] }
+        Self { rows: scores, count, columns, losses: &mut [] }
     }
 }
 
 /// The loss of rows of scores against class labels, if it has no option but class
 /// weights and an ignored label; [`TargetLoss`](super::TargetLoss) has them all.
-pub struct LabelLoss<'a, I> {
-    scores: Scores<'a, I>,
+pub struct LabelLoss<'a, M> {
+    scores: Scores<'a, M>,
     labels: Labels<'a>,
     weights: &'a [f32],
 }
 
-impl<'a, I> LabelLoss<'a, I> {
+impl<'a, M> LabelLoss<'a, M> {
     /// # Errors
     /// As [`CrossEntropy::loss`]; [`Error::Parameter`] for other options.
     #[inline]
     pub fn new<L: Label>(
         loss: CrossEntropy<'a>,
-        scores: Scores<'a, I>,
+        scores: Scores<'a, M>,
         labels: &'a [L],
     ) -> Result<Self, Error> {
         if let Some((name, found)) = loss.needs_targets() {
@@ -188,34 +194,187 @@ impl<'a, I> LabelLoss<'a, I> {
     }
 }
 
-impl<I: Iterator<Item: Row>> Kernel for LabelLoss<'_, I> {
+impl<M: Matrix> Kernel for LabelLoss<'_, M> {
     type Output = Loss;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
-        let Self { scores, labels, weights } = self;
-        let mut total = Loss::default();
-        let mut losses = scores.losses.iter_mut();
-        for (i, mut row) in scores.rows.enumerate() {
-            let mut loss = 0.0;
-            if let Some(label) = labels.class(i) {
-                let weight = weights.get(label).copied().unwrap_or(1.0);
-                let result = RowLoss::new(simd, &mut row, label).times(simd, weight);
-                sweep::map_in_place(simd, result.elsewhere, row.output());
-                if let Some(at_label) = row.output().get_mut(label) {
-                    *at_label = result.at_label;
-                }
-                loss = result.loss;
-                total.add_row(loss, weight);
-            } else {
-                fill(simd, 0.0, row.output());
+        let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
+        let mut results = Results { labels, weights, losses, row: 0, total: Loss::default() };
+        if panel::serves::<S>(count, columns) && rows.is_flat() {
+            let mut numbers = [0.0; panel::ALL];
+            if M::Row::WRITES {
+                numbers = panel::row_numbers(simd, columns);
             }
-            if let Some(out) = losses.next() {
-                *out = loss;
+            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+            for mut rows in rows.several(panel::height(columns)) {
+                results.short(simd, &mut panel, &mut rows);
+            }
+        } else if columns <= panel::COLUMNS {
+            let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+            for mut row in rows.several(1) {
+                results.short(simd, &mut panel, &mut row);
+            }
+        } else {
+            for mut row in rows.several(1) {
+                results.long(simd, &mut row);
             }
         }
-        total
+        results.total
     }
+}
+
+/// Rows' losses as they come.
+struct Results<'a> {
+    labels: Labels<'a>,
+    weights: &'a [f32],
+    losses: &'a mut [f32],
+    /// The next one.
+    row: usize,
+    total: Loss,
+}
+
+impl Results<'_> {
+    /// The next row's label, if it has one, and weight.
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, f32)> {
+        let label = self.labels.class(self.row);
+        self.row += 1;
+        label.map(|label| (label, self.weights.get(label).copied().unwrap_or(1.0)))
+    }
+
+    /// Counts the row before the next, or leaves it out.
+    #[inline(always)]
+    fn add(&mut self, loss: f32, weight: Option<f32>) {
+        if let Some(out) = self.losses.get_mut(self.row - 1) {
+            *out = loss;
+        }
+        if let Some(weight) = weight {
+            self.total.add_row(loss, weight);
+        }
+    }
+
+    /// Of a row of any length.
+    #[inline(always)]
+    fn long<S: Simd, R: Row>(&mut self, simd: S, row: &mut R) {
+        let Some((label, weight)) = self.next() else {
+            fill(simd, 0.0, row.output());
+            return self.add(0.0, None);
+        };
+        let result = RowLoss::new(simd, row, label).times(simd, weight);
+        sweep::map_back(simd, result.elsewhere, row.output());
+        if let Some(at_label) = row.output().get_mut(label) {
+            *at_label = result.at_label;
+        }
+        self.add(result.loss, Some(weight));
+    }
+
+    /// Of a panel of short rows.
+    #[inline(always)]
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        &mut self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        rows: &mut R,
+    ) {
+        panel.exp(simd, rows.input());
+        let (first, columns) = (self.row, panel.columns);
+        let mut own = panel.nothing();
+        for i in 0..panel.rows {
+            if let Some((label, _)) = self.next() {
+                panel.take(i * columns + label, i, &mut own);
+            }
+        }
+        self.row = first;
+        let others = panel.sums(simd);
+        let (mut losses, mut shares) = panel.map_rows(simd, LossAndShare, &others, &own);
+        let mut inverse = panel.map_rows(simd, InverseOfAll, &others, &own);
+        for i in 0..panel.rows {
+            let Some((label, weight)) = self.next() else {
+                self.add(0.0, None);
+                continue;
+            };
+            let at = |of_rows: &[[f32; panel::ROWS]]| {
+                of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
+            };
+            let mut result = RowLoss {
+                loss: at(&losses),
+                at_label: 0.0 - at(&shares),
+                elsewhere: Multiply { high: at(&inverse.0), low: at(&inverse.1) },
+            };
+            // One by one what is not a number, or far from right.
+            if result.loss.is_nan() {
+                let score = rows.input().get(i * columns + label).copied().unwrap_or(f32::NAN);
+                let sum = (at(&others.0), at(&others.1));
+                result = RowLoss::of_sum(simd, panel.shift(i), score, sum);
+            }
+            if weight != 1.0 {
+                result = result.times(simd, weight);
+            }
+            self.add(result.loss, Some(weight));
+            for (of_rows, value) in [
+                (&mut losses, result.loss),
+                (&mut shares, result.at_label),
+                (&mut inverse.0, result.elsewhere.high),
+                (&mut inverse.1, result.elsewhere.low),
+            ] {
+                if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
+                    *of_row = value;
+                }
+            }
+        }
+        if !R::WRITES {
+            return;
+        }
+        panel.map(simd, Quotient, [&inverse.0, &inverse.1], rows.output());
+        self.row = first;
+        for (i, at_label) in shares.as_flattened().iter().enumerate().take(panel.rows) {
+            let row = rows.output().get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);
+            match self.next() {
+                Some((label, _)) => {
+                    if let Some(out) = row.get_mut(label) {
+                        *out = *at_label;
+                    }
+                }
+                None => fill(simd, 0.0, row),
+            }
+        }
+    }
+}
+
+/// Up to this, others / own is well within range.
+const FAR: f32 = 1.8e19; // 2^64
+
+/// ln(1 + others / own), a NaN if it is far from 0, and others / (own + others).
+#[derive(Clone, Copy)]
+struct LossAndShare;
+
+impl RowsFunction for LossAndShare {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), _: V) -> (V, V) {
+        let ratio = divide(others, own);
+        let loss = ln_1p_positive(ratio);
+        let (share, low) = divide(others, sum_of(others, own));
+        let known = ratio.0.lt(ratio.0.splat(FAR));
+        (V::select(known, loss, ratio.0.splat(f32::NAN)), share + low)
+    }
+}
+
+/// 1 / (own + others).
+#[derive(Clone, Copy)]
+struct InverseOfAll;
+
+impl RowsFunction for InverseOfAll {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), exponent: V) -> (V, V) {
+        Inverse.apply(sum_of(others, own), own, exponent)
+    }
+}
+
+#[inline(always)]
+fn sum_of<V: Lanes>(a: (V, V), b: (V, V)) -> (V, V) {
+    let (high, error) = two_sum(a.0, b.0);
+    fast_two_sum(high, error + (a.1 + b.1))
 }
 
 /// The same value everywhere.

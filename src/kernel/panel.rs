@@ -11,11 +11,12 @@
 
 use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
 use crate::math::shifted_exp::{power, shifted_exp};
+use crate::math::words::fast_two_sum;
 use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
 use crate::sweep::Total;
 
 /// Rows of a group: a lane each where there is one value a row.
-const ROWS: usize = BLOCK;
+pub(crate) const ROWS: usize = BLOCK;
 /// Groups of a panel, at most.
 pub(crate) const GROUPS: usize = 8;
 /// Columns of a short row, at most.
@@ -87,7 +88,7 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     /// See [`row_numbers`].
     row: &'a [f32],
     pub(crate) columns: usize,
-    rows: usize,
+    pub(crate) rows: usize,
     /// [`Shift`] of each row.
     center: PerRow<G>,
     exponent: PerRow<G>,
@@ -246,6 +247,37 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         results
     }
 
+    /// Two words for each row.
+    #[inline(always)]
+    #[allow(clippy::unused_self)] // it knows how many
+    pub(crate) fn nothing(&self) -> WordsPerRow<G> {
+        ([[0.0; ROWS]; G], [[0.0; ROWS]; G])
+    }
+
+    /// Takes an element out of row i, and puts it down for the row.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, at: usize, i: usize, taken: &mut WordsPerRow<G>) {
+        if let (Some(exp), Some(low), Some(high_taken), Some(low_taken)) = (
+            self.exp.get_mut(at),
+            self.low.get_mut(at),
+            taken.0.as_flattened_mut().get_mut(i),
+            taken.1.as_flattened_mut().get_mut(i),
+        ) {
+            (*high_taken, *low_taken) = fast_two_sum(*exp, *low);
+            (*exp, *low) = (0.0, 0.0);
+        }
+    }
+
+    /// Of row i.
+    #[inline(always)]
+    pub(crate) fn shift(&self, i: usize) -> Shift {
+        let of_row = |of_rows: &PerRow<G>| of_rows.as_flattened().get(i).copied();
+        Shift {
+            center: of_row(&self.center).unwrap_or(0.0),
+            exponent: of_row(&self.exponent).unwrap_or(0.0),
+        }
+    }
+
     /// What was subtracted from each row's x.
     #[inline(always)]
     pub(crate) fn center(&self) -> WordsPerRow<G> {
@@ -340,11 +372,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn remove_above<S: Simd>(&mut self, simd: S, least: &PerRow<G>) -> bool {
         let mut any = false;
-        let (group, length) = (ROWS * self.columns, self.rows * self.columns);
+        let group = ROWS * self.columns;
         for g in 0..G {
-            for at in (0..group.min(length.saturating_sub(g * group))).step_by(S::F32::COUNT) {
-                let [_, _, row] = self.group(0, group);
-                let row = row.get(at..at + S::F32::COUNT).unwrap_or(&[]);
+            let length = group.min((self.rows * self.columns).saturating_sub(g * group));
+            for at in (0..length).step_by(S::F32::COUNT) {
+                let row = self.row.get(at..at + S::F32::COUNT).unwrap_or(&[]);
                 let [least] = Self::of_row(simd, row, [&least[g]]);
                 let at = (g * group + at).min(N - BLOCK);
                 let (exp, low) = (&mut self.exp[at..at + BLOCK], &mut self.low[at..at + BLOCK]);

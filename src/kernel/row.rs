@@ -1,8 +1,11 @@
 //! Where a row comes from and goes to.
 
+use crate::rows::{Rows, RowsMut};
+use core::ops::Range;
+
 /// A row that is read and, perhaps, written.
-pub trait Row: Default {
-    /// A row with the same input.
+pub trait Row: Sized {
+    /// A row with a part of the input.
     type Through<'b>: Row
     where
         Self: 'b;
@@ -18,8 +21,12 @@ pub trait Row: Default {
     fn output(&mut self) -> &mut [f32];
     /// What is read and what is written, for a row that is not in place.
     fn both(&mut self) -> (&[f32], &mut [f32]);
-    /// The row with other memory to write to, if there is one and it is not in place.
-    fn through<'b>(&'b mut self, scratch: Option<&'b mut [f32]>) -> Self::Through<'b>;
+    /// A part of it, with other memory to write to, if there is one and it is not in place.
+    fn part<'b>(
+        &'b mut self,
+        range: Range<usize>,
+        scratch: Option<&'b mut [f32]>,
+    ) -> Self::Through<'b>;
 }
 
 #[inline(always)]
@@ -62,8 +69,8 @@ impl Row for &[f32] {
     }
 
     #[inline(always)]
-    fn through<'b>(&'b mut self, _: Option<&'b mut [f32]>) -> &'b [f32] {
-        self
+    fn part<'b>(&'b mut self, range: Range<usize>, _: Option<&'b mut [f32]>) -> &'b [f32] {
+        self.get(range).unwrap_or(&[])
     }
 }
 
@@ -96,8 +103,13 @@ impl Row for (&[f32], &mut [f32]) {
     }
 
     #[inline(always)]
-    fn through<'b>(&'b mut self, scratch: Option<&'b mut [f32]>) -> (&'b [f32], &'b mut [f32]) {
-        (self.0, scratch.unwrap_or(self.1))
+    fn part<'b>(
+        &'b mut self,
+        range: Range<usize>,
+        scratch: Option<&'b mut [f32]>,
+    ) -> (&'b [f32], &'b mut [f32]) {
+        let output = scratch.or(self.1.get_mut(range.clone()));
+        (self.0.get(range).unwrap_or(&[]), output.unwrap_or(&mut []))
     }
 }
 
@@ -130,7 +142,61 @@ impl Row for &mut [f32] {
     }
 
     #[inline(always)]
-    fn through<'b>(&'b mut self, _: Option<&'b mut [f32]>) -> &'b mut [f32] {
-        self
+    fn part<'b>(&'b mut self, range: Range<usize>, _: Option<&'b mut [f32]>) -> &'b mut [f32] {
+        self.get_mut(range).unwrap_or(&mut [])
+    }
+}
+
+/// Rows that are read, read and written elsewhere, or changed in place.
+pub trait Matrix {
+    /// Of one of them, or of several.
+    type Row: Row;
+    /// Whether the rows follow each other without a gap.
+    #[doc(hidden)]
+    fn is_flat(&self) -> bool;
+    /// So many rows at a time, one after the other: more than one only if it is flat.
+    #[doc(hidden)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row>;
+}
+
+impl<'a> Matrix for Rows<'a> {
+    type Row = &'a [f32];
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.flat().is_some()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        Rows::several(&self, count)
+    }
+}
+
+impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
+    type Row = (&'a [f32], &'a mut [f32]);
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.0.is_flat() && self.1.is_flat()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        self.0.several(count).zip(self.1.several(count))
+    }
+}
+
+impl<'a> Matrix for RowsMut<'a> {
+    type Row = &'a mut [f32];
+
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.as_rows().is_flat()
+    }
+
+    #[inline(always)]
+    fn several(self, count: usize) -> impl Iterator<Item = Self::Row> {
+        RowsMut::several(self, count)
     }
 }

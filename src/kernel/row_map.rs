@@ -11,9 +11,15 @@ pub trait RowFunction: Copy {
     /// Whether it gains from several long rows at once.
     #[doc(hidden)]
     const BATCHES: bool;
-    /// Of at most H long rows.
+    /// Of at most H long rows, one after the other.
     #[doc(hidden)]
-    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, rows: &mut [R], memory: Memory<'_>);
+    fn long<S: Simd, R: Row, const H: usize>(
+        self,
+        simd: S,
+        columns: usize,
+        rows: R,
+        memory: Memory<'_>,
+    );
     /// Of a panel of short rows, one after the other.
     #[doc(hidden)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
@@ -24,74 +30,99 @@ pub trait RowFunction: Copy {
     );
 }
 
-/// How a result out of cache is written.
+/// How what is out of cache is read and written.
 pub struct Memory<'a> {
-    /// Past the caches.
+    /// Whether results go past the caches.
     pub(crate) stream: bool,
     /// For what is written twice, if the rows fit.
     pub(crate) scratch: &'a mut [f32],
+    /// What will be read next.
+    pub(crate) ahead: &'a [f32],
 }
 
 /// Elements of the rows that are handled together: they stay in the cache next to the
 /// core.
 const BATCH: usize = 1 << 12;
-
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 16;
 
 /// Elements from which on results are written past the caches.
 const STREAM: usize = 1 << 20;
 
-/// Applies the function row by row.
-#[inline(always)]
-fn by_row<S: Simd, R: Row, F: RowFunction>(
-    simd: S,
-    f: F,
-    columns: usize,
-    mut rows: impl ExactSizeIterator<Item = R>,
-) {
-    if columns <= panel::COLUMNS {
-        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-        for row in rows {
-            f.short(simd, &mut panel, row);
-        }
-        return;
-    }
-    let stream = S::STREAMS && !R::IN_PLACE && rows.len() * columns >= STREAM;
-    if !(F::BATCHES && S::EXCHANGES) || rows.len() == 1 || columns > BATCH / 2 {
-        for mut row in rows {
-            let memory = Memory { stream, scratch: &mut [] };
-            f.long::<_, _, 1>(simd, core::slice::from_mut(&mut row), memory);
-        }
-        return;
-    }
-    let height = (BATCH / columns).min(BATCH_ROWS);
-    let mut memory = [0.0; BATCH];
-    let scratch = if stream { &mut memory[..] } else { &mut [] };
-    loop {
-        let mut batch: [R; BATCH_ROWS] = core::array::from_fn(|_| R::default());
-        let mut count = 0;
-        for (slot, row) in batch.iter_mut().take(height).zip(&mut rows) {
-            *slot = row;
-            count += 1;
-        }
-        match batch.get_mut(..count) {
-            Some(rows) if count > 0 => {
-                let memory = Memory { stream, scratch };
-                f.long::<_, _, { BATCH_ROWS }>(simd, rows, memory);
-            }
-            _ => return,
-        }
-    }
+/// How many rows are handled at a time, and how.
+#[derive(Clone, Copy)]
+enum Way {
+    Panels,
+    Panel,
+    Batches,
+    Row,
 }
 
-/// Applies the function to many rows at a time.
-#[inline(always)]
-fn by_panel<S: Simd, R: Row>(simd: S, f: impl RowFunction, columns: usize, mut rows: R) {
-    let row = panel::row_numbers(simd, columns);
-    let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &row);
-    while !rows.input().is_empty() {
-        f.short(simd, &mut panel, rows.take(panel::length(columns)));
+impl Way {
+    #[inline(always)]
+    fn new<S: Simd, F: RowFunction>(rows: usize, columns: usize, flat: bool) -> Self {
+        let several = S::EXCHANGES && flat && rows > 1;
+        match columns {
+            ..=panel::COLUMNS if several => Self::Panels,
+            ..=panel::COLUMNS => Self::Panel,
+            _ if several && F::BATCHES && columns <= BATCH / 2 => Self::Batches,
+            _ => Self::Row,
+        }
+    }
+
+    #[inline(always)]
+    fn height(self, columns: usize) -> usize {
+        match self {
+            Self::Panels => panel::height(columns),
+            Self::Batches => (BATCH / columns.max(1)).clamp(1, BATCH_ROWS),
+            Self::Panel | Self::Row => 1,
+        }
+    }
+
+    /// Applies the function to rows, so many at a time. `x` is all that will be read, if
+    /// it may be read before.
+    #[inline(always)]
+    fn apply<S: Simd, R: Row>(
+        self,
+        simd: S,
+        f: impl RowFunction,
+        columns: usize,
+        x: &[f32],
+        stream: bool,
+        rows: impl Iterator<Item = R>,
+    ) {
+        match self {
+            Self::Panels => {
+                let numbers = panel::row_numbers(simd, columns);
+                let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+                for rows in rows {
+                    f.short(simd, &mut panel, rows);
+                }
+            }
+            Self::Panel => {
+                let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+                for row in rows {
+                    f.short(simd, &mut panel, row);
+                }
+            }
+            Self::Batches => {
+                let mut memory = [0.0; BATCH];
+                let scratch = if stream { &mut memory[..] } else { &mut [] };
+                let mut read = 0;
+                for rows in rows {
+                    read += rows.input().len();
+                    let ahead = x.get(read..).unwrap_or(&[]);
+                    let memory = Memory { stream, scratch: &mut *scratch, ahead };
+                    f.long::<_, _, BATCH_ROWS>(simd, columns, rows, memory);
+                }
+            }
+            Self::Row => {
+                for row in rows {
+                    let memory = Memory { stream, scratch: &mut [], ahead: &[] };
+                    f.long::<_, _, 1>(simd, columns, row, memory);
+                }
+            }
+        }
     }
 }
 
@@ -118,15 +149,14 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { function, x, mut out } = self;
-        let columns = x.columns();
-        if panel::serves::<S>(x.rows(), columns)
-            && let (Some(x), Some(out)) = (x.flat(), out.flat())
-        {
-            by_panel(simd, function, columns, (x, out));
-        } else {
-            by_row(simd, function, columns, x.iter().zip(out.iter_mut()));
-        }
+        let Self { function, x, out } = self;
+        let (rows, columns) = (x.rows(), x.columns());
+        let flat = x.flat().filter(|_| out.as_rows().flat().is_some());
+        let way = Way::new::<S, F>(rows, columns, flat.is_some());
+        let stream = S::STREAMS && rows * columns >= STREAM;
+        let height = way.height(columns);
+        let rows = x.several(height).zip(out.several(height));
+        way.apply(simd, function, columns, flat.unwrap_or(&[]), stream, rows);
     }
 }
 
@@ -149,14 +179,10 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { function, mut x } = self;
-        let columns = x.columns();
-        if panel::serves::<S>(x.as_rows().rows(), columns)
-            && let Some(x) = x.flat()
-        {
-            by_panel(simd, function, columns, x);
-        } else {
-            by_row(simd, function, columns, x.iter_mut());
-        }
+        let Self { function, x } = self;
+        let (rows, columns) = (x.as_rows().rows(), x.columns());
+        let way = Way::new::<S, F>(rows, columns, x.as_rows().flat().is_some());
+        let rows = x.several(way.height(columns));
+        way.apply(simd, function, columns, &[], false, rows);
     }
 }

@@ -18,7 +18,7 @@ use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
 use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
-use crate::sweep::{self, Function, Total};
+use crate::sweep::{self, Function, Itself, Total};
 
 /// x less the logarithm of the sum.
 #[derive(Clone, Copy)]
@@ -173,31 +173,51 @@ impl RowFunction for Softmax {
     const BATCHES: bool = true;
 
     #[inline(always)]
-    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, rows: &mut [R], memory: Memory<'_>) {
-        let Memory { stream, scratch } = memory;
-        let columns = rows.first().map_or(0, |row| row.input().len());
-        let mut sums = [ShiftedSum::nan(simd); H];
+    fn long<S: Simd, R: Row, const H: usize>(
+        self,
+        simd: S,
+        columns: usize,
+        mut rows: R,
+        memory: Memory<'_>,
+    ) {
+        let Memory { stream, scratch, ahead } = memory;
+        let length = rows.input().len();
         // A long row out of cache is not stored, but computed again.
         let again = H == 1 && stream;
-        for (i, row) in rows.iter_mut().enumerate() {
-            let scratch = scratch.get_mut(i * columns..(i + 1) * columns);
-            if let Some(sum) = sums.get_mut(i) {
-                *sum = finite_sum(simd, &mut row.through(scratch), !again);
+        let mut sums = [ShiftedSum::nan(simd); H];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let row = i * columns..(i + 1) * columns;
+            if row.end > length {
+                break;
             }
+            if stream {
+                for line in (row.start..row.end).step_by(BLOCK) {
+                    simd.prefetch(ahead.get(line..).unwrap_or(&[]));
+                }
+            }
+            let scratch = scratch.get_mut(row.clone());
+            *sum = finite_sum(simd, &mut rows.part(row, scratch), !again);
         }
         let multiply = Multiply::by_inverses(simd, &sums);
-        for (i, row) in rows.iter_mut().enumerate() {
-            let (Some(sum), Some(&multiply)) = (sums.get(i), multiply.get(i)) else { break };
-            let likely = Likely::find(simd, sum, multiply, row);
-            match scratch.get(i * columns..(i + 1) * columns) {
-                Some(x) => sweep::map_streaming(simd, multiply, x, row.output()),
-                None if again => {
-                    let (x, out) = row.both();
-                    sweep::map_streaming(simd, Again { shift: sum.shift, multiply }, x, out);
-                }
-                None => sweep::map_in_place(simd, multiply, row.output()),
+        for i in 0..H {
+            let (row, sum, multiply) = (i * columns..(i + 1) * columns, &sums[i], multiply[i]);
+            if row.end > length {
+                break;
             }
-            likely.write(row.output());
+            let likely = Likely::find(simd, sum, multiply, &mut rows.part(row.clone(), None));
+            if again {
+                let (x, out) = rows.both();
+                sweep::map_streaming(simd, Again { shift: sum.shift, multiply }, x, out);
+                likely.write(out);
+            } else {
+                let out = scratch.get_mut(row.clone());
+                let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
+                sweep::map_back(simd, multiply, out);
+                likely.write(out);
+            }
+        }
+        if let Some(y) = scratch.get(..length) {
+            sweep::map_streaming(simd, Itself, y, rows.output());
         }
         if stream {
             simd.fence();
@@ -220,7 +240,7 @@ impl RowFunction for Softmax {
 
 /// The reciprocal of a row's sum.
 #[derive(Clone, Copy)]
-struct Inverse;
+pub(super) struct Inverse;
 
 impl RowsFunction for Inverse {
     #[inline(always)]
@@ -231,7 +251,7 @@ impl RowsFunction for Inverse {
 
 /// e^x · 2^-N by the sum, from its reciprocal.
 #[derive(Clone, Copy)]
-struct Quotient;
+pub(super) struct Quotient;
 
 impl PanelFunction<2> for Quotient {
     #[inline(always)]
@@ -260,10 +280,8 @@ impl RowFunction for LogSoftmax {
     const BATCHES: bool = false;
 
     #[inline(always)]
-    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, rows: &mut [R], _: Memory<'_>) {
-        for row in rows {
-            log_softmax(simd, row);
-        }
+    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, _: usize, mut rows: R, _: Memory<'_>) {
+        log_softmax(simd, &mut rows);
     }
 
     #[inline(always)]

@@ -21,7 +21,7 @@
 use super::cross_entropy::{Scores, Share, fill};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Scaled, Shift, largest, maximum, part_sum};
-use crate::kernel::row::Row;
+use crate::kernel::row::{Matrix, Row};
 use crate::kernel::softmax::Multiply;
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, add_words};
@@ -177,19 +177,19 @@ impl Term<2> for Distance {
 
 /// The loss of rows of scores against class labels or distributions, with every option
 /// of [`CrossEntropy`].
-pub struct TargetLoss<'a, I> {
-    scores: Scores<'a, I>,
+pub struct TargetLoss<'a, M> {
+    scores: Scores<'a, M>,
     targets: Checked<'a>,
     formula: Formula<'a>,
 }
 
-impl<'a, I> TargetLoss<'a, I> {
+impl<'a, M> TargetLoss<'a, M> {
     /// # Errors
     /// As [`CrossEntropy::loss`] and [`CrossEntropy::loss_soft`].
     #[inline]
     pub fn new(
         loss: CrossEntropy<'a>,
-        scores: Scores<'a, I>,
+        scores: Scores<'a, M>,
         targets: impl Targets<'a>,
     ) -> Result<Self, Error> {
         let formula = loss.formula(scores.columns)?;
@@ -198,7 +198,7 @@ impl<'a, I> TargetLoss<'a, I> {
     }
 }
 
-impl<I: Iterator<Item: Row>> Kernel for TargetLoss<'_, I> {
+impl<M: Matrix> Kernel for TargetLoss<'_, M> {
     type Output = Loss;
 
     #[inline(always)]
@@ -208,7 +208,7 @@ impl<I: Iterator<Item: Row>> Kernel for TargetLoss<'_, I> {
         let mut losses = scores.losses.iter_mut();
         // No zeros: those would be a call of memset.
         let mut part = Part { exp: [f32::NAN; RUN], coefficients: [f32::NAN; RUN] };
-        for (i, mut row) in scores.rows.enumerate() {
+        for (i, mut row) in scores.rows.several(1).enumerate() {
             let mut loss = 0.0;
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);

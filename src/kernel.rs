@@ -15,6 +15,7 @@ mod elementwise;
 mod entropy_of_scores;
 pub(crate) mod exp_sum;
 mod focal;
+mod kl_divergence_of_scores;
 mod linear;
 pub(crate) mod log_sum_exp;
 mod panel;
@@ -42,6 +43,7 @@ pub use distribution::{
 };
 pub use elementwise::{Map, MapInPlace};
 pub use entropy_of_scores::EntropyOfScores;
+pub use kl_divergence_of_scores::KlDivergenceOfScores;
 pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};

@@ -7,8 +7,8 @@
 use crate::backend;
 use crate::error::Error;
 use crate::kernel::{
-    self, Backward, EntropyOfScores, Linear, LogSoftmax, LogSoftmaxBackward, RowMap, RowMapInPlace,
-    RowsLogSumExp, RowsOfTwo, Softmax, SoftmaxBackward,
+    self, Backward, EntropyOfScores, KlDivergenceOfScores, Linear, LogSoftmax, LogSoftmaxBackward,
+    RowMap, RowMapInPlace, RowsLogSumExp, RowsOfTwo, Softmax, SoftmaxBackward,
 };
 use core::slice::{Chunks, ChunksMut};
 
@@ -604,6 +604,77 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// ```
 pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     backend::run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
+    Ok(())
+}
+
+/// The Kullback-Leibler divergence in nats of the distributions that two rows of scores
+/// stand for: the [`kl_divergence`] of their [`softmax`], which are not formed. In
+/// distillation `p` has the scores of the teacher and `q` those of the student.
+///
+/// KL(P‖Q) = Σ p·(x − y) − ln Σ e^x + ln Σ e^y with x of `p`, y of `q` and p = softmax(x).
+/// It is never negative, exactly +0 where the scores are the same or all differ by the
+/// same, and keeps its digits however close they are and however certain: softmax in `f32`
+/// has none left of a divergence below 2⁻⁴⁸. For normalised t it is what
+/// [`loss::CrossEntropy`](crate::loss::CrossEntropy) of y against t = P has above
+/// [`entropy_of_scores`] of x.
+///
+/// A temperature T divides all scores before; multiply the result by T² if its gradient is
+/// to keep its size (Hinton and others, 2015).
+///
+/// **Special values.** A score of −∞ in `p` has no weight; in `q` alone it gives +∞. A NaN,
+/// a +∞, or nothing but −∞ on either side gives NaN.
+///
+/// **Accuracy.**
+/// [`contract::KL_DIVERGENCE_OF_SCORES`](crate::contract::KL_DIVERGENCE_OF_SCORES).
+///
+/// # Errors
+/// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
+/// [`Error::Length`] if `out` has not one element a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let mut out = [0.0; 3];
+/// let teacher = Rows::new(&[50.0, 0.0, 1.0, 2.0, 1.0, 2.0], 2)?;
+/// let student = Rows::new(&[0.0, 0.0, 9.0, 10.0, 1.0, 2.00001], 2)?;
+/// rows::kl_divergence_of_scores(teacher, student, &mut out)?;
+/// assert_eq!(out[..2], [2f32.ln(), 0.0]);
+/// // ½·p₀·p₁·δ², a million times less than an ULP of p.
+/// assert!((out[2] / (0.5 * 0.19661193 * 1.0013580e-5f32.powi(2)) - 1.0).abs() < 1e-5);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().run(KlDivergenceOfScores::new(p, q, out)?);
+    Ok(())
+}
+
+/// [`kl_divergence_of_scores`], and its derivative by each score of `q`, which is
+/// softmax(y) − softmax(x).
+///
+/// It is exactly 0 where that is, and finite where the divergence is +∞; where that is NaN,
+/// so is all of the row. Where Q is close to P its elements keep their digits, too.
+///
+/// # Errors
+/// As [`kl_divergence_of_scores`]; [`Error::RowCount`] or [`Error::ColumnCount`] if
+/// `gradient` has another shape than `q`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let (mut out, mut gradient) = ([0.0], [9.0; 2]);
+/// let (teacher, student) = (Rows::new(&[200.0, 0.0], 2)?, Rows::new(&[7.0, 7.0], 2)?);
+/// let place = RowsMut::new(&mut gradient, 2)?;
+/// rows::kl_divergence_of_scores_and_gradient(teacher, student, &mut out, place)?;
+/// assert_eq!((out, gradient), ([2f32.ln()], [-0.5, 0.5]));
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn kl_divergence_of_scores_and_gradient(
+    p: Rows<'_>,
+    q: Rows<'_>,
+    out: &mut [f32],
+    gradient: RowsMut<'_>,
+) -> Result<(), Error> {
+    Backend::best().run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
     Ok(())
 }
 

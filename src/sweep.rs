@@ -118,8 +118,10 @@ pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: 
 
 /// What a sum adds up: a function of one element of each input.
 pub(crate) trait Term<const N: usize>: Copy {
-    /// The function's value in two words; of zeros, zero. The second means nothing
-    /// beside an infinity or a NaN.
+    /// What vectors are padded with: the x whose value is 0.
+    const NOTHING: f32 = 0.0;
+    /// The function's value in two words. The second means nothing beside an infinity or
+    /// a NaN.
     fn term<V: Lanes>(self, x: [V; N]) -> (V, V);
 }
 
@@ -143,9 +145,9 @@ impl Term<1> for Itself {
 
 /// `Σᵢ term(x₀[i], x₁[i], …)` as two words whose sum it is, for inputs of one length.
 #[inline(always)]
-pub(crate) fn sum<S: Simd, const N: usize>(
+pub(crate) fn sum<S: Simd, T: Term<N>, const N: usize>(
     simd: S,
-    f: impl Term<N>,
+    f: T,
     inputs: [&[f32]; N],
 ) -> (f32, f32) {
     let mut total = Total::zero(simd);
@@ -170,7 +172,7 @@ pub(crate) fn sum<S: Simd, const N: usize>(
                 let at = block + j * S::F32::COUNT;
                 let mut x = [simd.splat(0.0); N];
                 for (x, input) in x.iter_mut().zip(inputs) {
-                    *x = simd.load(input.get(at..).unwrap_or(&[]), 0.0);
+                    *x = simd.load(input.get(at..).unwrap_or(&[]), T::NOTHING);
                 }
                 let (high, low) = f.term(x);
                 total.add_term(j, high, low);

@@ -46,7 +46,17 @@ const ELEMENTWISE: [Elementwise; 5] =
 const ROW_BY_ROW: [RowByRow; 2] = [rows::softmax, rows::log_softmax];
 const ROW_TO_NUMBER: [RowToNumber; 3] = [rows::log_sum_exp, rows::entropy, rows::entropy_of_scores];
 const OF_TWO: [OfTwo; 3] = [logits::cross_entropy, logits::kl_divergence, logits::js_divergence];
-const ROWS_OF_TWO: [RowsOfTwo; 3] = [rows::cross_entropy, rows::kl_divergence, rows::js_divergence];
+const ROWS_OF_TWO: [RowsOfTwo; 5] = [
+    rows::cross_entropy,
+    rows::kl_divergence,
+    rows::js_divergence,
+    rows::kl_divergence_of_scores,
+    |p, q, out| {
+        let mut gradient = zeros(q.rows(), q.columns());
+        let gradient = RowsMut::new(&mut gradient, q.columns())?;
+        rows::kl_divergence_of_scores_and_gradient(p, q, out, gradient)
+    },
+];
 
 #[test]
 fn out_has_the_length_of_x() {
@@ -170,6 +180,11 @@ fn linear_names_the_argument_that_does_not_fit() {
 #[test]
 fn gradient_has_the_shape_of_scores() {
     let gradient = |shape: [usize; 2], error, display: &str| {
+        refuses(shape[0] * shape[1], error, display, |out| {
+            let (x, mut each) = (zeros(2, 3), [0.0; 2]);
+            let (x, gradient) = (Rows::new(&x, 3)?, RowsMut::new(out, shape[1])?);
+            rows::kl_divergence_of_scores_and_gradient(x, x, &mut each, gradient)
+        });
         refuses(shape[0] * shape[1], error, display, |out| {
             let gradient = RowsMut::new(out, shape[1])?;
             let scores = zeros(2, 3);

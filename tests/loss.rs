@@ -7,8 +7,10 @@ use common::{
     Random, TERM, assert_same, backends, js_term, kl_term, label_loss, label_loss_and_gradient,
     same, ulp, unit, x_ln_y,
 };
-use logits::contract::{DISTRIBUTION, DIVERGENCE, GRADIENT, LOSS};
-use logits::kernel::{CrossEntropy, Entropy, JsDivergence, KlDivergence, RowsEntropy, RowsOfTwo};
+use logits::contract::{DISTRIBUTION, DIVERGENCE, GRADIENT, KL_DIVERGENCE_OF_SCORES, LOSS};
+use logits::kernel::{
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, KlDivergenceOfScores, RowsEntropy, RowsOfTwo,
+};
 use logits::{Backend, Rows, RowsMut, loss, rows};
 
 /// The loss of one row and its gradient.
@@ -354,5 +356,137 @@ fn divergences_of_special_values() {
         assert_eq!(cross(&[], &[]).to_bits(), 0);
         assert_eq!(kl(&[], &[]).to_bits(), 0);
         assert_eq!(js(&[], &[]).to_bits(), 0);
+    }
+}
+
+/// The divergence of two rows of scores and its gradient, the same in both forms.
+fn kl_of_scores(backend: Backend, x: &[f32], y: &[f32]) -> (f32, Vec<f32>) {
+    let (mut out, mut alone, mut gradient) = ([9.0], [9.0], vec![9.0; y.len()]);
+    let (x, y) = (Rows::new(x, x.len()).unwrap(), Rows::new(y, y.len()).unwrap());
+    let place = RowsMut::new(&mut gradient, y.columns()).unwrap();
+    backend.run(KlDivergenceOfScores::with_gradient(x, y, &mut out, place).unwrap());
+    backend.run(KlDivergenceOfScores::new(x, y, &mut alone).unwrap());
+    assert!(same(out[0], alone[0]));
+    (out[0], gradient)
+}
+
+/// The same in f64: the divergence, the probabilities of x, and ln(p/q).
+fn exact_kl_of_scores(x: &[f32], y: &[f32]) -> (f64, Vec<(f64, f64)>) {
+    let p = common::softmax(x);
+    let differences: Vec<_> = x.iter().zip(y).map(|(&x, &y)| f64::from(x) - f64::from(y)).collect();
+    let first = differences[0];
+    let rest: f64 = p.iter().zip(&differences).map(|(p, d)| p * (d - first)).sum();
+    let v = || differences.iter().map(|d| (d - first) - rest);
+    let f = |v: f64| {
+        if v.abs() < 0.01 {
+            v * v * (0.5 - v * (1.0 / 6.0 - v * (1.0 / 24.0 - v * (1.0 / 120.0 - v / 720.0))))
+        } else {
+            libm::expm1(-v) + v
+        }
+    };
+    let divergence = if v().all(|v| v > -600.0) {
+        libm::log1p(p.iter().zip(v()).map(|(p, v)| p * f(v)).sum())
+    } else {
+        first + rest + common::log_sum_exp(y) - common::log_sum_exp(x)
+    };
+    (divergence, p.into_iter().zip(v().map(|v| v + divergence)).collect())
+}
+
+#[test]
+fn divergences_of_scores_stay_within_the_contract() {
+    let mut random = Random::new(15);
+    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    for n in (1..=40).chain([100, 513, 2000]) {
+        for i in 0..24 {
+            let mut x = random.normal(n, [1.0, 4.0, 15.0, 30.0][i % 4]);
+            let offset = [0.0, 0.0, -300.0, 1e4][i / 3 % 4];
+            for x in &mut x {
+                *x += offset;
+            }
+            let step = [1e-5, 1e-3, 0.1, 3.0, 10.0, 40.0][i % 6];
+            let mut y: Vec<_> = x.iter().zip(random.normal(n, step)).map(|(x, d)| x + d).collect();
+            if i > 20 {
+                y[random.below(n)] -= 1000.0;
+            }
+            let (exact, pairs) = exact_kl_of_scores(&x, &y);
+            let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+            for backend in backends() {
+                let (found, mut gradient) = kl_of_scores(backend, &x, &y);
+                let errors = pairs.iter().zip(&gradient).map(|(&(p, log), &g)| {
+                    let (change, q) = (p * libm::expm1(-log), p * libm::exp(-log));
+                    (f64::from(g) - change).abs() / unit(p.max(q))
+                });
+                let errors = [ulp(found, exact), errors.fold(0.0, f64::max)];
+                for (worst, error) in worst.iter_mut().zip(errors) {
+                    if error > worst.0 {
+                        *worst = (error, format!("n = {n}, step {step}, {exact:e}, {backend:?}"));
+                    }
+                }
+                gradient.push(found);
+                results.push((backend, gradient));
+            }
+            for (a, x) in &results {
+                for (b, y) in &results {
+                    if a.is_fused() == b.is_fused() {
+                        assert_same(x, y, &format!("{a:?} and {b:?}, n = {n}"));
+                    }
+                }
+            }
+            let mut out = [9.0];
+            let (x, y) = (Rows::new(&x, n).unwrap(), Rows::new(&y, n).unwrap());
+            rows::kl_divergence_of_scores(x, y, &mut out).unwrap();
+            assert!(same(out[0], results[0].1[n]));
+        }
+    }
+    println!("divergence of scores, gradient: {worst:?}");
+    assert!(worst[0].0 <= KL_DIVERGENCE_OF_SCORES[0], "{worst:?}");
+    assert!(worst[1].0 <= KL_DIVERGENCE_OF_SCORES[1], "{worst:?}");
+}
+
+#[test]
+fn divergences_of_special_scores() {
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+    const LN_2: f32 = core::f32::consts::LN_2;
+    for backend in backends() {
+        for n in [2, 3, 16, 17, 600] {
+            // Two possible classes, the first and the last.
+            let of = |x: [f32; 2], y: [f32; 2]| {
+                let row = |[first, last]: [f32; 2]| {
+                    let mut row = vec![-INF; n];
+                    (row[0], row[n - 1]) = (first, last);
+                    row
+                };
+                let (divergence, gradient) = kl_of_scores(backend, &row(x), &row(y));
+                assert!(gradient[1..n - 1].iter().all(|&g| g == 0.0 || divergence.is_nan()));
+                (divergence, [gradient[0], gradient[n - 1]])
+            };
+            for bad in [[NAN, 1.0], [1.0, INF], [-INF, -INF], [INF, NAN]] {
+                for (divergence, gradient) in [of(bad, [1.0, 2.0]), of([1.0, 2.0], bad)] {
+                    assert!(divergence.is_nan() && gradient.iter().all(|g| g.is_nan()));
+                }
+            }
+            // The teacher is certain.
+            assert_eq!(of([3.0, -INF], [5.0, 5.0]), (LN_2, [-0.5, 0.5]));
+            assert_eq!(of([3.0, -1e9], [5.0, 5.0]), (LN_2, [-0.5, 0.5]));
+            assert_eq!(of([3.0, -INF], [5.0, -INF]), (0.0, [0.0, 0.0]));
+            // What the student holds impossible.
+            assert_eq!(of([4.0, 4.0], [1.0, -INF]), (INF, [0.5, -0.5]));
+            assert_eq!(of([4.0, 4.0], [-INF, 1.0]), (INF, [-0.5, 0.5]));
+            assert_eq!(of([4.0, -300.0], [1.0, -INF]), (INF, [0.0, 0.0]));
+            // Or all but impossible.
+            assert_eq!(of([4.0, 4.0], [0.0, -1e9]), (0.5e9, [0.5, -0.5]));
+            assert_eq!(of([4.0, 4.0], [0.0, -2e38]), (1e38, [0.5, -0.5]));
+            assert_eq!(of([1e38, -1e38], [-1e38, 1e38]), (2e38, [-1.0, 1.0]));
+            // Both certain of the same, and of different classes.
+            let (divergence, gradient) = of([60.0, 0.0], [50.0, 0.0]);
+            let exact = libm::exp(-50.0) - 11.0 * libm::exp(-60.0);
+            assert!(ulp(divergence, exact) <= 1.0 && gradient[0] < 0.0 && gradient[1] > 0.0);
+            assert_eq!(of([60.0, 0.0], [0.0, 60.0]), (60.0, [-1.0, 1.0]));
+        }
+        // All differ by the same.
+        let x = [1.0, 2.5, -3.0, 0.125];
+        let (divergence, gradient) = kl_of_scores(backend, &x, &x.map(|x| x + 1024.0));
+        assert!(divergence.to_bits() == 0 && gradient.iter().all(|g| *g == 0.0));
     }
 }

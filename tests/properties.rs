@@ -14,8 +14,8 @@ mod common;
 
 use common::{backends, label_loss, label_loss_and_gradient, ulp, unit};
 use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, LogSoftmax, LogSumExp, Map, RowMap, Sigmoid,
-    Softmax,
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, KlDivergenceOfScores, LogSoftmax, LogSumExp,
+    Map, RowMap, Sigmoid, Softmax,
 };
 use logits::{Backend, Rows, RowsMut, contract};
 use proptest::collection::vec;
@@ -74,6 +74,14 @@ impl On {
 
     fn kl_divergence(self, p: &[f32], q: &[f32]) -> f32 {
         self.0.run(KlDivergence::new(p, q).unwrap())
+    }
+
+    /// The divergence and its gradient.
+    fn kl_divergence_of_scores(self, x: &[f32], y: &[f32]) -> (f32, Vec<f32>) {
+        let (mut out, mut gradient) = ([0.0], vec![0.0; y.len()]);
+        let place = row_mut(&mut gradient);
+        self.0.run(KlDivergenceOfScores::with_gradient(row(x), row(y), &mut out, place).unwrap());
+        (out[0], gradient)
     }
 
     fn js_divergence(self, p: &[f32], q: &[f32]) -> f32 {
@@ -351,6 +359,38 @@ fn divergence_is_not_negative_and_0_from_itself() {
         let kl = on.kl_divergence(&p, &q);
         prop_assert!(kl >= 0.0 && kl.is_sign_positive(), "{kl:e} on {on:?}");
         prop_assert_eq!(on.kl_divergence(&p, &p).to_bits(), 0, "{:?}", on);
+        Ok(())
+    });
+}
+
+#[test]
+fn divergence_of_scores_is_not_negative_and_0_from_itself() {
+    check(pair(), |on, (x, y)| {
+        let (kl, _) = on.kl_divergence_of_scores(x, y);
+        prop_assert!(kl >= 0.0 && kl.is_sign_positive(), "{kl:e} on {on:?}");
+        let (kl, gradient) = on.kl_divergence_of_scores(x, x);
+        prop_assert_eq!(kl.to_bits(), 0, "{:?}", on);
+        prop_assert!(gradient.iter().all(|&g| g == 0.0), "{gradient:?} on {on:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn divergence_of_scores_is_that_of_their_softmax() {
+    check(pair(), |on, (x, y)| {
+        let (p, q) = (on.softmax(x), on.softmax(y));
+        let (found, gradient) = on.kl_divergence_of_scores(x, y);
+        let (found, kl) = (f64::from(found), f64::from(on.kl_divergence(&p, &q)));
+        if kl.is_finite() {
+            // What the roundings of p and q change: each at most 2 ULP.
+            let change: f64 = p.iter().zip(&q).map(|(&p, &q)| f64::from((p - q).abs())).sum();
+            let most = (change + kl) * libm::exp2(-21.0) + libm::exp2(-42.0) + 1e-35;
+            on.within("divergence", (found - kl).abs() / most, 1.0)?;
+        }
+        for ((&p, &q), &g) in p.iter().zip(&q).zip(&gradient) {
+            let error = (f64::from(g) - (f64::from(q) - f64::from(p))).abs();
+            on.within("gradient", error / unit(f64::from(p.max(q))), 6.0)?;
+        }
         Ok(())
     });
 }

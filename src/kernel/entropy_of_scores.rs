@@ -11,24 +11,34 @@
 //! entropy.
 
 use super::cross_entropy::Share;
-use super::target_loss::{Distance, position};
+use super::target_loss::position;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, Shift, exp_sum, maximum};
-use crate::loss::add_words;
-use crate::math::words::divide;
+use crate::math::words::{divide, times, two_sum};
 use crate::rows::Rows;
 use crate::simd::{Kernel, Lanes, Simd};
-use crate::sweep::{self, Function, RUN};
+use crate::sweep::{self, Term};
 
-/// e^x · 2^-N, 0 where it stops falling.
+/// e^x · 2^-N · (x[m] − x), 0 where e^x · 2^-N stops falling.
+///
+/// With a rounded e^x entropy errs by up to 1.6 ULP.
 #[derive(Clone, Copy)]
-struct Shifted(Shift);
+struct Uncertainty {
+    shift: Shift,
+    max: f32,
+}
 
-impl Function for Shifted {
+impl Term<1> for Uncertainty {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        let is_nothing = (x - self.0.center).le(x.splat(self.0.floor()));
-        V::select(is_nothing, x.splat(0.0), self.0.rounded(x))
+    fn term<V: Lanes>(self, [x]: [V; 1]) -> (V, V) {
+        let (e, e_low) = self.shift.words(x);
+        let (distance, error) = two_sum(x.splat(self.max), -x);
+        let (product, low) = times(e, (distance, error));
+        let (low, zero) = (e_low.mul_add(distance, low), x.splat(0.0));
+        let is_nothing = (x - self.shift.center).le(x.splat(self.shift.floor()));
+        (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
     }
 }
 
@@ -68,13 +78,7 @@ fn entropy<S: Simd>(simd: S, mut x: &[f32]) -> f32 {
     };
     let shift = others.shift;
     let share = Share::new(simd, shift, max, others.total.value(simd));
-    let mut sum = (0.0, 0.0);
-    let mut exp = [f32::NAN; RUN];
-    for x in x.chunks(RUN) {
-        let Some(exp) = exp.get_mut(..x.len()) else { break };
-        sweep::map(simd, Shifted(shift), x, exp);
-        sum = add_words(sum, sweep::sum(simd, Distance(max), [&*exp, x]));
-    }
+    let sum = sweep::sum(simd, Uncertainty { shift, max }, [x]);
     let (sum, all) = ((simd.splat(sum.0), simd.splat(sum.1)), share.all);
     let (mean, low) = divide(sum, (simd.splat(all.0), simd.splat(all.1)));
     share.surprise + (mean + low).first()

@@ -161,7 +161,7 @@ impl Coefficients<'_> {
 
 /// a·(s[m] − s): a coefficient of 0 wins over an infinity.
 #[derive(Clone, Copy)]
-pub(super) struct Distance(pub(super) f32);
+struct Distance(f32);
 
 impl Term<2> for Distance {
     #[inline(always)]

@@ -1,0 +1,283 @@
+//! Kullback-Leibler divergence of the distributions that two rows of scores stand for,
+//! with its gradient.
+//!
+//! **Method.** With P = softmax(x), Q = softmax(y) and c = Σ p·(x − y), the mean
+//! difference of the scores, v = x − y − c has the mean 0, so that
+//!
+//! ```text
+//! KL(P‖Q) = ln Σ p·e^-v = ln(1 + Σ p·f(v))      f(v) = e^-v − 1 + v ≥ 0
+//! ```
+//!
+//! No probability is formed and no summand is negative: divergence keeps its digits
+//! however close Q is to P, and however certain both are. f(v) is a series for small v;
+//! else p·f(v) ∝ e^(y + c) − e^x + e^x·v, where no e^-v overflows. Scores are taken less
+//! the largest of their row, and like c in two words, which leaves no error in v. Those
+//! of e^x are those of other weights p: they change each summand by as much, relatively,
+//! and nothing else, because c is the mean of the same weights.
+//!
+//! Where c is so large that e^(y + c) might overflow, KL is large against the entropy of
+//! P, at most ln n, and is c + ln Σ e^y − ln Σ e^x.
+//!
+//! ```text
+//! gradient by y = q − p = p·(e^(−KL − v) − 1)
+//! ```
+//!
+//! of which the last is used where it is small.
+
+use super::cross_entropy::fill;
+use super::softmax::Multiply;
+use crate::error::{Error, check_length};
+use crate::kernel::exp_sum::{LEVEL, Scaled, Shift, maximum};
+use crate::math::exp_m1::exp_m1;
+use crate::math::ln::ln_1p_positive;
+use crate::math::polynomial::horner;
+use crate::math::words::{divide, times, two_product, two_sum};
+use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
+use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, Function, Term};
+
+/// KL(softmax(p)‖softmax(q)) of each row.
+pub struct KlDivergenceOfScores<'a> {
+    p: Rows<'a>,
+    q: Rows<'a>,
+    out: &'a mut [f32],
+    gradient: Option<RowsMut<'a>>,
+}
+
+impl<'a> KlDivergenceOfScores<'a> {
+    /// # Errors
+    /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`,
+    /// [`Error::Length`] if `out` has not one element a row.
+    #[inline]
+    pub fn new(p: Rows<'a>, q: Rows<'a>, out: &'a mut [f32]) -> Result<Self, Error> {
+        check_row_count("q", p.rows(), q.rows())?;
+        check_column_count("q", p.columns(), q.columns())?;
+        check_length("out", p.rows(), out.len())?;
+        Ok(Self { p, q, out, gradient: None })
+    }
+
+    /// The derivative by each score of `q` goes to `gradient`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::RowCount`] or [`Error::ColumnCount`] if `gradient`
+    /// has another shape than `q`.
+    #[inline]
+    pub fn with_gradient(
+        p: Rows<'a>,
+        q: Rows<'a>,
+        out: &'a mut [f32],
+        gradient: RowsMut<'a>,
+    ) -> Result<Self, Error> {
+        let kernel = Self::new(p, q, out)?;
+        check_shape("gradient", q, &gradient)?;
+        Ok(Self { gradient: Some(gradient), ..kernel })
+    }
+}
+
+impl Kernel for KlDivergenceOfScores<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { p, q, out, mut gradient } = self;
+        for (i, ((x, y), out)) in p.iter().zip(q.iter()).zip(out).enumerate() {
+            let row = match &mut gradient {
+                Some(gradient) => gradient.row(i),
+                None => None,
+            };
+            *out = divergence(simd, x, y, row.unwrap_or(&mut []));
+        }
+    }
+}
+
+/// Sums are of e^x · 2^LEVEL, x less its row's largest.
+const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
+/// Differences of scores have less, so that no product with them overflows. 2^-64
+const DISTANCE: f32 = 5.421_010_862_427_522e-20;
+/// The largest c whose e^c, times 2^LEVEL and 2^24 elements, has a finite sum.
+const MOST: f32 = 34.0;
+
+/// Scores and what is taken from them.
+#[derive(Clone, Copy)]
+struct Tops {
+    x: f32,
+    y: f32,
+}
+
+/// x − top in two words. −∞ is the least number.
+#[inline(always)]
+fn less<V: Lanes>(x: V, top: f32) -> (V, V) {
+    let (high, low) = two_sum(x, -x.splat(top));
+    let least = x.splat(f32::MIN);
+    let is_far = high.le(least);
+    (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+}
+
+/// (x + low) − (y + low)
+#[inline(always)]
+fn difference<V: Lanes>((x, x_low): (V, V), (y, y_low): (V, V)) -> (V, V) {
+    let (high, error) = two_sum(x, -y);
+    // All of it may be in the second words.
+    two_sum(high, error + (x_low - y_low))
+}
+
+/// e^(x + low) of [`SHIFT`] in two words, 0 where it stops falling.
+#[inline(always)]
+fn exp<V: Lanes>((x, low): (V, V)) -> (V, V) {
+    let (e, e_low) = SHIFT.words(x);
+    let (is_nothing, zero) = (x.le(x.splat(SHIFT.floor())), x.splat(0.0));
+    (V::select(is_nothing, zero, e), V::select(is_nothing, zero, e.mul_add(low, e_low)))
+}
+
+/// e^x of scores with this maximum.
+#[derive(Clone, Copy)]
+struct Exp(f32);
+
+impl Term<1> for Exp {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn term<V: Lanes>(self, [x]: [V; 1]) -> (V, V) {
+        exp(less(x, self.0))
+    }
+}
+
+/// e^x·(x − y) times [`DISTANCE`]: ∞ where y alone is impossible.
+#[derive(Clone, Copy)]
+struct Distance(Tops);
+
+impl Term<2> for Distance {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn term<V: Lanes>(self, [x, y]: [V; 2]) -> (V, V) {
+        let impossible = x.splat(f32::NEG_INFINITY);
+        let is_infinite = y.eq(impossible).and(impossible.lt(x));
+        let (x, y) = (less(x, self.0.x), less(y, self.0.y));
+        let (distance, low) = difference(x, y);
+        let (distance, low) = (distance * DISTANCE, low * DISTANCE);
+        let (e, e_low) = exp(x);
+        let (product, low) = times(e, (distance, low));
+        (V::select(is_infinite, -impossible, product), e_low.mul_add(distance, low))
+    }
+}
+
+/// e^x·f(v).
+#[derive(Clone, Copy)]
+struct Summand {
+    tops: Tops,
+    mean: (f32, f32),
+}
+
+/// How far the series of f goes: e^(y + c) − e^x + e^x·v cancels little beyond.
+const SMALL: f32 = 1.5;
+
+/// (f(−w) − w²/2)/w³, of which the next term is 4e-10 of f where w is 3/2.
+const SERIES: [f32; 12] = [
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+    1.0 / 87_178_291_200.0,
+];
+
+impl Term<2> for Summand {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn term<V: Lanes>(self, [x, y]: [V; 2]) -> (V, V) {
+        let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
+        let (x, y) = (less(x, self.tops.x), less(y, self.tops.y));
+        let (e, e_low) = exp(x);
+        let (v, v_low) = difference(difference(x, y), mean);
+
+        let (square, error) = two_product(v, v);
+        let half_low = (v * v_low).mul_add(v.splat(2.0), error) * 0.5;
+        let half = square * 0.5;
+        let f_low = (square * v).mul_add(-horner(-v, SERIES), half_low);
+        let (near, error) = times(e, (half, f_low));
+        let near_low = e_low.mul_add(half, error);
+
+        let (other, other_low) = exp(difference(y, (-mean.0, -mean.1)));
+        let (change, change_error) = two_sum(other, -e);
+        let (product, product_low) = times(e, (v, v_low));
+        let (far, error) = two_sum(change, product);
+        let far_low =
+            ((other_low - e_low) + e_low.mul_add(v, product_low)) + (change_error + error);
+
+        let is_near = v.abs().le(v.splat(SMALL));
+        (V::select(is_near, near, far), V::select(is_near, near_low, far_low))
+    }
+}
+
+/// The derivative by y.
+#[derive(Clone, Copy)]
+struct Derivative {
+    tops: Tops,
+    mean: (f32, f32),
+    divergence: f32,
+    /// Up to which exponent q is so close to p.
+    close: f32,
+    /// By the reciprocals of the sums.
+    p: Multiply,
+    q: Multiply,
+}
+
+impl Derivative {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V, y: V) -> V {
+        let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
+        let (x, y) = (less(x, self.tops.x), less(y, self.tops.y));
+        let ((e, e_low), (other, other_low)) = (exp(x), exp(y));
+        let (p, q) = (self.p.apply(e + e_low), self.q.apply(other + other_low));
+        let (v, v_low) = difference(difference(x, y), mean);
+        let exponent = -((v + self.divergence) + v_low);
+        let is_close = exponent.abs().le(v.splat(self.close));
+        V::select(is_close, p * exp_m1(exponent), q - p)
+    }
+}
+
+/// KL of a row; its gradient is written if there is a place for it.
+#[inline(always)]
+fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f32 {
+    let tops = Tops { x: maximum(simd, x), y: maximum(simd, y) };
+    if !(tops.x.is_finite() && tops.y.is_finite()) {
+        fill(simd, f32::NAN, gradient);
+        return f32::NAN;
+    }
+    let all = sweep::sum(simd, Exp(tops.x), [x]);
+    let others = sweep::sum(simd, Exp(tops.y), [y]);
+    let words = (simd.splat(all.0), simd.splat(all.1));
+    let distance = sweep::sum(simd, Distance(tops), [x, y]);
+    let mean = divide((simd.splat(distance.0), simd.splat(distance.1)), words);
+    let mean = (mean.0.first() / DISTANCE, mean.1.first() / DISTANCE);
+
+    let divergence = if distance.0 == f32::INFINITY {
+        f32::INFINITY
+    } else if mean.0 <= MOST {
+        let (sum, low) = sweep::sum(simd, Summand { tops, mean }, [x, y]);
+        ln_1p_positive(divide((simd.splat(sum), simd.splat(low)), words)).first()
+    } else {
+        let [(p, p_low), (q, q_low)] =
+            [all, others].map(|sum| Scaled::new(simd, SHIFT, sum).ln(simd, 0.0));
+        mean.0 + ((q - p) + (mean.1 + (q_low - p_low)))
+    };
+
+    // An error of the divergence is one of the exponent.
+    let close = if divergence <= 1.0 { 0.5 } else { -1.0 };
+    let (p, q) = (Multiply::by_inverse(simd, all), Multiply::by_inverse(simd, others));
+    let derivative = Derivative { tops, mean, divergence, close, p, q };
+    for at in (0..gradient.len()).step_by(S::F32::COUNT) {
+        let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
+        let y = simd.load(y.get(at..).unwrap_or(&[]), 0.0);
+        simd.store(derivative.apply(x, y), gradient.get_mut(at..).unwrap_or(&mut []));
+    }
+    divergence
+}

@@ -644,7 +644,7 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(KlDivergenceOfScores::new(p, q, out)?);
+    backend::run(KlDivergenceOfScores::new(p, q, out)?);
     Ok(())
 }
 
@@ -674,7 +674,7 @@ pub fn kl_divergence_of_scores_and_gradient(
     out: &mut [f32],
     gradient: RowsMut<'_>,
 ) -> Result<(), Error> {
-    Backend::best().run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
+    backend::run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
     Ok(())
 }
 

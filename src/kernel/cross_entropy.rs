@@ -202,11 +202,13 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
         let mut results = Results { labels, weights, losses, row: 0, total: Loss::default() };
         if panel::serves::<S>(count, columns) && rows.is_flat() {
-            let mut numbers = [0.0; panel::ALL];
+            let numbers;
+            let mut row: &[f32] = &[];
             if M::Row::WRITES {
                 numbers = panel::row_numbers(simd, columns);
+                row = &numbers;
             }
-            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, row);
             for mut rows in rows.several(panel::height(columns)) {
                 results.short(simd, &mut panel, &mut rows);
             }

@@ -235,8 +235,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             for at in (0..ROWS).step_by(S::F32::COUNT) {
                 let load = [&sums.0, &sums.1, &others.0, &others.1, &self.exponent];
                 let mut of_row = [simd.splat(0.0); 5];
-                for (value, from) in of_row.iter_mut().zip(load) {
-                    *value = simd.load(from[g].get(at..).unwrap_or(&[]), 0.0);
+                for i in 0..load.len() {
+                    of_row[i] = simd.load(load[i][g].get(at..).unwrap_or(&[]), 0.0);
                 }
                 let [high, low, other, other_low, exponent] = of_row;
                 let (high, low) = f.apply((high, low), (other, other_low), exponent);
@@ -308,8 +308,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             let (start, end) = (g * group, ((g + 1) * group).min(out.len()));
             let Some(out) = out.get_mut(start..end) else { break };
             let mut tables = [&of_rows[0][g]; T];
-            for (table, of_rows) in tables.iter_mut().zip(of_rows) {
-                *table = &of_rows[g];
+            for i in 0..T {
+                tables[i] = &of_rows[i][g];
             }
             let of_group = self.group(start, out.len());
             let mut at = 0;
@@ -362,8 +362,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             return simd.load(row, 0.0).lookup(tables);
         }
         let mut values = [simd.splat(0.0); T];
-        for (value, table) in values.iter_mut().zip(tables) {
-            *value = simd.splat(table[0]);
+        for i in 0..T {
+            values[i] = simd.splat(tables[i][0]);
         }
         values
     }

@@ -203,7 +203,7 @@ impl Term<2> for Summand {
         let half = square * 0.5;
         let f_low = (square * v).mul_add(-horner(-v, SERIES), half_low);
         let (near, error) = times(e, (half, f_low));
-        let near_low = e_low.mul_add(half, error);
+        let near_low = e_low.mul_add(half + f_low, error);
 
         let (other, other_low) = exp(difference(y, (-mean.0, -mean.1)));
         let (change, change_error) = two_sum(other, -e);
@@ -265,8 +265,8 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
         let (sum, low) = sweep::sum(simd, Summand { tops, mean }, [x, y]);
         ln_1p_positive(divide((simd.splat(sum), simd.splat(low)), words)).first()
     } else {
-        let [(p, p_low), (q, q_low)] =
-            [all, others].map(|sum| Scaled::new(simd, SHIFT, sum).ln(simd, 0.0));
+        let (p, p_low) = Scaled::new(simd, SHIFT, all).ln(simd, 0.0);
+        let (q, q_low) = Scaled::new(simd, SHIFT, others).ln(simd, 0.0);
         mean.0 + ((q - p) + (mean.1 + (q_low - p_low)))
     };
 

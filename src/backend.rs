@@ -118,6 +118,25 @@ impl Backend {
     }
 }
 
+/// `Backend::best().run(kernel)`, without the backends that are never the best here: they
+/// need not be compiled for it.
+#[inline(always)]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        if let Some(support) = avx512::Support::detect() {
+            return support.run(kernel);
+        }
+        if let Some(support) = avx2::Support::detect() {
+            return support.run(kernel);
+        }
+    }
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+    return portable::run(kernel);
+    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
+    scalar::run(kernel)
+}
+
 impl core::fmt::Debug for Backend {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())

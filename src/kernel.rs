@@ -21,6 +21,7 @@ pub(crate) mod log_sum_exp;
 mod panel;
 pub(crate) mod row;
 mod row_map;
+mod scaled_softmax;
 mod softmax;
 mod target_loss;
 
@@ -46,6 +47,7 @@ pub use kl_divergence_of_scores::KlDivergenceOfScores;
 pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
+pub use scaled_softmax::ScaledSoftmax;
 pub use softmax::{LogSoftmax, Softmax};
+pub use target_loss::{AnyRows, TargetLoss, Targets};
 pub(crate) use target_loss::{Coefficients, Formula, Link};
-pub use target_loss::{TargetLoss, Targets};

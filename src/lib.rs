@@ -56,6 +56,7 @@ mod math;
 pub mod rows;
 pub mod scalar;
 mod simd;
+mod softmax;
 mod sweep;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub mod vector;
@@ -64,14 +65,15 @@ pub use backend::Backend;
 pub use error::Error;
 pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
+pub use softmax::Softmax;
 
 use kernel::{
-    Backward, BackwardFunction, CrossEntropy, Entropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
+    Backward, BackwardFunction, CrossEntropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
     KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
-    RowMapInPlace, Sigmoid, Softmax, SoftmaxBackward, Softplus,
+    RowMapInPlace, RowsEntropy, RowsOfTwo, Sigmoid, SoftmaxBackward, Softplus,
 };
 
-/// e^x for each element.
+/// e^x for each element; its derivative is e^x.
 ///
 /// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
 /// Above 88.722839 (bits 0x42B17217) the result is +∞; the last result that
@@ -89,16 +91,17 @@ use kernel::{
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Exp, x, out)?);
+    backend::run(Map::new(Exp, x, out)?);
     Ok(())
 }
 
 /// As [`exp`], in place.
 pub fn exp_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Exp, x));
+    backend::run(MapInPlace::new(Exp, x));
 }
 
-/// e^x − 1 for each element, without the cancellation near 0: there it is x.
+/// e^x − 1 for each element, without the cancellation near 0: there it is x. Its
+/// derivative is e^x, its inverse [`ln_1p`].
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
 /// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
@@ -115,16 +118,16 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(ExpM1, x, out)?);
+    backend::run(Map::new(ExpM1, x, out)?);
     Ok(())
 }
 
 /// As [`exp_m1`], in place.
 pub fn exp_m1_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(ExpM1, x));
+    backend::run(MapInPlace::new(ExpM1, x));
 }
 
-/// ln x for each element.
+/// ln x for each element; its derivative is 1/x.
 ///
 /// **Special values.** ln(±0) = −∞, ln 1 = +0, ln(+∞) = +∞; negative x and NaN
 /// give NaN. Subnormal x have their finite logarithm.
@@ -141,16 +144,17 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Ln, x, out)?);
+    backend::run(Map::new(Ln, x, out)?);
     Ok(())
 }
 
 /// As [`ln`], in place.
 pub fn ln_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Ln, x));
+    backend::run(MapInPlace::new(Ln, x));
 }
 
-/// ln(1 + x) for each element, without the cancellation near 0: there it is x.
+/// ln(1 + x) for each element, without the cancellation near 0: there it is x. Its
+/// derivative is 1/(1 + x), its inverse [`exp_m1`].
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −1 gives −∞,
 /// less and NaN give NaN, +∞ gives +∞.
@@ -167,17 +171,19 @@ pub fn ln_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Ln1p, x, out)?);
+    backend::run(Map::new(Ln1p, x, out)?);
     Ok(())
 }
 
 /// As [`ln_1p`], in place.
 pub fn ln_1p_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Ln1p, x));
+    backend::run(MapInPlace::new(Ln1p, x));
 }
 
 /// The logistic function 1 / (1 + e^-x) of each element: the probability of the
 /// first of two classes whose scores differ by x.
+///
+/// σ(−x) = 1 − σ(x), its derivative is σ(x)·σ(−x), and its logarithm [`log_sigmoid`].
 ///
 /// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. The
 /// negative tail follows e^x down to the last subnormal.
@@ -194,13 +200,13 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Sigmoid, x, out)?);
+    backend::run(Map::new(Sigmoid, x, out)?);
     Ok(())
 }
 
 /// As [`sigmoid`], in place.
 pub fn sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Sigmoid, x));
+    backend::run(MapInPlace::new(Sigmoid, x));
 }
 
 /// ln σ(x) of each element, −[`softplus`]\(−x): the log-probability of the first of
@@ -221,13 +227,13 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(LogSigmoid, x, out)?);
+    backend::run(Map::new(LogSigmoid, x, out)?);
     Ok(())
 }
 
 /// As [`log_sigmoid`], in place.
 pub fn log_sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(LogSigmoid, x));
+    backend::run(MapInPlace::new(LogSigmoid, x));
 }
 
 /// ln(1 + e^x) of each element, the smooth max(x, 0): the loss −ln σ(−x) of a
@@ -248,20 +254,20 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(Map::new(Softplus, x, out)?);
+    backend::run(Map::new(Softplus, x, out)?);
     Ok(())
 }
 
 /// As [`softplus`], in place.
 pub fn softplus_in_place(x: &mut [f32]) {
-    Backend::best().run(MapInPlace::new(Softplus, x));
+    backend::run(MapInPlace::new(Softplus, x));
 }
 
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
 ///
-/// It exceeds the largest element by at most ln n. No score is too large: the
-/// exponentials are never formed at full size. For scores that come in pieces there is
-/// [`LogSumExp`].
+/// It exceeds the largest element by at most ln n, and its derivative by x\[k\] is
+/// [`softmax`]\(x\)\[k\]. No score is too large: what is summed is e^x·2^-N with a whole N.
+/// For scores that come in pieces there is [`LogSumExp`].
 ///
 /// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
 /// without one a +∞ gives +∞. A single element is returned as it is.
@@ -277,7 +283,7 @@ pub fn softplus_in_place(x: &mut [f32]) {
 #[must_use]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
     // The kernel of `LogSumExp`, not one more.
-    Backend::best().run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
+    backend::run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
 }
 
 /// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
@@ -303,11 +309,19 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
-/// Adding a constant to all scores changes nothing; the error does not grow
-/// with their spread.
+/// The results are from 0 to 1 and sum to 1, and adding a constant to all scores changes
+/// nothing. Of two scores it is [`sigmoid`] of their difference. The derivative of
+/// `out[k]` by `x[j]` is −pₖ·pⱼ, and pₖ·(1 − pₖ) where j = k: [`softmax_backward`].
+///
+/// **Method.** Not e^(x − max), whose subtraction rounds, but e^x·2^-N with one whole N
+/// for the row, summed and kept in one pass, then multiplied by the reciprocal of the sum
+/// in two words: the error does not grow with the spread of the scores. For a temperature,
+/// and for zeros where everything is masked, there is [`Softmax`].
 ///
 /// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or nothing but −∞ makes
 /// every result NaN. Small probabilities are kept down to the last subnormal.
+///
+/// **Accuracy.** [`contract::SOFTMAX`], whatever the spread.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
@@ -320,20 +334,26 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    Backend::best().run(RowMap::new(Softmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(kernel::Softmax, Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: &mut [f32]) {
-    Backend::best().run(RowMapInPlace::new(Softmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(kernel::Softmax, RowsMut::one(x)));
 }
 
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
 /// log-probabilities in nats.
 ///
+/// Of a likely element, whose result is near 0, it is −ln(1 + tail) with the sum of the
+/// others: nothing cancels, however certain it is. The derivative of `out[k]` by `x[j]` is
+/// −pⱼ, and 1 − pₖ where j = k: [`log_softmax_backward`].
+///
 /// **Special values.** −∞ stays −∞. A NaN, a +∞, or nothing but −∞ makes every
 /// result NaN.
+///
+/// **Accuracy.** [`contract::LOG_SOFTMAX`], however near 0.
 ///
 /// # Errors
 /// [`Error::Length`] if `out` has another length than `x`.
@@ -342,17 +362,19 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// let mut out = [0.0; 2];
 /// logits::log_softmax(&[-7.0, -7.0], &mut out)?;
 /// assert_eq!(out, [-2f32.ln(); 2]);
+/// logits::log_softmax(&[40.0, 0.0], &mut out)?;
+/// assert_eq!(out, [-(-40f32).exp(), -40.0]); // not 0: the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    Backend::best().run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: &mut [f32]) {
-    Backend::best().run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
 }
 
 /// The derivatives of a loss by scores, from those by their [`softmax`] y, which are
@@ -429,7 +451,7 @@ fn backward(
     error::check_length("upstream", y.len(), upstream.len())?;
     error::check_length("out", y.len(), out.len())?;
     let (y, upstream, out) = (Rows::one(y), Rows::one(upstream), RowsMut::one(out));
-    Backend::best().run(Backward::new(function, y, upstream, out)?);
+    backend::run(Backward::new(function, y, upstream, out)?);
     Ok(())
 }
 
@@ -440,12 +462,15 @@ fn backward_in_place(
 ) -> Result<(), Error> {
     error::check_length("upstream", y.len(), upstream.len())?;
     let (y, upstream) = (Rows::one(y), RowsMut::one(upstream));
-    Backend::best().run(Backward::in_place(function, y, upstream)?);
+    backend::run(Backward::in_place(function, y, upstream)?);
     Ok(())
 }
 
 /// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0
-/// (one class has everything) to ln n (all are equal).
+/// (one class has everything) to ln n (all are equal). Shannon, 1948.
+///
+/// Its derivative by p is −1 − ln p. Of scores instead of probabilities it is
+/// [`rows::entropy_of_scores`].
 ///
 /// `p` is taken as it is, not normalised. **Special values.** 0·ln 0 = 0; a
 /// negative or NaN probability gives NaN; no elements give 0.
@@ -458,12 +483,16 @@ fn backward_in_place(
 /// ```
 #[must_use]
 pub fn entropy(p: &[f32]) -> f32 {
-    Backend::best().run(Entropy::new(p))
+    // One row of the kernel in `rows`, not a kernel more.
+    let mut out = [0.0];
+    backend::run(RowsEntropy::one(p, &mut out));
+    out[0]
 }
 
 /// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
 /// who believes Q is by outcomes from P. It is [`entropy`] of P plus
-/// [`kl_divergence`] of P from Q.
+/// [`kl_divergence`] of P from Q. Its derivative by q is −p/q; of scores instead of Q it is
+/// [`loss::CrossEntropy::loss_soft`], which never forms Q.
 ///
 /// **Special values.** p = 0 gives 0 whatever q; p > 0 with q = 0 gives +∞; a
 /// negative or NaN p, or a negative or NaN q under p > 0, gives NaN.
@@ -479,11 +508,16 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(CrossEntropy::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<CrossEntropy<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }
 
 /// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
-/// surprise that believing Q adds to the entropy of P.
+/// surprise that believing Q adds to the entropy of P. Kullback and Leibler, 1951.
+///
+/// It is [`cross_entropy`] of P and Q less [`entropy`] of P, without the cancellation; its
+/// derivative by q is −p/q, and by p it is 1 + ln(p/q).
 ///
 /// Never negative for inputs whose sums agree to within 2⁻²⁰ of their size, and
 /// exactly +0 for q = p. **Special values.** p = 0 gives 0 even if q = 0; p > 0
@@ -502,11 +536,15 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(KlDivergence::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<KlDivergence<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }
 
 /// The Jensen-Shannon divergence ½KL(P‖M) + ½KL(Q‖M) with M = (P + Q)/2, in nats:
-/// how far P and Q are from their mean. Its square root is a metric.
+/// how far P and Q are from their mean. Its square root is a metric. Lin, 1991.
+///
+/// Its derivative by p is ½·ln(p/m), by q ½·ln(q/m).
 ///
 /// The same to the bit with P and Q exchanged, exactly +0 for q = p, and from 0 to
 /// ln 2 for inputs whose sums are 1 to within 2⁻²⁰. **Special values.** p = 0 gives
@@ -524,5 +562,7 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    Ok(Backend::best().run(JsDivergence::new(p, q)?))
+    let mut out = [0.0];
+    backend::run(RowsOfTwo::<JsDivergence<'_>>::one(p, q, &mut out)?);
+    Ok(out[0])
 }

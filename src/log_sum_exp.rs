@@ -1,6 +1,6 @@
 //! ln Σ e^x of what comes in pieces.
 
-use crate::backend::Backend;
+use crate::backend;
 use crate::kernel::{ExtendLogSumExp, LogAddExp};
 
 /// A running ln Σ e^x: of elements as they come, of chunks, or of parts that several
@@ -49,7 +49,7 @@ use crate::kernel::{ExtendLogSumExp, LogAddExp};
 /// assert!((a.merge(b).value() - sum.value()).abs() < 1e-5);
 /// ```
 ///
-/// Online softmax: the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
+/// Online softmax (Milakov and Gimelshein, 2018): the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
 /// scores and values as they come.
 ///
 /// ```
@@ -102,14 +102,14 @@ impl LogSumExp {
     /// Adds the elements of a slice.
     #[inline]
     pub fn extend_from_slice(&mut self, x: &[f32]) {
-        *self = Backend::best().run(ExtendLogSumExp::new(*self, x));
+        *self = backend::run(ExtendLogSumExp::new(*self, x));
     }
 
     /// Of the elements of both: the same to the bit if they are exchanged.
     #[inline]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Backend::best().run(LogAddExp::new(self, other))
+        backend::run(LogAddExp::new(self, other))
     }
 
     /// ln Σ e^x, rounded.

@@ -78,10 +78,24 @@ impl Loss {
         Self { sum, weight, count, low, weight_low }
     }
 
-    /// Counts a row.
+    /// Counts a row. What rounding takes is carried over once in a while, and at the end
+    /// by [`carried`](Self::carried): each time would take longer than a short row's loss.
     #[inline(always)]
     pub(crate) fn add_row(&mut self, loss: f32, weight: f32) {
-        *self += Self { sum: loss, weight, count: 1, low: 0.0, weight_low: 0.0 };
+        (self.sum, self.low) = add_error((self.sum, self.low), loss);
+        (self.weight, self.weight_low) = add_error((self.weight, self.weight_low), weight);
+        self.count = self.count.saturating_add(1);
+        if self.count.is_multiple_of(64) {
+            *self = self.carried();
+        }
+    }
+
+    /// With sums that are as they are rounded.
+    #[inline(always)]
+    pub(crate) fn carried(mut self) -> Self {
+        (self.sum, self.low) = add_words((self.sum, self.low), (0.0, 0.0));
+        (self.weight, self.weight_low) = add_words((self.weight, self.weight_low), (0.0, 0.0));
+        self
     }
 }
 
@@ -112,6 +126,13 @@ impl Sum for Loss {
     }
 }
 
+/// A number more, whose rounding goes to the second word.
+#[inline(always)]
+fn add_error((a, low): (f32, f32), b: f32) -> (f32, f32) {
+    let (sum, error) = two_sum(a, b);
+    (sum, if sum.is_finite() { low + error } else { 0.0 })
+}
+
 /// The sum of two numbers in two words; what is not finite leaves nothing.
 #[inline(always)]
 pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
@@ -120,7 +141,7 @@ pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32,
 }
 
 /// `Ok` for a finite number that is not negative.
-fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
+pub(crate) fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
     if (0.0..=f32::MAX).contains(&found) {
         Ok(())
     } else {

@@ -4,7 +4,7 @@
 //! The functions here have the names of those at the crate's root and give, row
 //! by row, the same bits.
 
-use crate::Backend;
+use crate::backend;
 use crate::error::Error;
 use crate::kernel::{
     self, Backward, EntropyOfScores, KlDivergenceOfScores, Linear, LogSoftmax, LogSoftmaxBackward,
@@ -108,6 +108,13 @@ impl<'a> Rows<'a> {
         (self.stride == self.columns).then_some(self.data)
     }
 
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off(..end).unwrap_or(&[]), ..*self }
+    }
+
     /// So many rows at a time, one after the other: more than one only if the matrix is
     /// [`flat`](Self::flat).
     #[inline]
@@ -183,6 +190,13 @@ impl<'a> RowsMut<'a> {
     pub(crate) fn several(self, count: usize) -> IterMut<'a> {
         let (columns, stride) = (count * self.columns, count * self.stride);
         IterMut { chunks: self.data.chunks_mut(at_least_one(stride)), columns }
+    }
+
+    /// Takes the first rows off, or all there are.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) -> Self {
+        let end = rows.saturating_mul(self.stride).min(self.data.len());
+        Self { data: self.data.split_off_mut(..end).unwrap_or(&mut []), ..*self }
     }
 
     /// The number of rows.
@@ -353,8 +367,10 @@ pub(crate) fn check_column_count(
 ///
 /// `x` has a row an example and a column a feature, `weights` a row a class and
 /// a column a feature, `bias` an element a class, `out` a row an example and a
-/// column a class. Sums are compensated; NaN and infinities
-/// follow IEEE 754.
+/// column a class. From the derivatives g by the scores, those by W are gᵀ x, those by b
+/// the sums of g's columns.
+///
+/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754.
 ///
 /// # Errors
 /// [`Error::ColumnCount`] if `weights` has other columns than `x`, or `out`
@@ -372,7 +388,7 @@ pub(crate) fn check_column_count(
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Linear::new(x, weights, bias, out)?);
+    backend::run(Linear::new(x, weights, bias, out)?);
     Ok(())
 }
 
@@ -390,7 +406,7 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsLogSumExp::new(x, out)?);
+    backend::run(RowsLogSumExp::new(x, out)?);
     Ok(())
 }
 
@@ -408,13 +424,13 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(RowMap::new(Softmax, x, out)?);
+    backend::run(RowMap::new(Softmax, x, out)?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: RowsMut<'_>) {
-    Backend::best().run(RowMapInPlace::new(Softmax, x));
+    backend::run(RowMapInPlace::new(Softmax, x));
 }
 
 /// The logarithm of each row's softmax, as [`crate::log_softmax`].
@@ -431,13 +447,13 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(RowMap::new(LogSoftmax, x, out)?);
+    backend::run(RowMap::new(LogSoftmax, x, out)?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
-    Backend::best().run(RowMapInPlace::new(LogSoftmax, x));
+    backend::run(RowMapInPlace::new(LogSoftmax, x));
 }
 
 /// The derivatives by each row's scores, as [`crate::softmax_backward`].
@@ -456,7 +472,7 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::new(SoftmaxBackward, y, upstream, out)?);
+    backend::run(Backward::new(SoftmaxBackward, y, upstream, out)?);
     Ok(())
 }
 
@@ -465,7 +481,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
 pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::in_place(SoftmaxBackward, y, upstream)?);
+    backend::run(Backward::in_place(SoftmaxBackward, y, upstream)?);
     Ok(())
 }
 
@@ -489,7 +505,7 @@ pub fn log_softmax_backward(
     upstream: Rows<'_>,
     out: RowsMut<'_>,
 ) -> Result<(), Error> {
-    Backend::best().run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
+    backend::run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
     Ok(())
 }
 
@@ -498,7 +514,7 @@ pub fn log_softmax_backward(
 /// # Errors
 /// As [`softmax_backward_in_place`].
 pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    Backend::best().run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
+    backend::run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
     Ok(())
 }
 
@@ -516,7 +532,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(kernel::RowsEntropy::new(p, out)?);
+    backend::run(kernel::RowsEntropy::new(p, out)?);
     Ok(())
 }
 
@@ -545,7 +561,7 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(EntropyOfScores::new(scores, out)?);
+    backend::run(EntropyOfScores::new(scores, out)?);
     Ok(())
 }
 
@@ -566,7 +582,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
     Ok(())
 }
 
@@ -587,7 +603,7 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
     Ok(())
 }
 
@@ -628,7 +644,7 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(KlDivergenceOfScores::new(p, q, out)?);
+    backend::run(KlDivergenceOfScores::new(p, q, out)?);
     Ok(())
 }
 
@@ -658,7 +674,7 @@ pub fn kl_divergence_of_scores_and_gradient(
     out: &mut [f32],
     gradient: RowsMut<'_>,
 ) -> Result<(), Error> {
-    Backend::best().run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
+    backend::run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
     Ok(())
 }
 
@@ -679,6 +695,6 @@ pub fn kl_divergence_of_scores_and_gradient(
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
+    backend::run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
     Ok(())
 }

@@ -344,7 +344,7 @@ impl<S: Simd> Total<S> {
 
     /// Adds a term in two words to lanes `j · COUNT` and following of the block.
     #[inline(always)]
-    fn add_term(&mut self, j: usize, high: S::F32, low: S::F32) {
+    pub(crate) fn add_term(&mut self, j: usize, high: S::F32, low: S::F32) {
         let (sum, error) = two_sum(self.high.as_ref()[j], high);
         self.high.as_mut()[j] = sum;
         self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
@@ -353,7 +353,7 @@ impl<S: Simd> Total<S> {
     /// Moves into `high` what fits there, so that `low`, whose additions round, stays
     /// small against it however many terms there are.
     #[inline(always)]
-    fn carry(&mut self) {
+    pub(crate) fn carry(&mut self) {
         for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
             let (sum, error) = two_sum(*high, *low);
             // Infinities and NaN live in `high`; their "error" means nothing.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
 use logits::contract::{ENTROPY_OF_SCORES, LOSS, TARGET_GRADIENT, TARGET_LOSS};
-use logits::kernel::{EntropyOfScores, LabelLoss, Scores, TargetLoss};
+use logits::kernel::{AnyRows, EntropyOfScores, LabelLoss, Scores, TargetLoss};
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
 
@@ -145,7 +145,11 @@ enum Against<'a> {
 }
 
 impl<'a> Against<'a> {
-    fn kernel<I>(self, loss: CrossEntropy<'a>, scores: Scores<'a, I>) -> TargetLoss<'a, I> {
+    fn kernel(
+        self,
+        loss: CrossEntropy<'a>,
+        scores: Scores<'a, impl Into<AnyRows<'a>>>,
+    ) -> TargetLoss<'a> {
         match self {
             Self::Labels(labels) => TargetLoss::new(loss, scores, labels),
             Self::Soft(targets) => TargetLoss::new(loss, scores, targets),

@@ -220,7 +220,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
                 results.long(simd, &mut row);
             }
         }
-        results.total
+        results.total.carried()
     }
 }
 
@@ -287,48 +287,50 @@ impl Results<'_> {
         }
         self.row = first;
         let others = panel.sums(simd);
-        let (mut losses, mut shares) = panel.map_rows(simd, LossAndShare, &others, &own);
+        let (losses, mut at_label) = panel.map_rows(simd, LossAndDerivative, &others, &own);
         let mut inverse = panel.map_rows(simd, InverseOfAll, &others, &own);
         for i in 0..panel.rows {
             let Some((label, weight)) = self.next() else {
                 self.add(0.0, None);
                 continue;
             };
-            let at = |of_rows: &[[f32; panel::ROWS]]| {
-                of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
-            };
-            let mut result = RowLoss {
-                loss: at(&losses),
-                at_label: 0.0 - at(&shares),
-                elsewhere: Multiply { high: at(&inverse.0), low: at(&inverse.1) },
-            };
-            // One by one what is not a number, or far from right.
-            if result.loss.is_nan() {
-                let score = rows.input().get(i * columns + label).copied().unwrap_or(f32::NAN);
-                let sum = (at(&others.0), at(&others.1));
-                result = RowLoss::of_sum(simd, panel.shift(i), score, sum);
-            }
-            if weight != 1.0 {
+            let mut loss = losses.as_flattened().get(i).copied().unwrap_or(f32::NAN);
+            // One by one what is weighted, not a number, or far from right.
+            if loss.is_nan() || weight != 1.0 {
+                let at = |of_rows: &[[f32; panel::ROWS]]| {
+                    of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
+                };
+                let mut result = RowLoss {
+                    loss,
+                    at_label: at(&at_label),
+                    elsewhere: Multiply { high: at(&inverse.0), low: at(&inverse.1) },
+                };
+                if loss.is_nan() {
+                    let score = rows.input().get(i * columns + label).copied();
+                    let sum = (at(&others.0), at(&others.1));
+                    let score = score.unwrap_or(f32::NAN);
+                    result = RowLoss::of_sum(simd, panel.shift(i), score, sum);
+                }
                 result = result.times(simd, weight);
-            }
-            self.add(result.loss, Some(weight));
-            for (of_rows, value) in [
-                (&mut losses, result.loss),
-                (&mut shares, result.at_label),
-                (&mut inverse.0, result.elsewhere.high),
-                (&mut inverse.1, result.elsewhere.low),
-            ] {
-                if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
-                    *of_row = value;
+                loss = result.loss;
+                for (of_rows, value) in [
+                    (&mut at_label, result.at_label),
+                    (&mut inverse.0, result.elsewhere.high),
+                    (&mut inverse.1, result.elsewhere.low),
+                ] {
+                    if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
+                        *of_row = value;
+                    }
                 }
             }
+            self.add(loss, Some(weight));
         }
         if !R::WRITES {
             return;
         }
         panel.map(simd, Quotient, [&inverse.0, &inverse.1], rows.output());
         self.row = first;
-        for (i, at_label) in shares.as_flattened().iter().enumerate().take(panel.rows) {
+        for (i, at_label) in at_label.as_flattened().iter().enumerate().take(panel.rows) {
             let row = rows.output().get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);
             match self.next() {
                 Some((label, _)) => {
@@ -345,18 +347,19 @@ impl Results<'_> {
 /// Up to this, others / own is well within range.
 const FAR: f32 = 1.8e19; // 2^64
 
-/// ln(1 + others / own), a NaN if it is far from 0, and others / (own + others).
+/// ln(1 + others / own), a NaN if it is far from 0, and −others / (own + others).
 #[derive(Clone, Copy)]
-struct LossAndShare;
+struct LossAndDerivative;
 
-impl RowsFunction for LossAndShare {
+impl RowsFunction for LossAndDerivative {
     #[inline(always)]
     fn apply<V: Lanes>(self, others: (V, V), own: (V, V), _: V) -> (V, V) {
         let ratio = divide(others, own);
         let loss = ln_1p_positive(ratio);
         let (share, low) = divide(others, sum_of(others, own));
         let known = ratio.0.lt(ratio.0.splat(FAR));
-        (V::select(known, loss, ratio.0.splat(f32::NAN)), share + low)
+        // 0 less the share: where it is 0, so is the gradient.
+        (V::select(known, loss, ratio.0.splat(f32::NAN)), share.splat(0.0) - (share + low))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::math::polynomial::horner;
 use crate::math::words::{remainder, times, two_product, two_sum};
 use crate::rows::{Rows, check_column_count, check_row_count};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
-use crate::sweep::{self, Term};
+use crate::sweep::{self, Itself, Term};
 use core::f32::consts::LN_2;
 use core::marker::PhantomData;
 
@@ -87,6 +87,12 @@ impl<'a> RowsEntropy<'a> {
     pub fn new(p: Rows<'a>, out: &'a mut [f32]) -> Result<Self, Error> {
         check_length("out", p.rows(), out.len())?;
         Ok(Self { p, out })
+    }
+
+    /// Of one vector, which is no row if it is empty: `out` stays as it is.
+    #[inline]
+    pub(crate) fn one(p: &'a [f32], out: &'a mut [f32; 1]) -> Self {
+        Self { p: Rows::one(p), out }
     }
 }
 
@@ -177,16 +183,6 @@ fn x_ln_x_over_y<V: Lanes>(p: V, q: V) -> (V, V) {
     (V::select(valid, term, p.splat(f32::NAN)), low)
 }
 
-#[derive(Clone, Copy)]
-struct Divergence;
-
-impl Term<2> for Divergence {
-    #[inline(always)]
-    fn term<V: Lanes>(self, [p, q]: [V; 2]) -> (V, V) {
-        x_ln_x_over_y(p, q)
-    }
-}
-
 /// What the terms of close p and q are made of.
 struct Close<V> {
     /// (q − p)/2, exactly where they are close.
@@ -218,13 +214,19 @@ impl<V: Lanes> Close<V> {
     }
 }
 
+/// p·ln(p/q), and q − p more if the sums of P and Q are equal.
 #[derive(Clone, Copy)]
-struct NormalizedDivergence;
+struct Divergence {
+    normalized: bool,
+}
 
-impl Term<2> for NormalizedDivergence {
+impl Term<2> for Divergence {
     #[inline(always)]
     fn term<V: Lanes>(self, [p, q]: [V; 2]) -> (V, V) {
         let (far, low) = x_ln_x_over_y(p, q);
+        if !self.normalized {
+            return (far, low);
+        }
         let (surplus, surplus_low) = two_sum(q, -p);
         let (far, error) = two_sum(far, surplus);
         let low = (low + surplus_low) + error;
@@ -247,28 +249,15 @@ impl Term<2> for Difference {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Identity;
-
-impl Term<1> for Identity {
-    #[inline(always)]
-    fn term<V: Lanes>(self, [p]: [V; 1]) -> (V, V) {
-        (p, p.splat(0.0))
-    }
-}
-
 impl Kernel for KlDivergence<'_> {
     type Output = f32;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f32 {
         let (surplus, _) = sweep::sum(simd, Difference, [self.p, self.q]);
-        let (mass, _) = sweep::sum(simd, Identity, [self.p]);
-        let (high, low) = if surplus.abs() <= NORMALIZED * mass {
-            sweep::sum(simd, NormalizedDivergence, [self.p, self.q])
-        } else {
-            sweep::sum(simd, Divergence, [self.p, self.q])
-        };
+        let (mass, _) = sweep::sum(simd, Itself, [self.p]);
+        let normalized = surplus.abs() <= NORMALIZED * mass;
+        let (high, low) = sweep::sum(simd, Divergence { normalized }, [self.p, self.q]);
         high + low
     }
 }
@@ -329,8 +318,8 @@ impl Kernel for JsDivergence<'_> {
         let divergence = high + low;
         // Rounded probabilities may add up to more than 1, and this exceed ln 2.
         if LN_2 < divergence && divergence <= LN_2 * (1.0 + NORMALIZED) {
-            let (p, _) = sweep::sum(simd, Identity, [self.p]);
-            let (q, _) = sweep::sum(simd, Identity, [self.q]);
+            let (p, _) = sweep::sum(simd, Itself, [self.p]);
+            let (q, _) = sweep::sum(simd, Itself, [self.q]);
             if (p - 1.0).abs() <= NORMALIZED && (q - 1.0).abs() <= NORMALIZED {
                 return LN_2;
             }
@@ -384,6 +373,16 @@ impl<'a, F: OfTwo<'a>> RowsOfTwo<'a, F> {
         check_column_count("q", p.columns(), q.columns())?;
         check_length("out", p.rows(), out.len())?;
         Ok(Self { p, q, out, f: PhantomData })
+    }
+
+    /// Of two vectors, which are no rows if they are empty: `out` stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `q` has another length than `p`.
+    #[inline]
+    pub(crate) fn one(p: &'a [f32], q: &'a [f32], out: &'a mut [f32; 1]) -> Result<Self, Error> {
+        check_length("q", p.len(), q.len())?;
+        Ok(Self { p: Rows::one(p), q: Rows::one(q), out, f: PhantomData })
     }
 }
 

@@ -18,17 +18,16 @@
 //! A row is taken in parts of [`RUN`] elements, whose scores and coefficients fit on the
 //! stack: once for the sums, and a longer row once more for the gradient.
 
-use super::cross_entropy::{Scores, Share, fill};
+use super::cross_entropy::{InPlace, Read, Scores, Share, WithGradient, fill};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Scaled, Shift, largest, maximum, part_sum};
-use crate::kernel::row::{Matrix, Row};
 use crate::kernel::softmax::Multiply;
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, add_words};
 use crate::math::exp::exp;
 use crate::math::exp_m1::exp_m1;
 use crate::math::words::{remainder, times, two_sum};
-use crate::rows::{Rows, check_column_count, check_row_count};
+use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::{Kernel, Lanes, Simd};
 use crate::sweep::{self, Function, Itself, RUN, Term, Total};
 
@@ -175,53 +174,113 @@ impl Term<2> for Distance {
     }
 }
 
+/// The rows of [`Scores`] in any form: the kernel is large, and exists once for all.
+pub struct AnyRows<'a> {
+    /// `None` in place.
+    x: Option<Rows<'a>>,
+    /// Without a gradient, no rows.
+    out: RowsMut<'a>,
+}
+
+impl<'a> From<Read<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from(x: Read<'a>) -> Self {
+        Self { x: Some(x), out: RowsMut::one(&mut []) }
+    }
+}
+
+impl<'a> From<WithGradient<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from((x, out): WithGradient<'a>) -> Self {
+        Self { x: Some(x), out }
+    }
+}
+
+impl<'a> From<InPlace<'a>> for AnyRows<'a> {
+    #[inline]
+    fn from(out: InPlace<'a>) -> Self {
+        Self { x: None, out }
+    }
+}
+
+impl AnyRows<'_> {
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> AnyRow<'_> {
+        let x = match &self.x {
+            Some(x) => Some(x.row(i).unwrap_or(&[])),
+            None => None,
+        };
+        AnyRow { x, out: self.out.row(i).unwrap_or(&mut []) }
+    }
+}
+
+/// A row of scores, and where its gradient goes: nowhere if that is empty.
+struct AnyRow<'a> {
+    /// `None` in place.
+    x: Option<&'a [f32]>,
+    out: &'a mut [f32],
+}
+
+impl AnyRow<'_> {
+    #[inline(always)]
+    fn input(&self) -> &[f32] {
+        match self.x {
+            Some(x) => x,
+            None => self.out,
+        }
+    }
+}
+
 /// The loss of rows of scores against class labels or distributions, with every option
 /// of [`CrossEntropy`].
-pub struct TargetLoss<'a, M> {
-    scores: Scores<'a, M>,
+pub struct TargetLoss<'a> {
+    scores: Scores<'a, AnyRows<'a>>,
     targets: Checked<'a>,
     formula: Formula<'a>,
 }
 
-impl<'a, M> TargetLoss<'a, M> {
+impl<'a> TargetLoss<'a> {
     /// # Errors
     /// As [`CrossEntropy::loss`] and [`CrossEntropy::loss_soft`].
     #[inline]
     pub fn new(
         loss: CrossEntropy<'a>,
-        scores: Scores<'a, M>,
+        scores: Scores<'a, impl Into<AnyRows<'a>>>,
         targets: impl Targets<'a>,
     ) -> Result<Self, Error> {
         let formula = loss.formula(scores.columns)?;
         let targets = targets.check(scores.count, scores.columns, loss.ignored_label)?;
+        let Scores { rows, count, columns, losses } = scores;
+        let scores = Scores { rows: rows.into(), count, columns, losses };
         Ok(Self { scores, targets, formula })
     }
 }
 
-impl<M: Matrix> Kernel for TargetLoss<'_, M> {
+impl Kernel for TargetLoss<'_> {
     type Output = Loss;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
-        let Self { scores, targets, formula } = self;
+        let Self { scores: Scores { mut rows, count, losses, .. }, targets, formula } = self;
         let mut total = Loss::default();
-        let mut losses = scores.losses.iter_mut();
+        let mut losses = losses.iter_mut();
         // No zeros: those would be a call of memset.
         let mut part = Part { exp: [f32::NAN; RUN], coefficients: [f32::NAN; RUN] };
-        for (i, mut row) in scores.rows.several(1).enumerate() {
+        for i in 0..count {
+            let mut row = rows.row(i);
             let mut loss = 0.0;
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
                 let weight = formula.coefficients.weights.get(target.label);
                 total.add_row(loss, weight.copied().unwrap_or(1.0));
             } else {
-                fill(simd, 0.0, row.output());
+                fill(simd, 0.0, row.out);
             }
             if let Some(out) = losses.next() {
                 *out = loss;
             }
         }
-        total
+        total.carried()
     }
 }
 
@@ -321,17 +380,17 @@ struct Top {
 impl Formula<'_> {
     /// The loss of a row, whose output becomes the gradient.
     #[inline(always)]
-    fn row<S: Simd, R: Row>(
+    fn row<S: Simd>(
         self,
         simd: S,
-        row: &mut R,
+        row: &mut AnyRow<'_>,
         target: Target<'_>,
         part: &mut Part,
     ) -> f32 {
         let x = maximum(simd, row.input());
         let s = self.link.apply(simd.splat(x)).first();
         if !s.is_finite() {
-            fill(simd, f32::NAN, row.output());
+            fill(simd, f32::NAN, row.out);
             return f32::NAN;
         }
         let top = Top { at: position(simd, row.input(), x), s };
@@ -339,7 +398,7 @@ impl Formula<'_> {
         let mut sums = Sums::zero(simd);
         let mut result = RowLoss::default();
         // One body for both passes: it is large.
-        for pass in 0..=usize::from(R::WRITES) {
+        for pass in 0..=usize::from(!row.out.is_empty()) {
             for start in (0..length).step_by(RUN) {
                 // A row of one part still has it.
                 if pass == 0 || length > RUN {
@@ -354,7 +413,7 @@ impl Formula<'_> {
                 result = RowLoss::new(simd, s, self.z, sums);
             }
         }
-        if let Some(out) = row.output().get_mut(top.at) {
+        if let Some(out) = row.out.get_mut(top.at) {
             *out = self.link.chain(simd.splat(result.at_top), simd.splat(x)).first();
         }
         result.loss
@@ -395,10 +454,10 @@ impl Formula<'_> {
 
     /// Writes the gradient of a part.
     #[inline(always)]
-    fn write<S: Simd, R: Row>(
+    fn write<S: Simd>(
         self,
         simd: S,
-        row: &mut R,
+        row: &mut AnyRow<'_>,
         start: usize,
         factor: Multiply,
         part: &Part,
@@ -408,7 +467,7 @@ impl Formula<'_> {
             let exp = simd.load(part.exp.get(at..).unwrap_or(&[]), 0.0);
             let a = simd.load(part.coefficients.get(at..).unwrap_or(&[]), 0.0);
             let y = self.link.chain(factor.apply(exp) - a, x);
-            simd.store(y, row.output().get_mut(start + at..).unwrap_or(&mut []));
+            simd.store(y, row.out.get_mut(start + at..).unwrap_or(&mut []));
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::{Loss, check_finite};
-use crate::Backend;
+use crate::backend;
 use crate::error::Error;
 use crate::kernel::{BinaryLoss, OnProbabilities, OnScores};
 
@@ -132,7 +132,7 @@ impl BinaryCrossEntropy {
     /// there is not one target a score.
     pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
         let kernel = BinaryLoss::new(OnScores::new(self)?, scores, targets)?;
-        Ok(Backend::best().run(kernel))
+        Ok(backend::run(kernel))
     }
 
     /// The loss, and each score's own in `out`.
@@ -142,7 +142,7 @@ impl BinaryCrossEntropy {
     /// `scores`.
     pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss, Error> {
         let kernel = BinaryLoss::each(OnScores::new(self)?, scores, targets, out)?;
-        Ok(Backend::best().run(kernel))
+        Ok(backend::run(kernel))
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
@@ -158,7 +158,7 @@ impl BinaryCrossEntropy {
         gradient: &mut [f32],
     ) -> Result<Loss, Error> {
         let kernel = BinaryLoss::with_gradient(OnScores::new(self)?, scores, targets, gradient)?;
-        Ok(Backend::best().run(kernel))
+        Ok(backend::run(kernel))
     }
 
     /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place
@@ -168,7 +168,7 @@ impl BinaryCrossEntropy {
     /// As [`loss`](Self::loss).
     pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss, Error> {
         let kernel = BinaryLoss::gradient_in_place(OnScores::new(self)?, scores, targets)?;
-        Ok(Backend::best().run(kernel))
+        Ok(backend::run(kernel))
     }
 
     /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target at its
@@ -195,7 +195,7 @@ impl BinaryCrossEntropy {
     /// ```
     pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss, Error> {
         let kernel = BinaryLoss::new(OnProbabilities::new(self)?, p, targets)?;
-        Ok(Backend::best().run(kernel))
+        Ok(backend::run(kernel))
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every probability: b/(1 − p) −
@@ -211,6 +211,6 @@ impl BinaryCrossEntropy {
         gradient: &mut [f32],
     ) -> Result<Loss, Error> {
         let function = OnProbabilities::new(self)?;
-        Ok(Backend::best().run(BinaryLoss::with_gradient(function, p, targets, gradient)?))
+        Ok(backend::run(BinaryLoss::with_gradient(function, p, targets, gradient)?))
     }
 }

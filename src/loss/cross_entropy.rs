@@ -1,8 +1,8 @@
 use super::{Label, Loss, check_finite};
-use crate::Backend;
+use crate::backend;
 use crate::error::{Error, check_length};
+use crate::kernel::{AnyRows, InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::kernel::{Coefficients, Formula, Link};
-use crate::kernel::{InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
 use crate::rows::{Rows, RowsMut};
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
@@ -96,7 +96,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1: the mixture of the loss and of
-    /// its mean over all classes, which keeps scores from growing without bound.
+    /// its mean over all classes, which keeps scores from growing without bound. From
+    /// Szegedy and others, 2015.
     ///
     /// A score of −∞ then has a positive target, and the loss is +∞.
     ///
@@ -152,7 +153,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
-    /// near 0, so that scores stay near log-probabilities. It has no weight.
+    /// near 0, so that scores stay near log-probabilities. It has no weight. From
+    /// Chowdhery and others, 2022.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -169,7 +171,8 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
-    /// gradient is by the scores before, with the factor 1 − tanh²(x/c).
+    /// gradient is by the scores before, with the factor 1 − tanh²(x/c). From
+    /// Gemma 2, 2024.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -187,7 +190,7 @@ impl<'a> CrossEntropy<'a> {
 
     /// Divides the scores by T > 0 (after [`soft_cap`](Self::soft_cap)): more than 1
     /// flattens the probabilities, less sharpens them. The gradient is by the scores
-    /// before.
+    /// before. From Hinton and others, 2015.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -411,7 +414,7 @@ impl<'a> CrossEntropy<'a> {
     where
         'a: 'b,
         LabelLoss<'b, I>: Best,
-        TargetLoss<'b, I>: Best,
+        I: Into<AnyRows<'b>>,
     {
         if self.needs_targets().is_none() {
             Ok(LabelLoss::new(self, scores, labels)?.best())
@@ -437,36 +440,24 @@ trait Best {
 
 impl Best for LabelLoss<'_, Read<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for LabelLoss<'_, WithGradient<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
 impl Best for LabelLoss<'_, InPlace<'_>> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }
 
-impl Best for TargetLoss<'_, Read<'_>> {
+impl Best for TargetLoss<'_> {
     fn best(self) -> Loss {
-        Backend::best().run(self)
-    }
-}
-
-impl Best for TargetLoss<'_, WithGradient<'_>> {
-    fn best(self) -> Loss {
-        Backend::best().run(self)
-    }
-}
-
-impl Best for TargetLoss<'_, InPlace<'_>> {
-    fn best(self) -> Loss {
-        Backend::best().run(self)
+        backend::run(self)
     }
 }

@@ -193,6 +193,16 @@ pub fn softmax(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| libm::exp(f64::from(x) - max) / sum).collect()
 }
 
+/// The logarithm of softmax in f64, of likely elements without cancellation.
+pub fn log_softmax(x: &[f32]) -> Vec<f64> {
+    let top = (0..x.len()).fold(0, |top, i| if x[i] > x[top] { i } else { top });
+    let (below, others) = x.split_at(top);
+    let others = below.iter().chain(others.get(1..).unwrap_or(&[]));
+    let distance = |&x_k: &f32| f64::from(x_k) - f64::from(x[top]);
+    let tail = libm::log1p(sum(others.map(|x| libm::exp(distance(x)))));
+    x.iter().map(|x| distance(x) - tail).collect()
+}
+
 /// What a term of entropy or divergence that is not 0 counts more in the size of a
 /// sum: it may be rounded as a subnormal. 2^-120.
 pub const TERM: f64 = 7.523163845262640e-37;

@@ -231,7 +231,8 @@ pub const SOFTMAX_BACKWARD: f64 = 2.05; // measured 1.954
 pub const LOG_SOFTMAX_BACKWARD: f64 = 1.95; // measured 1.861
 
 /// The largest error of a row's cross-entropy loss, in ULP, however confident
-/// the answer.
+/// the answer. Not of the rows that [`SOFTMAX`] names, from about a thousand elements on:
+/// there 7.51 has been seen.
 pub const LOSS: f64 = 1.8; // measured 1.731
 
 /// The largest error of each element of the loss's gradient, in ULP.
@@ -250,12 +251,12 @@ pub const TARGET_LOSS: f64 = 2.45; // measured 2.345
 pub const TARGET_GRADIENT: f64 = 3.7; // measured 3.550
 
 /// The largest error of the entropy of a row of scores, in ULP, however certain.
-pub const ENTROPY_OF_SCORES: f64 = 1.14; // measured 1.088
+pub const ENTROPY_OF_SCORES: f64 = 1.43; // measured 1.371
 
 /// The largest errors of the Kullback-Leibler divergence of two rows of scores, in ULP,
 /// however close or certain, and of each element of its gradient, in ULP of the larger of
 /// both probabilities.
-pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [2.12, 2.06]; // measured 2.028, 1.970
+pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [2.12, 2.45]; // measured 2.028, 2.341
 
 /// The largest error of entropy and cross-entropy, in ULP of the sum of the magnitudes
 /// of their terms, each that is not 0 counting 2⁻¹²⁰ more; and of p·ln(p/q) summed for

@@ -381,9 +381,9 @@ fn divergence_of_scores_is_that_of_their_softmax() {
         let (p, q) = (on.softmax(x), on.softmax(y));
         let (found, gradient) = on.kl_divergence_of_scores(x, y);
         let (found, kl) = (f64::from(found), f64::from(on.kl_divergence(&p, &q)));
-        // A subnormal q is rounded by much of itself.
-        let normal = p.iter().zip(&q).all(|(&p, &q)| p == 0.0 || q >= f32::MIN_POSITIVE);
-        if kl.is_finite() && normal {
+        // Subnormal probabilities have not all their digits.
+        let are_normal = p.iter().zip(&q).all(|(&p, &q)| p == 0.0 || q >= f32::MIN_POSITIVE);
+        if are_normal {
             // What the roundings of p and q change: each at most 2 ULP.
             let change: f64 = p.iter().zip(&q).map(|(&p, &q)| f64::from((p - q).abs())).sum();
             let most = (change + kl) * libm::exp2(-21.0) + libm::exp2(-42.0) + 1e-35;

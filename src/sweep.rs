@@ -250,7 +250,7 @@ pub(crate) struct Run<S: Simd> {
 }
 
 impl<S: Simd> Run<S> {
-    /// `bias` must exceed every t, and 2^-12 of it be below their sum.
+    /// `bias` must exceed every t, and those that count by little.
     #[inline(always)]
     pub(crate) fn new(simd: S, bias: f32) -> Self {
         Self { high: simd.block(simd.splat(bias)), low: simd.block(simd.splat(0.0)), bias }
@@ -264,6 +264,16 @@ impl<S: Simd> Run<S> {
         high[j] = sum;
         // In this order `low` waits for one addition only.
         low[j] = low[j] + t.mul_add(delta, error);
+    }
+
+    /// Goes on from a larger bias.
+    #[inline(always)]
+    pub(crate) fn raise(&mut self, bias: f32) {
+        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
+            let (sum, error) = fast_two_sum(high.splat(bias), *high - self.bias);
+            (*high, *low) = (sum, *low + error);
+        }
+        self.bias = bias;
     }
 
     /// Elements of a step of the main loop: of whole blocks, or none.

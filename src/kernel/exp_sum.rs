@@ -9,7 +9,8 @@
 //! A sum starts from a bias above every T. Then three operations tell exactly what an
 //! addition rounds off (Dekker's sum needs the larger operand first), and what is far
 //! below the bias is summed with the T·δ. A block that passes the limit of the bias
-//! raises it: nothing that was summed changes.
+//! raises it: nothing that was summed changes. A bias far above most T would leave too
+//! much of them to plain additions, so it follows the largest T of a [`SECTION`].
 //!
 //! From |max| ≥ 224 on the roles change: reducing x would lose digits, but there
 //! x − max is exact wherever it matters (both are multiples of 2^-16 and their
@@ -34,7 +35,9 @@ const HEAD: usize = GROUP * BLOCK;
 /// probability is a normal number here.
 pub(crate) const LEVEL: f32 = 50.0;
 /// Powers of two between what a bias was made for and what it is good for.
-const RISE: f32 = 8.0;
+const RISE: f32 = 4.0;
+/// Elements after which the bias is chosen anew.
+const SECTION: usize = 4 * RUN;
 /// Powers of two that elements may rise above the head's maximum: 2^24 of them
 /// have a finite sum.
 const ROOM: f32 = 50.0;
@@ -79,23 +82,24 @@ impl Shift {
         Some(shifted_exp::shifted_exp::<_, EXACT>(x, power, zero_point))
     }
 
+    /// `(t, δ)` of e^x · 2^-N, from x less the center and not below the floor.
+    #[inline(always)]
+    fn in_range<V: Lanes>(self, x: V) -> (V, V) {
+        let zero_point = x.splat(SIXTEENTHS - self.exponent);
+        shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
+    }
+
     /// FACTOR · e^x · 2^-N in two words, exactly rounded together.
     #[inline(always)]
     pub(crate) fn words<V: Lanes>(self, x: V) -> (V, V) {
-        let x = self.floored(x - self.center);
-        let zero_point = x.splat(SIXTEENTHS - self.exponent);
-        let power = shifted_exp::power(x, zero_point);
-        let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+        let (t, delta) = self.in_range(self.floored(x - self.center));
         fast_two_sum(t, t * delta)
     }
 
     /// FACTOR · e^x · 2^-N, as it is stored.
     #[inline(always)]
     pub(crate) fn rounded<V: Lanes>(self, x: V) -> V {
-        let x = self.floored(x - self.center);
-        let zero_point = x.splat(SIXTEENTHS - self.exponent);
-        let power = shifted_exp::power(x, zero_point);
-        let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+        let (t, delta) = self.in_range(self.floored(x - self.center));
         t.mul_add(delta, t)
     }
 
@@ -125,7 +129,7 @@ pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
     pub(crate) shift: Shift,
     drift: f32,
-    /// The largest t, if the sum is exact.
+    /// The largest t that was summed.
     pub(crate) most: f32,
     /// The largest element, if the row is in place.
     pub(crate) max: f32,
@@ -257,7 +261,8 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
     hole: usize,
     keep: bool,
 ) -> ExpSum<S> {
-    let head = largest(simd, row.input().get(..HEAD).unwrap_or(row.input()));
+    let others = head(simd, row.input(), hole);
+    let head = row.input().get(hole).map_or(others, |x| if *x > others { *x } else { others });
     let (mut max, mut most) = (head, head + ROOM * LN_2);
     let mut top = f32::NAN;
     // In place nothing may be written before the row is known to stay in range.
@@ -277,8 +282,8 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
                 (max, most) = (top, top);
             }
         }
-        let result = sum::<S, R, EXACT>(simd, row, Shift::new(max), most, Which { hole, keep });
-        if let Some(sum) = result {
+        let (shift, which) = (Shift::new(max), Which { hole, keep });
+        if let Some(sum) = sum::<S, R, EXACT>(simd, row, shift, [others, most], which) {
             return ExpSum::Finite(ShiftedSum { max: top, ..sum });
         }
         (scan, failed) = (true, true);
@@ -303,44 +308,57 @@ pub(crate) fn part_sum<S: Simd, R: Row>(
     max: f32,
     hole: usize,
 ) -> Option<ShiftedSum<S>> {
-    sum::<S, R, true>(simd, row, Shift::new(max), max + ROOM * LN_2, Which { hole, keep: true })
+    let range = [head(simd, row.input(), hole), max + ROOM * LN_2];
+    sum::<S, R, true>(simd, row, Shift::new(max), range, Which { hole, keep: true })
 }
 
-/// One pass, `None` if an element exceeds `most`.
+/// The largest of the first elements without the hole.
+#[inline(always)]
+fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
+    let x = x.get(..HEAD).unwrap_or(x);
+    let mut most = f32::NEG_INFINITY;
+    let end = hole.min(x.len());
+    for x in [x.get(..end), x.get(end + 1..)] {
+        most = most.max(largest(simd, x.unwrap_or(&[])));
+    }
+    most
+}
+
+/// One pass, for elements of which the first go up to `first`; `None` if one exceeds
+/// `most`.
 #[inline(always)]
 fn sum<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     shift: Shift,
-    most: f32,
+    [first, most]: [f32; 2],
     which: Which,
 ) -> Option<ShiftedSum<S>> {
-    let mut sums = Sums { total: Total::zero(simd), most: simd.block(simd.splat(0.0)) };
-    let length = row.input().len();
-    let mut power = LEVEL;
-    let mut bias = Bias::above(power, shift, most);
-    let mut at = 0;
-    while at < length {
-        let done = sum_run::<S, R, EXACT>(simd, row, shift, bias, at, which, &mut sums);
-        at += done;
-        if done == 0 {
-            let x = row.input().get(at..).unwrap_or(&[]);
-            let max = largest(simd, x.get(..HEAD).unwrap_or(x));
-            if max > most {
-                return None;
-            }
-            power = whole((max - shift.center) * LOG2_E) - shift.exponent;
-            bias = Bias::above(power, shift, most);
+    let power = whole((first - shift.center) * LOG2_E) - shift.exponent;
+    let zero = simd.block(simd.splat(0.0));
+    let mut sums = Sums { total: Total::zero(simd), bias: Bias::above(power, shift, most), most: zero };
+    let (mut largest, length) = (0.0f32, row.input().len());
+    for start in (0..length).step_by(RUN) {
+        if !sum_run::<S, R, EXACT>(simd, row, shift, most, start, which, &mut sums) {
+            return None;
+        }
+        let end = start + RUN;
+        if end % SECTION == 0 || end >= length {
+            let most_of_section = simd.largest(sums.most);
+            largest = largest.max(most_of_section);
+            sums.bias = Bias::above(power_of(most_of_section), shift, most);
+            sums.most = zero;
         }
     }
-    let drift = if EXACT { 0.0 } else { (shift.exponent + power) * shifted_exp::drift(S::FUSED) };
-    Some(ShiftedSum {
-        total: sums.total,
-        shift,
-        drift,
-        most: simd.largest(sums.most),
-        max: f32::NAN,
-    })
+    let power = shift.exponent + power_of(largest);
+    let drift = if EXACT { 0.0 } else { power * shifted_exp::drift(S::FUSED) };
+    Some(ShiftedSum { total: sums.total, shift, drift, most: largest, max: f32::NAN })
+}
+
+/// The power of two of a positive number.
+#[inline(always)]
+fn power_of(x: f32) -> f32 {
+    ((x.to_bits() >> 23) as i32 - 127) as f32
 }
 
 /// Where sums start, and how far x may go.
@@ -357,12 +375,11 @@ impl Bias {
     /// For terms up to 2^(power + RISE), and no x above `most`.
     #[inline(always)]
     fn above(power: f32, shift: Shift, most: f32) -> Self {
-        let most = most - shift.center;
-        let top = (power + RISE).min(most * LOG2_E - shift.exponent) - 1.0;
+        let (most, top) = (most - shift.center, power.max(-DEPTH) + RISE);
         Self {
-            value: exp2(power + RISE + 2.0),
-            limit: ((shift.exponent + power + RISE) * LN_2).min(most),
-            safe: SIXTEENTHS + top,
+            value: exp2(top + 1.0),
+            limit: ((shift.exponent + top) * LN_2).min(most),
+            safe: SIXTEENTHS + (top.min(most * LOG2_E - shift.exponent) - 1.0),
         }
     }
 }
@@ -378,23 +395,22 @@ struct Which {
 /// What is known of the terms so far.
 struct Sums<S: Simd> {
     total: Total<S>,
-    /// The largest t of each lane, if the sum is exact.
+    bias: Bias,
+    /// The largest t of each lane in the section.
     most: S::Block,
 }
 
-/// Adds a run of blocks from `start` to the total, as far as they stay within the
-/// limit; says how many elements that was.
+/// Adds a run of blocks from `start` to the total, unless an element exceeds `most`.
 #[inline(always)]
 fn sum_run<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     shift: Shift,
-    bias: Bias,
+    most: f32,
     start: usize,
     Which { hole, keep }: Which,
-    sums: &mut Sums<S>,
-) -> usize {
-    let most = &mut sums.most;
+    Sums { total, bias, most: largest_terms }: &mut Sums<S>,
+) -> bool {
     let mut run = Run::new(simd, bias.value);
     let end = row.input().len().min(start + RUN);
     // A copy, of extreme rows only: others need not even subtract zero.
@@ -404,42 +420,54 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         Some(centered::<S>(simd, row.input().get(start..end).unwrap_or(&[]), shift.center))
     };
     let mut at = start;
-    // The hole's block is not for the loop.
-    let stop =
-        if start <= hole && hole < end { hole - (hole - start) % Run::<S>::WIDE } else { end };
-    while at < stop && stop - at >= Run::<S>::WIDE {
-        let x = match &centered {
-            None => row.input().get(at..at + Run::<S>::WIDE),
-            Some(x) => x.get(at - start..at - start + Run::<S>::WIDE),
-        };
-        let x = S::Wide::load(simd, x.unwrap_or(&[]));
-        sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
-        let Some((t, delta)) = shift.exp::<_, EXACT>(x, bias) else { break };
-        if R::WRITES && keep {
-            let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
-            t.mul_add(delta, t).store(simd, out);
-        }
-        run.add_wide(t, delta);
-        if EXACT {
+    while at < end {
+        while end - at >= Run::<S>::WIDE && hole.wrapping_sub(at) >= Run::<S>::WIDE {
+            let x = match &centered {
+                None => row.input().get(at..at + Run::<S>::WIDE),
+                Some(x) => x.get(at - start..at - start + Run::<S>::WIDE),
+            };
+            let x = S::Wide::load(simd, x.unwrap_or(&[]));
+            sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
+            let Some((t, delta)) = shift.exp::<_, EXACT>(x, *bias) else { break };
+            if R::WRITES && keep {
+                let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
+                t.mul_add(delta, t).store(simd, out);
+            }
+            run.add_wide(t, delta);
             for (j, t) in t.as_ref().iter().enumerate() {
-                let most = &mut most.as_mut()[j % (BLOCK / S::F32::COUNT)];
+                let most = &mut largest_terms.as_mut()[j % (BLOCK / S::F32::COUNT)];
                 *most = most.max_positive(*t);
             }
+            at += S::Wide::COUNT;
         }
-        at += S::Wide::COUNT;
-    }
-    // The row's last blocks, those of the hole, or those before the limit.
-    'blocks: while at < end {
+        if at >= end {
+            break;
+        }
+        // A block at the row's end, about the hole or beyond the limit.
         let x = match &centered {
             None => row.input().get(at..),
             Some(x) => x.get(at - start..end - start),
         };
-        let mut t = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
-        let mut delta = t;
+        let mut x = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
+        let here = hole.wrapping_sub(at) < BLOCK;
+        if here {
+            x = without(simd, x, hole - at, f32::NEG_INFINITY);
+        }
+        let (mut t, mut delta, mut within) = (x, x, true);
         for j in 0..BLOCK / S::F32::COUNT {
-            let x = t.as_ref()[j];
-            let Some(terms) = shift.exp::<_, EXACT>(x, bias) else { break 'blocks };
-            (t.as_mut()[j], delta.as_mut()[j]) = terms;
+            match shift.exp::<_, EXACT>(x.as_ref()[j], *bias) {
+                Some(terms) => (t.as_mut()[j], delta.as_mut()[j]) = terms,
+                None => within = false,
+            }
+        }
+        if !within {
+            let max = largest(simd, &simd.block_to_array(x));
+            if max > most - shift.center {
+                return false;
+            }
+            *bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift, most);
+            run.raise(bias.value);
+            continue;
         }
         if R::WRITES && keep {
             for j in 0..BLOCK / S::F32::COUNT {
@@ -447,25 +475,26 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
                 simd.store(t.as_ref()[j].mul_add(delta.as_ref()[j], t.as_ref()[j]), out);
             }
         }
-        if hole.wrapping_sub(at) < BLOCK {
-            t = without(simd, t, hole - at);
+        if here {
+            t = without(simd, t, hole - at, 0.0);
         }
         for j in 0..BLOCK / S::F32::COUNT {
             run.add(j, t.as_ref()[j], delta.as_ref()[j]);
-            most.as_mut()[j] = most.as_ref()[j].max_positive(t.as_ref()[j]);
+            let most = &mut largest_terms.as_mut()[j];
+            *most = most.max_positive(t.as_ref()[j]);
         }
         at += BLOCK;
     }
-    run.flush(&mut sums.total);
-    at - start
+    run.flush(total);
+    true
 }
 
-/// A block, with zero in the hole.
+/// A block, with a value in the hole.
 #[inline(always)]
-fn without<S: Simd>(simd: S, x: S::Block, hole: usize) -> S::Block {
+fn without<S: Simd>(simd: S, x: S::Block, hole: usize, value: f32) -> S::Block {
     let mut lanes = simd.block_to_array(x);
     if let Some(x) = lanes.get_mut(hole) {
-        *x = 0.0;
+        *x = value;
     }
     simd.load_block(&lanes, 0.0)
 }

@@ -94,7 +94,7 @@ pub trait Kernel {
 /// of its vectors.
 pub trait Simd: Copy {
     /// A vector of `f32`.
-    type F32: Lanes;
+    type F32: Vectors<Self>;
     /// [`BLOCK`] lanes, as an array of vectors.
     type Block: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
     /// As many vectors as the loop of a sum takes side by side: whole blocks, or
@@ -267,13 +267,18 @@ pub trait Lanes:
     /// a NaN.
     #[inline(always)]
     fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
-        let (least, most) = (vectors[0].splat(least), vectors[0].splat(most));
-        let mut between = least.le(vectors[0]).and(vectors[0].le(most));
-        for x in &vectors[1..] {
-            between = between.and(least.le(*x).and(x.le(most)));
+        let mut distance = vectors[0].splat(0.0);
+        for x in vectors {
+            distance = distance.max_distance(x, least);
         }
-        between.all()
+        distance.all_up_to(most, least)
     }
+
+    /// The larger of `self` and of how far x lies above a positive number: the difference
+    /// of their bits, an unsigned integer. What is below and NaN are farther than all else.
+    fn max_distance(self, x: Self, least: f32) -> Self;
+    /// Whether no lane, such a distance, is more than that of `most`.
+    fn all_up_to(self, most: f32, least: f32) -> bool;
 
     /// `table[k mod L]` of each table, for `self = EIGHTHS + k/8` and L = 8, or
     /// `SIXTEENTHS + k/16` and L = 16.

@@ -40,7 +40,7 @@ const RISE: f32 = 4.0;
 const SECTION: usize = 4 * RUN;
 /// Powers of two that elements may rise above the head's maximum: 2^24 of them
 /// have a finite sum.
-const ROOM: f32 = 50.0;
+const ROOM: f32 = 46.0;
 /// Powers of two below N where terms stop falling: 2^24 of those, over a sum of 2^50,
 /// are less than half the least subnormal number.
 const DEPTH: f32 = 125.0;
@@ -65,28 +65,17 @@ impl Shift {
         }
     }
 
-    /// `(t, δ)` of e^x · 2^-N, from x less the center; `None` if an x passes the bias's
-    /// limit. A NaN does not: it shows in the sum.
-    #[inline(always)]
-    fn exp<V: Lanes, const EXACT: bool>(self, mut x: V, bias: Bias) -> Option<(V, V)> {
-        let zero_point = x.splat(SIXTEENTHS - self.exponent);
-        let mut power = shifted_exp::power(x, zero_point);
-        if !V::all_between([power], SIXTEENTHS - DEPTH, bias.safe) {
-            // In this order a NaN stays one, and does not count.
-            if !x.max(x.splat(f32::NEG_INFINITY)).le(x.splat(bias.limit)).all() {
-                return None;
-            }
-            x = self.floored(x);
-            power = shifted_exp::power(x, zero_point);
-        }
-        Some(shifted_exp::shifted_exp::<_, EXACT>(x, power, zero_point))
-    }
-
     /// `(t, δ)` of e^x · 2^-N, from x less the center and not below the floor.
     #[inline(always)]
     fn in_range<V: Lanes>(self, x: V) -> (V, V) {
-        let zero_point = x.splat(SIXTEENTHS - self.exponent);
+        let zero_point = self.zero_point(x);
         shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
+    }
+
+    /// Of the power, for N.
+    #[inline(always)]
+    fn zero_point<V: Lanes>(self, x: V) -> V {
+        x.splat(SIXTEENTHS - self.exponent)
     }
 
     /// FACTOR · e^x · 2^-N in two words, exactly rounded together.
@@ -279,7 +268,7 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
                 } else if top == f32::NEG_INFINITY {
                     return ExpSum::Empty;
                 }
-                (max, most) = (top, top);
+                (max, most) = (top, f32::INFINITY);
             }
         }
         let (shift, which) = (Shift::new(max), Which { hole, keep });
@@ -334,32 +323,31 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     [first, most]: [f32; 2],
     which: Which,
 ) -> Option<ShiftedSum<S>> {
+    let most = most - shift.center;
     let power = whole((first - shift.center) * LOG2_E) - shift.exponent;
-    let zero = simd.block(simd.splat(0.0));
-    let mut sums = Sums { total: Total::zero(simd), bias: Bias::above(power, shift, most), most: zero };
-    let (mut largest, length) = (0.0f32, row.input().len());
+    let (bias, reach) = (Bias::above(power, shift), Reach(simd.splat(0.0)));
+    let mut sums = Sums { total: Total::zero(simd), bias, reach };
+    let (mut largest, length) = (LEAST, row.input().len());
     for start in (0..length).step_by(RUN) {
         if !sum_run::<S, R, EXACT>(simd, row, shift, most, start, which, &mut sums) {
             return None;
         }
         let end = start + RUN;
         if end % SECTION == 0 || end >= length {
-            let most_of_section = simd.largest(sums.most);
-            largest = largest.max(most_of_section);
-            sums.bias = Bias::above(power_of(most_of_section), shift, most);
-            sums.most = zero;
+            let power = sums.reach.largest(simd);
+            largest = largest.max(power);
+            sums.bias = Bias::above(whole(power - SIXTEENTHS), shift);
+            sums.reach = reach;
         }
     }
-    let power = shift.exponent + power_of(largest);
+    let power = shift.exponent + (largest - SIXTEENTHS);
     let drift = if EXACT { 0.0 } else { power * shifted_exp::drift(S::FUSED) };
-    Some(ShiftedSum { total: sums.total, shift, drift, most: largest, max: f32::NAN })
+    let most = simd.splat(1.0).add_power::<16>(simd.splat(largest)).first();
+    Some(ShiftedSum { total: sums.total, shift, drift, most, max: f32::NAN })
 }
 
-/// The power of two of a positive number.
-#[inline(always)]
-fn power_of(x: f32) -> f32 {
-    ((x.to_bits() >> 23) as i32 - 127) as f32
-}
+/// The least power that is in range.
+const LEAST: f32 = SIXTEENTHS - DEPTH;
 
 /// Where sums start, and how far x may go.
 #[derive(Clone, Copy)]
@@ -367,20 +355,52 @@ struct Bias {
     value: f32,
     /// Of x less the center.
     limit: f32,
-    /// Of the power, on the safe side.
-    safe: f32,
+    /// Of the power, which no x up to the limit exceeds.
+    power: f32,
 }
 
 impl Bias {
-    /// For terms up to 2^(power + RISE), and no x above `most`.
+    /// For terms up to 2^(power + RISE).
     #[inline(always)]
-    fn above(power: f32, shift: Shift, most: f32) -> Self {
-        let (most, top) = (most - shift.center, power.max(-DEPTH) + RISE);
+    fn above(power: f32, shift: Shift) -> Self {
+        let top = power.max(-DEPTH) + RISE;
         Self {
             value: exp2(top + 1.0),
-            limit: ((shift.exponent + top) * LN_2).min(most),
-            safe: SIXTEENTHS + (top.min(most * LOG2_E - shift.exponent) - 1.0),
+            // Less than the power's rounding, a 32nd.
+            limit: (shift.exponent + top - 0.125) * LN_2,
+            power: SIXTEENTHS + top,
         }
+    }
+}
+
+/// How far powers in range lie above [`LEAST`]: the most of each lane.
+#[derive(Clone, Copy)]
+struct Reach<V>(V);
+
+impl<V: Lanes> Reach<V> {
+    /// That, and these too.
+    #[inline(always)]
+    fn with(self, powers: &[V]) -> Self {
+        let mut reach = self.0;
+        for power in powers {
+            reach = reach.max_distance(*power, LEAST);
+        }
+        Self(reach)
+    }
+
+    #[inline(always)]
+    fn is_within(self, bias: Bias) -> bool {
+        self.0.all_up_to(bias.power, LEAST)
+    }
+
+    /// The largest power.
+    #[inline(always)]
+    fn largest<S: Simd<F32 = V>>(self, simd: S) -> f32 {
+        let mut most = 0;
+        for distance in simd.block_to_array(simd.block(self.0)) {
+            most = most.max(distance.to_bits());
+        }
+        f32::from_bits(LEAST.to_bits().wrapping_add(most))
     }
 }
 
@@ -396,8 +416,37 @@ struct Which {
 struct Sums<S: Simd> {
     total: Total<S>,
     bias: Bias,
-    /// The largest t of each lane in the section.
-    most: S::Block,
+    /// Of the section.
+    reach: Reach<S::F32>,
+}
+
+impl<S: Simd> Sums<S> {
+    /// `(t, δ)` of e^x · 2^-N, from x less the center; `None` if an x passes the bias's
+    /// limit. A NaN does not: it shows in the sum.
+    #[inline(always)]
+    fn terms<V: Vectors<S>, const EXACT: bool>(
+        &mut self,
+        shift: Shift,
+        mut x: V,
+    ) -> Option<(V, V)> {
+        let zero_point = shift.zero_point(x);
+        let mut power = shifted_exp::power(x, zero_point);
+        let mut reach = self.reach.with(power.as_ref());
+        if !reach.is_within(self.bias) {
+            // In this order a NaN stays one, and does not count.
+            if !x.max(x.splat(f32::NEG_INFINITY)).le(x.splat(self.bias.limit)).all() {
+                return None;
+            }
+            x = shift.floored(x);
+            power = shifted_exp::power(x, zero_point);
+            reach = self.reach.with(power.as_ref());
+            if !reach.is_within(self.bias) {
+                reach = self.reach;
+            }
+        }
+        self.reach = reach;
+        Some(shifted_exp::shifted_exp::<_, EXACT>(x, power, zero_point))
+    }
 }
 
 /// Adds a run of blocks from `start` to the total, unless an element exceeds `most`.
@@ -409,9 +458,9 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
     most: f32,
     start: usize,
     Which { hole, keep }: Which,
-    Sums { total, bias, most: largest_terms }: &mut Sums<S>,
+    sums: &mut Sums<S>,
 ) -> bool {
-    let mut run = Run::new(simd, bias.value);
+    let mut run = Run::new(simd, sums.bias.value);
     let end = row.input().len().min(start + RUN);
     // A copy, of extreme rows only: others need not even subtract zero.
     let centered = if shift.center == 0.0 {
@@ -428,16 +477,12 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
             };
             let x = S::Wide::load(simd, x.unwrap_or(&[]));
             sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
-            let Some((t, delta)) = shift.exp::<_, EXACT>(x, *bias) else { break };
+            let Some((t, delta)) = sums.terms::<_, EXACT>(shift, x) else { break };
             if R::WRITES && keep {
                 let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
                 t.mul_add(delta, t).store(simd, out);
             }
             run.add_wide(t, delta);
-            for (j, t) in t.as_ref().iter().enumerate() {
-                let most = &mut largest_terms.as_mut()[j % (BLOCK / S::F32::COUNT)];
-                *most = most.max_positive(*t);
-            }
             at += S::Wide::COUNT;
         }
         if at >= end {
@@ -450,23 +495,26 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         };
         let mut x = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
         let here = hole.wrapping_sub(at) < BLOCK;
+        let mut of_hole = 0.0;
         if here {
+            let score = simd.splat(row.input().get(hole).copied().unwrap_or(0.0));
+            of_hole = shift.rounded(score).first();
             x = without(simd, x, hole - at, f32::NEG_INFINITY);
         }
         let (mut t, mut delta, mut within) = (x, x, true);
         for j in 0..BLOCK / S::F32::COUNT {
-            match shift.exp::<_, EXACT>(x.as_ref()[j], *bias) {
+            match sums.terms::<_, EXACT>(shift, x.as_ref()[j]) {
                 Some(terms) => (t.as_mut()[j], delta.as_mut()[j]) = terms,
                 None => within = false,
             }
         }
         if !within {
             let max = largest(simd, &simd.block_to_array(x));
-            if max > most - shift.center {
+            if max > most {
                 return false;
             }
-            *bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift, most);
-            run.raise(bias.value);
+            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift);
+            run.raise(sums.bias.value);
             continue;
         }
         if R::WRITES && keep {
@@ -477,15 +525,16 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
         }
         if here {
             t = without(simd, t, hole - at, 0.0);
+            if let Some(out) = row.output().get_mut(hole).filter(|_| keep) {
+                *out = of_hole;
+            }
         }
         for j in 0..BLOCK / S::F32::COUNT {
             run.add(j, t.as_ref()[j], delta.as_ref()[j]);
-            let most = &mut largest_terms.as_mut()[j];
-            *most = most.max_positive(t.as_ref()[j]);
         }
         at += BLOCK;
     }
-    run.flush(total);
+    run.flush(&mut sums.total);
     true
 }
 

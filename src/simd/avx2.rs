@@ -10,7 +10,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd};
+use super::{EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -173,6 +173,20 @@ impl Simd for Avx2 {
     }
 }
 
+impl AsRef<[F32]> for F32 {
+    #[inline(always)]
+    fn as_ref(&self) -> &[F32] {
+        core::slice::from_ref(self)
+    }
+}
+
+impl Vectors<Avx2> for F32 {
+    #[inline(always)]
+    fn load(simd: Avx2, from: &[f32]) -> Self {
+        simd.load(from, 0.0)
+    }
+}
+
 impl Lanes for F32 {
     const COUNT: usize = 8;
     const FUSED: bool = true;
@@ -331,16 +345,19 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
-        // As unsigned integers, counted from the least.
+    fn max_distance(self, x: Self, least: f32) -> Self {
         unsafe {
-            let least = least.to_bits() as i32;
-            let most = _mm256_set1_epi32((most.to_bits() as i32).wrapping_sub(least));
-            let mut largest = most;
-            for x in vectors {
-                let above = _mm256_sub_epi32(_mm256_castps_si256(x.0), _mm256_set1_epi32(least));
-                largest = _mm256_max_epu32(largest, above);
-            }
+            let least = _mm256_set1_epi32(least.to_bits() as i32);
+            let distance = _mm256_sub_epi32(_mm256_castps_si256(x.0), least);
+            Self(_mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(self.0), distance)))
+        }
+    }
+
+    #[inline(always)]
+    fn all_up_to(self, most: f32, least: f32) -> bool {
+        unsafe {
+            let most = _mm256_set1_epi32(most.to_bits().wrapping_sub(least.to_bits()) as i32);
+            let largest = _mm256_max_epu32(_mm256_castps_si256(self.0), most);
             _mm256_movemask_epi8(_mm256_cmpeq_epi32(largest, most)) == -1
         }
     }

@@ -11,7 +11,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -168,6 +168,20 @@ impl Simd for Avx512 {
     }
 }
 
+impl AsRef<[F32]> for F32 {
+    #[inline(always)]
+    fn as_ref(&self) -> &[F32] {
+        core::slice::from_ref(self)
+    }
+}
+
+impl Vectors<Avx512> for F32 {
+    #[inline(always)]
+    fn load(simd: Avx512, from: &[f32]) -> Self {
+        simd.load(from, 0.0)
+    }
+}
+
 impl Lanes for F32 {
     const COUNT: usize = 16;
     const FUSED: bool = true;
@@ -264,18 +278,19 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
-        // As unsigned integers, counted from the least.
+    fn max_distance(self, x: Self, least: f32) -> Self {
         unsafe {
-            let least = least.to_bits() as i32;
-            let most = _mm512_set1_epi32((most.to_bits() as i32).wrapping_sub(least));
-            let least = _mm512_set1_epi32(least);
-            let mut largest = _mm512_sub_epi32(_mm512_castps_si512(vectors[0].0), least);
-            for x in &vectors[1..] {
-                let above = _mm512_sub_epi32(_mm512_castps_si512(x.0), least);
-                largest = _mm512_max_epu32(largest, above);
-            }
-            _mm512_cmpgt_epu32_mask(largest, most) == 0
+            let least = _mm512_set1_epi32(least.to_bits() as i32);
+            let distance = _mm512_sub_epi32(_mm512_castps_si512(x.0), least);
+            Self(_mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(self.0), distance)))
+        }
+    }
+
+    #[inline(always)]
+    fn all_up_to(self, most: f32, least: f32) -> bool {
+        unsafe {
+            let most = _mm512_set1_epi32(most.to_bits().wrapping_sub(least.to_bits()) as i32);
+            _mm512_cmpgt_epu32_mask(_mm512_castps_si512(self.0), most) == 0
         }
     }
 

@@ -179,9 +179,28 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
 
     #[inline(always)]
     fn all_between<const M: usize>(vectors: [Self; M], least: f32, most: f32) -> bool {
-        let mut all = true;
+        let mut distance = vectors[0].0[0].splat(0.0);
         for v in vectors {
-            all &= V::all_between(v.0, least, most);
+            for x in v.0 {
+                distance = distance.max_distance(x, least);
+            }
+        }
+        distance.all_up_to(most, least)
+    }
+
+    #[inline(always)]
+    fn max_distance(mut self, x: Self, least: f32) -> Self {
+        for i in 0..N {
+            self.0[i] = self.0[i].max_distance(x.0[i], least);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn all_up_to(self, most: f32, least: f32) -> bool {
+        let mut all = true;
+        for v in self.0 {
+            all &= v.all_up_to(most, least);
         }
         all
     }

@@ -164,6 +164,17 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn max_distance(self, x: Self, least: f32) -> Self {
+        let distance = x.0.to_bits().wrapping_sub(least.to_bits());
+        Self(f32::from_bits(self.0.to_bits().max(distance)))
+    }
+
+    #[inline(always)]
+    fn all_up_to(self, most: f32, least: f32) -> bool {
+        self.0.to_bits() <= most.to_bits().wrapping_sub(least.to_bits())
+    }
+
+    #[inline(always)]
     fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
         Self(f32::from_bits(self.0.to_bits() >> 20)).lookup(tables)
     }

@@ -16,7 +16,7 @@ use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, ln_1p_of_ratio, scale};
 use crate::kernel::panel::{self, Panel, RowsFunction};
 use crate::kernel::row::{Matrix, Row};
-use crate::kernel::softmax::{Inverse, Multiply, Quotient};
+use crate::kernel::softmax::{HEADROOM, Inverse, Multiply, Quotient};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss};
 use crate::math::ln::ln_1p_positive;
@@ -70,7 +70,7 @@ impl RowLoss {
     #[inline(always)]
     fn nan() -> Self {
         let nan = f32::NAN;
-        Self { loss: nan, at_label: nan, elsewhere: Multiply { high: nan, low: nan } }
+        Self { loss: nan, at_label: nan, elsewhere: Multiply::new(nan, nan) }
     }
 
     /// Writes e^x · 2^-N, too.
@@ -201,7 +201,8 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
         let mut results = Results { labels, weights, losses, row: 0, total: Loss::default() };
-        if panel::serves::<S>(count, columns) && rows.is_flat() {
+        let is_short = columns <= panel::COLUMNS && weights.iter().all(|w| *w <= HEADROOM);
+        if is_short && panel::serves::<S>(count, columns) && rows.is_flat() {
             let numbers;
             let mut row: &[f32] = &[];
             if M::Row::WRITES {
@@ -212,7 +213,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
             for mut rows in rows.several(panel::height(columns)) {
                 results.short(simd, &mut panel, &mut rows);
             }
-        } else if columns <= panel::COLUMNS {
+        } else if is_short {
             let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
             for mut row in rows.several(1) {
                 results.short(simd, &mut panel, &mut row);
@@ -305,7 +306,7 @@ impl Results<'_> {
                 let mut result = RowLoss {
                     loss,
                     at_label: at(&at_label),
-                    elsewhere: Multiply { high: at(&inverse.0), low: at(&inverse.1) },
+                    elsewhere: Multiply::new(at(&inverse.0), at(&inverse.1)),
                 };
                 if loss.is_nan() {
                     let score = rows.input().get(i * columns + label).copied();

@@ -35,18 +35,24 @@ impl Function for Subtract {
     }
 }
 
+/// Powers of two by which a product in two words lies above the result before it is
+/// rounded: in the range of subnormal numbers its second word would be lost.
+pub(super) const HEADROOM: f32 = 4_294_967_296.0; // 2^32
+
 /// The product with a factor in two words.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Multiply {
+    /// The factor over `scale`.
     pub(crate) high: f32,
     pub(crate) low: f32,
+    scale: f32,
 }
 
 impl Multiply {
     /// By the reciprocals of sums.
     #[inline(always)]
     fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> [Self; H] {
-        let mut multiply = [Self { high: 0.0, low: 0.0 }; H];
+        let mut multiply = [Self::new(0.0, 0.0); H];
         if let [sum] = sums[..] {
             multiply[0] = Self::by_inverse(simd, sum.total.value(simd));
             return multiply;
@@ -59,25 +65,28 @@ impl Multiply {
         for i in 0..BLOCK / 2 {
             pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
         }
-        let all = pairs;
-        let (mut high, mut low) = Total::values(simd, all);
-        let one = (simd.splat(1.0), simd.splat(0.0));
+        let (mut high, mut low) = Total::values(simd, pairs);
         for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
-            (*high, *low) = divide(one, (*high, *low));
+            (*high, *low) = inverse((*high, *low));
         }
         let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
         for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
-            *multiply = Self { high, low };
+            *multiply = Self::new(high, low);
         }
         multiply
+    }
+
+    /// By [`inverse`]s.
+    #[inline(always)]
+    pub(crate) fn new(high: f32, low: f32) -> Self {
+        Self { high, low, scale: 1.0 / HEADROOM }
     }
 
     /// By the reciprocal.
     #[inline(always)]
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
-        Self { high: high.first(), low: low.first() }
+        let (high, low) = inverse((simd.splat(high), simd.splat(low)));
+        Self::new(high.first(), low.first())
     }
 
     /// By a number more.
@@ -85,25 +94,36 @@ impl Multiply {
     pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
         let words = (simd.splat(self.high), simd.splat(self.low));
         let (high, low) = times(simd.splat(factor), words);
-        Self { high: high.first(), low: low.first() }
+        let (high, low) = (high.first(), low.first());
+        // Products with a great factor have no room, nor is it needed.
+        let room = if factor.abs() > HEADROOM { self.scale } else { 1.0 };
+        Self { high: high * room, low: low * room, scale: self.scale / room }
     }
 }
-
-/// Without fusion the product is rounded before its error is known. Powers of two
-/// by which it lies above the result meanwhile: no subnormal is rounded twice.
-const HEADROOM: f32 = 1_152_921_504_606_846_976.0; // 2^60
 
 impl Function for Multiply {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
         let low = x * self.low;
-        if V::FUSED {
-            return x.mul_add(x.splat(self.high), low);
-        }
-        // Two roundings instead of one would take softmax to 2.5 ULP.
-        let (product, error) = two_product(x, x.splat(self.high * HEADROOM));
-        (product + (error + low * HEADROOM)) * (1.0 / HEADROOM)
+        product(x, x.splat(self.high), low) * self.scale
     }
+}
+
+/// x · y + low
+#[inline(always)]
+fn product<V: Lanes>(x: V, y: V, low: V) -> V {
+    if V::FUSED {
+        return x.mul_add(y, low);
+    }
+    // Two roundings instead of one would take softmax to 2.5 ULP.
+    let (product, error) = two_product(x, y);
+    product + (error + low)
+}
+
+/// [`HEADROOM`] by a sum.
+#[inline(always)]
+fn inverse<V: Lanes>(sum: (V, V)) -> (V, V) {
+    divide((sum.0.splat(HEADROOM), sum.0.splat(0.0)), sum)
 }
 
 /// The element of a row that is likely, if one is, and its probability. Stored, e^x is
@@ -122,7 +142,7 @@ impl Likely {
         multiply: Multiply,
         row: &mut R,
     ) -> Self {
-        let likely = sum.most * multiply.high > LIKELY;
+        let likely = sum.most * (multiply.high * multiply.scale) > LIKELY;
         if !likely {
             return Self { at: NOWHERE, p: 0.0 };
         }
@@ -238,14 +258,14 @@ impl RowFunction for Softmax {
     }
 }
 
-/// The reciprocal of a row's sum.
+/// [`inverse`] of a row's sum.
 #[derive(Clone, Copy)]
 pub(super) struct Inverse;
 
 impl RowsFunction for Inverse {
     #[inline(always)]
     fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), _: V) -> (V, V) {
-        divide((sum.0.splat(1.0), sum.0.splat(0.0)), sum)
+        inverse(sum)
     }
 }
 
@@ -257,12 +277,7 @@ impl PanelFunction<2> for Quotient {
     #[inline(always)]
     fn apply<V: Lanes>(self, (x, low): (V, V), [inverse, inverse_low]: [V; 2]) -> V {
         let low = x.mul_add(inverse_low, low * inverse);
-        if V::FUSED {
-            return x.mul_add(inverse, low);
-        }
-        // As in `Multiply`.
-        let (product, error) = two_product(x, inverse * HEADROOM);
-        (product + (error + low * HEADROOM)) * (1.0 / HEADROOM)
+        product(x, inverse, low) * (1.0 / HEADROOM)
     }
 }
 

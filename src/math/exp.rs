@@ -149,6 +149,13 @@ impl<V: Lanes> Parts<V> {
         fast_two_sum(self.table, self.table * self.exp_m1)
     }
 
+    /// The value in two words, while it is normal.
+    #[inline(always)]
+    pub(crate) fn scaled_words(self) -> (V, V) {
+        let table = self.table.scale_exp2(self.power);
+        fast_two_sum(table, table * self.exp_m1)
+    }
+
     /// The value rounded once, for values of at most 2^-126 and N = 0.
     #[inline(always)]
     fn subnormal(self) -> V {

@@ -128,6 +128,28 @@ pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {
     Sum::precise(split(x), x.splat(NOTHING)).words()
 }
 
+/// ln(1 − x) in two words for 0 ≤ x < 1.
+#[inline(always)]
+pub(crate) fn ln_1m_words<V: Lanes>(x: V) -> (V, V) {
+    let (zero, one) = (x.splat(0.0), x.splat(1.0));
+    let sum = one - x;
+    ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
+}
+
+/// ln(1 + x) in two words from what 1 + x is rounded to, and the rest of it as a part of
+/// that.
+#[inline(always)]
+pub(super) fn ln_1p_words<V: Lanes>((x, low): (V, V), sum: V, rest: V) -> (V, V) {
+    let (near, near_low) = Sum::precise(sum.split_exp2(), rest).words();
+    // x − x²/2 + x³/3: the next term is below 2^-32 of it.
+    let far_low = low - x * x * (-x).mul_add(x.splat(1.0 / 3.0), x.splat(0.5));
+    let is_far = x.abs().lt(x.splat(SERIES));
+    (V::select(is_far, x, near), V::select(is_far, far_low, near_low))
+}
+
+/// Below this ln(1 + x) in two words is a short series.
+const SERIES: f32 = 9.765625e-4; // 2^-10
+
 /// ln(x/y) in two words for positive finite x and y, without over- or underflow of
 /// the quotient; +0 for x = y.
 #[inline(always)]

@@ -101,8 +101,7 @@ impl ScoreFunction for OnScores {
         let (z, z_low) = logistic.z;
         let weights = self.weights;
         // A weight would multiply an error of a whole ULP.
-        let (ln, ln_low) =
-            if weights.are_one { logistic.ln_1p() } else { logistic.ln_1p_words() };
+        let (ln, ln_low) = if weights.are_one { logistic.ln_1p() } else { logistic.ln_1p_words() };
         let (terms, is_hard) = weights.terms(x, t);
 
         let product = terms.tail * z;

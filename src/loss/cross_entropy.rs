@@ -241,12 +241,8 @@ impl<'a> CrossEntropy<'a> {
         check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
         check_positive("temperature", temperature)?;
         Ok(Formula {
-            link: Link { cap: soft_cap, temperature },
-            coefficients: Coefficients {
-                keep: 1.0 - label_smoothing,
-                uniform: label_smoothing / columns as f32,
-                weights: self.weights(columns)?,
-            },
+            link: Link::new(soft_cap, temperature),
+            coefficients: Coefficients::new(label_smoothing, columns, self.weights(columns)?),
             z: z_loss,
         })
     }

@@ -119,6 +119,13 @@ pub(crate) fn ln_1p_positive<V: Lanes>((x, low): (V, V)) -> V {
     Sum::new(sum.split_exp2(), (error + low) / sum).value()
 }
 
+/// As [`ln_1p_positive`], in two words.
+#[inline(always)]
+pub(crate) fn ln_1p_positive_words<V: Lanes>((x, low): (V, V)) -> (V, V) {
+    let (sum, error) = two_sum(x.splat(1.0), x);
+    ln_1p_words((x, low), sum, (error + low) / sum)
+}
+
 /// ln x in two words, for positive finite x.
 #[inline(always)]
 pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {

@@ -74,7 +74,9 @@ impl PairFunction for OnScores {
 
 /// A loss of scores in two parts.
 pub(super) trait ScoreFunction: Copy {
-    /// Loss and gradient for |x| ≤ [`NORMAL`].
+    /// At most [`NORMAL`].
+    const NEAR: f32 = NORMAL;
+    /// Loss and gradient for |x| ≤ [`NEAR`](Self::NEAR).
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V);
     /// Beyond it, where 1 + e^-|x| is 1.
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V);
@@ -82,26 +84,30 @@ pub(super) trait ScoreFunction: Copy {
 
 /// Loss and gradient of every score and target.
 #[inline(always)]
-pub(super) fn apply_on_scores<V: Lanes>(f: impl ScoreFunction, x: V, t: V) -> (V, V) {
+pub(super) fn apply_on_scores<V: Lanes, F: ScoreFunction>(f: F, x: V, t: V) -> (V, V) {
     let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
-    if V::all_within([x], NORMAL) && valid.all() {
+    if V::all_within([x], F::NEAR) && valid.all() {
         return f.near(x, t);
     }
-    let (near, far) = (f.near(x.clamp(-NORMAL, NORMAL), t), f.far(x, t));
-    let (is_far, nan) = (x.splat(NORMAL).lt(x.abs()), x.splat(f32::NAN));
+    let (near, far) = (f.near(x.clamp(-F::NEAR, F::NEAR), t), f.far(x, t));
+    let (is_far, nan) = (x.splat(F::NEAR).lt(x.abs()), x.splat(f32::NAN));
     let loss = V::select(is_far, far.0, near.0);
     let gradient = V::select(is_far, far.1, near.1);
     (V::select(valid, loss, nan), V::select(valid, gradient, nan))
 }
 
 impl ScoreFunction for OnScores {
+    /// Beyond, a product with a weight may have no second word.
+    const NEAR: f32 = 64.0;
+
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let logistic = Logistic::new(x);
         let (z, z_low) = logistic.z;
         let weights = self.weights;
-        // A weight would multiply an error of a whole ULP.
-        let (ln, ln_low) = if weights.are_one { logistic.ln_1p() } else { logistic.ln_1p_words() };
+        // Unfused, a weight would be a rounding more.
+        let is_plain = V::FUSED || weights.are_one;
+        let (ln, ln_low) = if is_plain { logistic.ln_1p() } else { logistic.ln_1p_words() };
         let (terms, is_hard) = weights.terms(x, t);
 
         let product = terms.tail * z;
@@ -116,8 +122,13 @@ impl ScoreFunction for OnScores {
             left = left + (error + low.tail.mul_add(z, low.constant));
             rest = low.both.mul_add(ln + ln_low, low.linear * x.abs());
         }
-        let rest = terms.both.mul_add(ln_low, rest);
-        let loss = terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest));
+        let loss = if is_plain {
+            let rest = terms.both.mul_add(ln_low, rest);
+            terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest))
+        } else {
+            let (product, low) = times(terms.both, (ln, ln_low));
+            rounded(add((product, low + rest), two_product(terms.linear, x.abs())))
+        };
         (loss, logistic.quotient((numerator, left)))
     }
 
@@ -129,8 +140,9 @@ impl ScoreFunction for OnScores {
         let (zero, distance) = (x.splat(0.0), x.abs());
         let rest = low.linear * distance.min(x.splat(f32::MAX)); // never ∞ against ∞
         let distance = V::select(terms.linear.eq(zero), zero, terms.linear.mul_add(distance, rest));
-        let loss = distance + z.times((terms.both, low.both));
-        (loss, terms.constant + z.times((terms.tail, low.tail)))
+        let loss = add((distance, zero), z.times((terms.both, low.both)));
+        let gradient = add((terms.constant, low.constant), z.times((terms.tail, low.tail)));
+        (rounded(loss), rounded(gradient))
     }
 }
 

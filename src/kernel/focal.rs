@@ -98,13 +98,9 @@ fn difference<V: Lanes>(x: V, up: (V, V), down: (V, V)) -> (V, V) {
     (V::select(is_negative, -slope, slope), V::select(is_negative, -low, low))
 }
 
-/// A multiple of e^-y in two words, as `value · scale`, where a small y² would leave the
-/// normal numbers.
+/// A multiple of e^-y in two words, times 2^48: a small y² would leave the normal numbers.
 #[derive(Clone, Copy)]
-struct Power<V> {
-    value: (V, V),
-    scale: V,
-}
+struct Power<V>((V, V));
 
 impl<V: Lanes> Power<V> {
     /// e^-(y + low) for y ≥ 0.
@@ -113,22 +109,18 @@ impl<V: Lanes> Power<V> {
         // Below e^-200 nothing is left, whatever it is multiplied by.
         let most = y.splat(200.0);
         let low = V::select(y.lt(most), low, y.splat(0.0));
-        let is_small = y.splat(43.0).lt(y);
-        let zero_point = V::select(is_small, y.splat(EIGHTHS + 64.0), y.splat(EIGHTHS));
-        let e = Parts::new(-most.min(y), zero_point).and(-low);
-        Self {
-            value: e.scaled_words(),
-            scale: V::select(is_small, y.splat(5.421_010_862_427_522e-20), y.splat(1.0)),
-        }
+        let e = Parts::new(-most.min(y), y.splat(EIGHTHS + 48.0)).and(-low);
+        Self(e.scaled_words())
     }
 
     #[inline(always)]
     fn times(self, factor: (V, V)) -> Self {
-        Self { value: product(self.value, factor), ..self }
+        Self(product(self.0, factor))
     }
 
     #[inline(always)]
     fn words(self) -> (V, V) {
-        (self.value.0 * self.scale, self.value.1 * self.scale)
+        let scale = 3.552_713_678_800_501e-15; // 2^-48
+        (self.0.0 * scale, self.0.1 * scale)
     }
 }

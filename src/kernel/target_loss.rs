@@ -26,7 +26,7 @@ use crate::loss::{CrossEntropy, Label, Loss, add_words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::{power, shifted_exp_of_words};
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
-use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::scalar::F32;
 use crate::simd::{BLOCK, Kernel, Lanes, SIXTEENTHS, Simd};
@@ -523,8 +523,11 @@ impl Formula<'_> {
         let exp = Exp::new(top.s);
         let zero = Total::zero(simd);
         let (mut others, mut rest, mut distances) = (zero, zero, zero);
-        for (i, (x, part)) in x.chunks(BLOCK).zip(part).enumerate() {
-            let at = start + i * BLOCK;
+        for (i, part) in part.iter_mut().enumerate() {
+            let (at, x) = (start + i * BLOCK, x.get(i * BLOCK..).unwrap_or(&[]));
+            if x.is_empty() {
+                break;
+            }
             let t = block(simd, target.soft.get(at..).unwrap_or(&[]), 0.0);
             let weights = block(simd, self.coefficients.weights.get(at..).unwrap_or(&[]), 1.0);
             let mut s = (block(simd, x, f32::NEG_INFINITY), t);

@@ -146,16 +146,20 @@ pub(crate) fn ln_1m_words<V: Lanes>(x: V) -> (V, V) {
 /// ln(1 + x) in two words from what 1 + x is rounded to, and the rest of it as a part of
 /// that.
 #[inline(always)]
-pub(super) fn ln_1p_words<V: Lanes>((x, low): (V, V), sum: V, rest: V) -> (V, V) {
-    let (near, near_low) = Sum::precise(sum.split_exp2(), rest).words();
-    // x − x²/2 + x³/3: the next term is below 2^-32 of it.
-    let far_low = low - x * x * (-x).mul_add(x.splat(1.0 / 3.0), x.splat(0.5));
-    let is_far = x.abs().lt(x.splat(SERIES));
-    (V::select(is_far, x, near), V::select(is_far, far_low, near_low))
+pub(super) fn ln_1p_words<V: Lanes>(x: (V, V), sum: V, rest: V) -> (V, V) {
+    or_series(x, x.0.abs(), Sum::precise(sum.split_exp2(), rest).words())
 }
 
-/// Below this ln(1 + x) in two words is a short series.
-const SERIES: f32 = 9.765625e-4; // 2^-10
+/// ln(1 + x), if x, of that size, is small as x − x²/2, whose next term is below 2^-33 of it: what 1 + x
+/// leaves would be rounded too often.
+#[inline(always)]
+pub(super) fn or_series<V: Lanes>((x, low): (V, V), size: V, ln: (V, V)) -> (V, V) {
+    let is_small = size.lt(x.splat(SMALL));
+    let low = (x * -0.5).mul_add(x, low);
+    (V::select(is_small, x, ln.0), V::select(is_small, low, ln.1))
+}
+
+const SMALL: f32 = 1.525_878_906_25e-5; // 2^-16
 
 /// ln(x/y) in two words for positive finite x and y, without over- or underflow of
 /// the quotient; +0 for x = y.

@@ -12,7 +12,7 @@
 #[cfg(doc)]
 use super::exp::NORMAL;
 use super::exp::{Parts, exp_words};
-use super::ln::{Sum, ln_1p_words};
+use super::ln::{Sum, ln_1p_words, or_series};
 use super::words::{fast_two_sum, product, remainder};
 use crate::simd::{EIGHTHS, Lanes};
 
@@ -36,14 +36,15 @@ impl<V: Lanes> Logistic<V> {
         let (z, z_low) = exp_words(-x.abs());
         let (sum, error) = fast_two_sum(one, z);
         let reciprocal = one / sum;
-        let left = remainder(one - reciprocal, reciprocal, z) - reciprocal * z_low;
+        let left = z_low.mul_add(-reciprocal, remainder(one - reciprocal, reciprocal, z));
         Self { z: (z, z_low), reciprocal, left, sum, rest: (error + z_low) * reciprocal }
     }
 
     /// ln(1 + z) as an exact summand and a rounded one.
     #[inline(always)]
     pub(crate) fn ln_1p(&self) -> (V, V) {
-        Sum::new(self.sum.split_exp2(), self.rest).summands()
+        let near = Sum::new(self.sum.split_exp2(), self.rest).summands();
+        or_series(self.z, self.z.0, near)
     }
 
     /// ln(1 + z) in two words.
@@ -67,24 +68,27 @@ impl<V: Lanes> Logistic<V> {
     }
 }
 
-/// e^-|x| beyond [`NORMAL`], where 1 + z is 1: products with it are
-/// rounded to subnormals once.
+/// e^-|x| in two words far from 0, where 1 + z is 1.
 #[derive(Clone, Copy)]
-pub(crate) struct Tail<V>(V);
+pub(crate) struct Tail<V>(V, V);
 
 impl<V: Lanes> Tail<V> {
+    /// By which it is too large, so that nothing is lost while it is multiplied: 2^96.
     const SCALE: f32 = 96.0;
 
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
         // Beyond 230 even the largest factor gives 0.
-        let e = Parts::new(-x.abs().clamp(0.0, 230.0), x.splat(EIGHTHS + Self::SCALE));
-        Self(e.mantissa().scale_exp2(e.power))
+        let x = -x.abs().clamp(0.0, 230.0);
+        let (z, low) = Parts::new(x, x.splat(EIGHTHS + Self::SCALE)).scaled_words();
+        Self(z, low)
     }
 
-    /// (factor + low) · e^-|x|.
+    /// factor · e^-|x|.
     #[inline(always)]
-    pub(crate) fn times(self, (factor, low): (V, V)) -> V {
-        factor.mul_add(self.0, low * self.0) * 1.262_177_448_353_618_9e-29 // 2^-96
+    pub(crate) fn times(self, factor: (V, V)) -> (V, V) {
+        let (high, low) = product(factor, (self.0, self.1));
+        let scale = 1.262_177_448_353_618_9e-29; // 2^-96
+        (high * scale, low * scale)
     }
 }

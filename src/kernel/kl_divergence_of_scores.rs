@@ -22,7 +22,8 @@
 //! gradient by y = q − p = p·(e^(−KL − v) − 1)
 //! ```
 //!
-//! of which the last is used where it is small.
+//! of which the last is used where it is close to 0. Either is of two words, rounded once:
+//! in one, q − p errs by up to 2.6 ULP of the larger.
 
 use super::cross_entropy::fill;
 use crate::error::{Error, check_length};
@@ -34,7 +35,7 @@ use crate::math::polynomial::horner;
 use crate::math::words::{add, divide, product, times, two_product, two_sum};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
-use crate::sweep::{self, Function, Term};
+use crate::sweep::{self, Term};
 
 /// KL(softmax(p)‖softmax(q)) of each row.
 pub struct KlDivergenceOfScores<'a> {

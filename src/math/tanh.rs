@@ -5,8 +5,7 @@
 //! derivative 1 − tanh² y = 4u·r² has no difference in it. Up to |y| = 1/8, where 1 − u
 //! would cancel, y + y·P(y²).
 //!
-//! **Error.** Of tanh y that of u, 2^-31.5, and where the series ends its next term, 2^-31;
-//! of the derivative 2^-28.
+//! **Error.** Of tanh y at most 6.8e-10, of the derivative 7.4e-9 of itself.
 
 use super::exp::{Parts, exp_precise};
 use super::polynomial::horner;
@@ -67,4 +66,34 @@ pub(crate) fn tanh_derivative<V: Lanes>(y: (V, V)) -> (V, V) {
     let (u, u_low) = Parts::new(distance * -2.0, zero_point).and(low * -2.0).scaled_words();
     let inverse = inverse_of_1p((u * (1.0 / SCALE), u_low * (1.0 / SCALE)));
     product(product((u * 4.0, u_low * 4.0), inverse), inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::polynomial::check::assert_error;
+    use super::super::words::two_sum;
+    use super::*;
+    use crate::simd::scalar::F32;
+
+    fn words(y: f64) -> (F32, F32) {
+        two_sum(F32(y as f32), F32((y - f64::from(y as f32)) as f32))
+    }
+
+    fn value((high, low): (F32, F32)) -> f64 {
+        f64::from(high.0) + f64::from(low.0)
+    }
+
+    #[test]
+    fn tanh_errs_as_stated() {
+        assert_error(6.8e-10, [-12.0, 12.0], |y| value(tanh(words(y))) - libm::tanh(y));
+    }
+
+    #[test]
+    fn derivative_errs_as_stated() {
+        assert_error(7.4e-9, [-50.0, 50.0], |y| {
+            let u = libm::exp(-2.0 * y.abs());
+            let exact = 4.0 * u / ((1.0 + u) * (1.0 + u));
+            value(tanh_derivative(words(y))) / f64::from(SCALE) / exact - 1.0
+        });
+    }
 }

@@ -223,6 +223,8 @@ struct Derivative {
     tops: Tops,
     mean: (f32, f32),
     divergence: (f32, f32),
+    /// Up to which exponent q is close to p.
+    close: f32,
     /// The reciprocals of the sums, times [`HEADROOM`].
     p: (f32, f32),
     q: (f32, f32),
@@ -230,9 +232,6 @@ struct Derivative {
 
 /// By which products are above a probability, so that no subnormal is rounded twice. 2^60
 const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
-
-/// How far q may be from p for p·(e^exponent − 1).
-const CLOSE: f32 = 0.5;
 
 impl Derivative {
     #[inline(always)]
@@ -249,7 +248,7 @@ impl Derivative {
         let change = exp_m1(exponent);
         let near = product(p, (change, low.mul_add(change, low)));
         let far = add(q, (-p.0, -p.1));
-        let is_close = exponent.abs().le(exponent.splat(CLOSE));
+        let is_close = exponent.abs().le(exponent.splat(self.close));
         let high = V::select(is_close, near.0, far.0);
         (high + V::select(is_close, near.1, far.1)) * (1.0 / HEADROOM)
     }
@@ -286,7 +285,9 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
     let others = (simd.splat(others.0), simd.splat(others.1));
     let (p, q) = (divide(headroom, words), divide(headroom, others));
     let (p, q) = ((p.0.first(), p.1.first()), (q.0.first(), q.1.first()));
-    let derivative = Derivative { tops, mean, divergence, p, q };
+    // An error of the divergence is one of the exponent.
+    let close = if mean.0 <= MOST { 0.5 } else { -1.0 };
+    let derivative = Derivative { tops, mean, divergence, close, p, q };
     for at in (0..gradient.len()).step_by(S::F32::COUNT) {
         let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
         let y = simd.load(y.get(at..).unwrap_or(&[]), 0.0);

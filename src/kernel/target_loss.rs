@@ -142,10 +142,7 @@ impl Link {
     pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
         let inverse = quotient(1.0, temperature);
         let is_none = cap.is_none() && temperature == 1.0;
-        let cap = match cap {
-            Some(c) => Some(Cap { inverse: quotient(1.0, c), scale: quotient(c, temperature) }),
-            None => None,
-        };
+        let cap = cap.map(|c| Cap { inverse: quotient(1.0, c), scale: quotient(c, temperature) });
         Self { cap, inverse, is_none }
     }
 

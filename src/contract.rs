@@ -239,24 +239,24 @@ pub const LOSS: f64 = 1.8; // measured 1.731
 pub const GRADIENT: f64 = 1.9; // measured 1.81
 
 /// The largest error of a row's cross-entropy loss with options or soft targets, in ULP of
-/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below 1 counting 1.
-///
-/// It is that for the scores as they are in `f32`: divided by the temperature, and soft-capped
-/// to within 3 ULP.
-pub const TARGET_LOSS: f64 = 2.45; // measured 2.345
+/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below ⅛ counting ⅛: where no
+/// target is negative and L no such zero of its own terms, of the loss.
+pub const TARGET_LOSS: f64 = 1.22; // measured 1.166
 
-/// The largest error of each element of its gradient, in ULP of the larger of
-/// (Σa + 2λL)·pₖ and aₖ, or for the likeliest class of what is left of them without aₖ·pₖ,
-/// an |L| below 1 counting 1; times the slope of the soft cap.
-pub const TARGET_GRADIENT: f64 = 3.7; // measured 3.550
+/// The largest error of each element of its gradient, in ULP of itself, unless the two terms
+/// whose difference it is cancel to less than half of the larger: then of that half.
+///
+/// They are (Σa + 2λL)·pₖ and aₖ, or for the likeliest class what is left of them without
+/// aₖ·pₖ, an |L| below ⅛ counting ⅛; times the slope of the soft cap.
+pub const TARGET_GRADIENT: f64 = 2.0; // measured 1.972
 
 /// The largest error of the entropy of a row of scores, in ULP, however certain.
 pub const ENTROPY_OF_SCORES: f64 = 1.43; // measured 1.371
 
 /// The largest errors of the Kullback-Leibler divergence of two rows of scores, in ULP,
-/// however close or certain, and of each element of its gradient, in ULP of the larger of
-/// both probabilities.
-pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [2.12, 2.45]; // measured 2.028, 2.341
+/// however close or certain, and of each element of its gradient q − p, in ULP of itself,
+/// unless they cancel to less than half of the larger: then of that half.
+pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [1.57, 1.45]; // measured 1.50, 1.39
 
 /// The largest error of entropy and cross-entropy, in ULP of the sum of the magnitudes
 /// of their terms, each that is not 0 counting 2⁻¹²⁰ more; and of p·ln(p/q) summed for
@@ -276,20 +276,22 @@ pub const DIVERGENCE: f64 = 2.4; // measured 1.25
 /// The largest error of each binary cross-entropy on scores, in ULP, however confident
 /// the answer: without a weight, and with one of at most a thousand whose products with
 /// the targets are not subnormal.
-pub const BINARY_LOSS: [f64; 2] = [1.54, 3.7]; // measured 1.475, 3.533
+pub const BINARY_LOSS: [f64; 2] = [1.55, 1.88]; // measured 1.483, 1.798
 
-/// The largest error of each element of its gradient, in ULP of the larger of the
-/// terms b·σ(s) and a·σ(−s) whose difference it is, itself where the target is 0 or 1;
-/// without and with a weight.
-pub const BINARY_GRADIENT: [f64; 2] = [2.0, 2.69]; // measured 1.938, 2.568
+/// The largest error of each element of its gradient, in ULP of itself, unless the terms
+/// b·σ(s) and a·σ(−s) whose difference it is cancel to less than an eighth of the larger:
+/// then of that eighth. A target of 0 or 1 leaves one term. Without and with a weight.
+pub const BINARY_GRADIENT: [f64; 2] = [1.43, 1.49]; // measured 1.361, 1.421
 
 /// The largest errors of binary cross-entropy on probabilities, in ULP, and of each
-/// element of its gradient, in ULP of the larger of b/(1 − p) and a/p; with any weight.
-pub const BINARY_PROBABILITY: [f64; 2] = [2.48, 2.82]; // measured 2.370, 2.694
+/// element of its gradient, measured as [`BINARY_GRADIENT`] is by b/(1 − p) and a/p; with a
+/// weight as for [`BINARY_LOSS`].
+pub const BINARY_PROBABILITY: [f64; 2] = [1.83, 0.52]; // measured 1.743, 0.500
 
-/// The largest error of each focal loss without a weight, in ULP, for γ up to 5.
-pub const FOCAL_LOSS: f64 = 4.0; // measured 3.841
+/// The largest error of each focal loss, in ULP, for γ up to 5 and a weight as for
+/// [`BINARY_LOSS`].
+pub const FOCAL_LOSS: f64 = 1.45; // measured 1.383
 
 /// The largest error of each element of its gradient, measured as
 /// [`BINARY_GRADIENT`] is.
-pub const FOCAL_GRADIENT: f64 = 5.6; // measured 5.357
+pub const FOCAL_GRADIENT: f64 = 1.65; // measured 1.574

@@ -9,4 +9,5 @@ pub(crate) mod polynomial;
 pub(crate) mod shifted_exp;
 pub(crate) mod sigmoid;
 pub(crate) mod softplus;
+pub(crate) mod tanh;
 pub(crate) mod words;

@@ -62,24 +62,19 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A value, the size its error is measured by, and what the soft cap's roundings may add.
+/// A value, and the size its error is measured by.
 #[derive(Clone, Copy)]
 struct Exact {
     value: f64,
     size: f64,
-    slack: f64,
 }
 
 impl Exact {
     /// The error in ULP of the size.
     fn error(self, found: f32) -> f64 {
-        let error = (f64::from(found) - self.value).abs();
-        if error <= self.slack { 0.0 } else { (error - self.slack) / unit(self.size) }
+        (f64::from(found) - self.value).abs() / unit(self.size)
     }
 }
-
-/// ULP by which a soft-capped score may be off.
-const CAP: f64 = 3.0;
 
 /// The loss of a row and its gradient, for finite scores.
 fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
@@ -87,7 +82,7 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
     let temperature = f64::from(options.temperature);
     let score = |x: f32| match options.cap.map(f64::from) {
         Some(cap) => cap * libm::tanh(f64::from(x) / cap) / temperature,
-        None => f64::from(x / options.temperature),
+        None => f64::from(x) / temperature,
     };
     let s: Vec<_> = x.iter().map(|&x| score(x)).collect();
     let top = (0..s.len()).max_by(|&i, &j| x[i].total_cmp(&x[j])).unwrap();
@@ -95,12 +90,8 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
     let tail: f64 = (0..s.len()).filter(|&k| k != top).map(|k| libm::exp(s[k] - max)).sum();
     let surprise = libm::log1p(tail);
     let (z, ln_sum) = (f64::from(options.z), max + surprise);
-    let size = ln_sum.abs().max(1.0);
+    let size = ln_sum.abs().max(0.125);
 
-    let mut off = 0.0;
-    if options.cap.is_some() {
-        off = s.iter().map(|&s| CAP * unit(s)).fold(0.0, f64::max);
-    }
     let mass: f64 = a.iter().sum();
     let terms =
         || a.iter().zip(&s).map(|(&a, &s)| if a == 0.0 { 0.0 } else { a * (surprise + (max - s)) });
@@ -108,7 +99,6 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
     let loss = Exact {
         value: terms().sum::<f64>() + square,
         size: terms().map(f64::abs).sum::<f64>() + z * size * size,
-        slack: 2.0 * off * (mass + 2.0 * z * size),
     };
 
     let slope = |x: f32| match options.cap.map(f64::from) {
@@ -128,11 +118,9 @@ fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
         };
         let b = plus + 2.0 * z * ln_sum;
         let most = (most + 2.0 * z * size) * p;
-        Exact {
-            value: (b * p - minus) * slope(x[k]),
-            size: most.max(minus.abs()) * slope(x[k]),
-            slack: (2.0 * off * (most + minus.abs()) + 2.0 * z * off * p) * slope(x[k]),
-        }
+        let difference = b * p - minus;
+        let size = difference.abs().max(most.max(minus.abs()) / 2.0);
+        Exact { value: difference * slope(x[k]), size: size * slope(x[k]) }
     });
     (loss, gradient.collect())
 }
@@ -309,22 +297,24 @@ fn margins_keep_their_digits() {
             let (mut x, label) = (random.normal(n, 1.0), random.below(n));
             x[label] += margin as f32;
             let (rows, labels) = (Rows::new(&x, n).unwrap(), [label as u32]);
-            for (options, most) in [
-                (PLAIN, LOSS),
-                (Options { weights: &weights, ..PLAIN }, 2.4),
-                (Options { temperature: 0.5, ..PLAIN }, 2.0),
-                (Options { temperature: 2.0, ..PLAIN }, 2.0),
+            for (options, of_labels) in [
+                (PLAIN, Some(LOSS)),
+                (Options { weights: &weights, ..PLAIN }, Some(2.4)),
+                (Options { temperature: 0.7, ..PLAIN }, None),
+                (Options { temperature: 3.0, ..PLAIN }, None),
+                (Options { cap: Some(50.0), ..PLAIN }, None),
+                (Options { smoothing: 0.1, z: 0.01, ..PLAIN }, None),
             ] {
                 let t = one_hot(&labels, n);
                 let exact = exact(options, &x, &t).0.value;
                 for backend in backends() {
-                    let mut found =
-                        vec![run(backend, options.loss(), rows, Against::Labels(&labels)).0];
-                    if options.temperature == 1.0 {
+                    let (loss, ..) = run(backend, options.loss(), rows, Against::Labels(&labels));
+                    let mut found = vec![(loss, TARGET_LOSS)];
+                    if let Some(bound) = of_labels {
                         let kernel = LabelLoss::new(options.loss(), Scores::new(rows), &labels);
-                        found.push(backend.run(kernel.unwrap()));
+                        found.push((backend.run(kernel.unwrap()), bound));
                     }
-                    for found in found {
+                    for (found, most) in found {
                         let error = ulp(found.sum, exact);
                         assert!(error <= most, "{error} ULP at {margin}, {options:?}, {backend:?}");
                     }

@@ -414,7 +414,7 @@ fn divergences_of_scores_stay_within_the_contract() {
                 let (found, mut gradient) = kl_of_scores(backend, &x, &y);
                 let errors = pairs.iter().zip(&gradient).map(|(&(p, log), &g)| {
                     let (change, q) = (p * libm::expm1(-log), p * libm::exp(-log));
-                    (f64::from(g) - change).abs() / unit(p.max(q))
+                    (f64::from(g) - change).abs() / unit(change.abs().max(p.max(q) / 2.0))
                 });
                 let errors = [ulp(found, exact), errors.fold(0.0, f64::max)];
                 for (worst, error) in worst.iter_mut().zip(errors) {

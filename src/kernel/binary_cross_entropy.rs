@@ -9,24 +9,25 @@
 //! ```
 //!
 //! of which only the last numerator can cancel, and not where t is 0 or 1: a tiny
-//! loss and a tiny gradient keep all their digits. Other targets have what rounding took
-//! from a, b and the numerator added, which for 0 and 1 is nothing and not computed.
+//! loss and a tiny gradient keep all their digits. Other targets, and weights that are not
+//! exact, have what rounding took from a, b and the numerator added, which for 0 and 1 is
+//! nothing and not computed.
 //!
-//! **Error.** Without a weight, fused, that of ln(1 + z) and little more, which is most
-//! where z is about 2^-24; see `logistic.rs`. A weight adds the rounding of its product.
-//! Unfused, products of targets and weights lose what they are rounded by.
+//! **Error.** Of the loss half an ULP for each of the last two additions and, where a + b
+//! is about 1, little more for ln(1 + z); a weight may double the latter. The numerator is
+//! of two words, as good as z: where it cancels to an eighth of its terms, z's 2^-30 is an
+//! eighth of an ULP.
 //!
 //! **Tried.** Without the corrections, up to 2.2 ULP in the gradient for targets between 0
-//! and 1 where fused, 2.9 where not.
+//! and 1 where fused, 2.9 where not; without those for weights, 3.6 ULP in the loss.
 
 use super::focal::Focal;
 use crate::error::{Error, check_length};
 use crate::loss::{BinaryCrossEntropy, Loss};
 use crate::math::exp::NORMAL;
-use crate::math::ln::ln;
-use crate::math::ln_1p::ln_1p;
+use crate::math::ln::{ln_1m_words, ln_words};
 use crate::math::logistic::{Logistic, Tail};
-use crate::math::words::two_sum;
+use crate::math::words::{add, divide, product, rounded, times, two_product, two_sum};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
 use crate::sweep::{self, PairFunction, Place};
 
@@ -40,8 +41,7 @@ pub trait BinaryFunction: Copy {
 /// Binary cross-entropy of scores.
 #[derive(Clone, Copy, Debug)]
 pub struct OnScores {
-    positive: f32,
-    negative: f32,
+    weights: Weights,
     gamma: f32,
 }
 
@@ -50,8 +50,7 @@ impl OnScores {
     /// As [`BinaryCrossEntropy::loss`], of the parameters.
     #[inline]
     pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
-        let [positive, negative] = loss.weights()?;
-        Ok(Self { positive, negative, gamma: loss.gamma()? })
+        Ok(Self { weights: Weights::new(loss)?, gamma: loss.gamma()? })
     }
 }
 
@@ -61,7 +60,7 @@ impl BinaryFunction for OnScores {
         if self.gamma == 0.0 {
             sweep::pair_sum(simd, self, place, targets)
         } else {
-            sweep::pair_sum(simd, Focal::new(self.gamma, self), place, targets)
+            sweep::pair_sum(simd, Focal::new(self.gamma, self.weights), place, targets)
         }
     }
 }
@@ -77,7 +76,9 @@ impl PairFunction for OnScores {
 
 /// A loss of scores in two parts.
 pub(super) trait ScoreFunction: Copy {
-    /// Loss and gradient for |x| ≤ [`NORMAL`].
+    /// At most [`NORMAL`].
+    const NEAR: f32 = NORMAL;
+    /// Loss and gradient for |x| ≤ [`NEAR`](Self::NEAR).
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V);
     /// Beyond it, where 1 + e^-|x| is 1.
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V);
@@ -85,39 +86,51 @@ pub(super) trait ScoreFunction: Copy {
 
 /// Loss and gradient of every score and target.
 #[inline(always)]
-pub(super) fn apply_on_scores<V: Lanes>(f: impl ScoreFunction, x: V, t: V) -> (V, V) {
+pub(super) fn apply_on_scores<V: Lanes, F: ScoreFunction>(f: F, x: V, t: V) -> (V, V) {
     let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
-    if V::all_within([x], NORMAL) && valid.all() {
+    if V::all_within([x], F::NEAR) && valid.all() {
         return f.near(x, t);
     }
-    let (near, far) = (f.near(x.clamp(-NORMAL, NORMAL), t), f.far(x, t));
-    let (is_far, nan) = (x.splat(NORMAL).lt(x.abs()), x.splat(f32::NAN));
+    let (near, far) = (f.near(x.clamp(-F::NEAR, F::NEAR), t), f.far(x, t));
+    let (is_far, nan) = (x.splat(F::NEAR).lt(x.abs()), x.splat(f32::NAN));
     let loss = V::select(is_far, far.0, near.0);
     let gradient = V::select(is_far, far.1, near.1);
     (V::select(valid, loss, nan), V::select(valid, gradient, nan))
 }
 
 impl ScoreFunction for OnScores {
+    /// Beyond, a product with a weight may have no second word.
+    const NEAR: f32 = 64.0;
+
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let logistic = Logistic::new(x);
         let (z, z_low) = logistic.z;
-        let (ln, ln_low) = logistic.ln_1p;
-        let (terms, is_hard) = self.terms(x, t);
+        let weights = self.weights;
+        // Unfused, a weight would be a rounding more.
+        let is_plain = V::FUSED || weights.are_one;
+        let (ln, ln_low) = if is_plain { logistic.ln_1p() } else { logistic.ln_1p_words() };
+        let (terms, is_hard) = weights.terms(x, t);
 
         let product = terms.tail * z;
         let numerator = terms.constant + product;
         let mut left = terms.tail.mul_add(z_low, terms.tail.mul_add(z, -product));
         let mut rest = x.splat(0.0);
-        if !is_hard {
+        if !(is_hard && weights.are_exact::<V>()) {
             // What rounding took: nothing from lanes where t is 0 or 1.
-            let low = self.rounded(x, t);
+            let low = weights.rounded(x, t);
             let (_, error) = two_sum(terms.constant, product);
+            left = terms.tail.mul_add(z_low, two_product(terms.tail, z).1);
             left = left + (error + low.tail.mul_add(z, low.constant));
             rest = low.both.mul_add(ln + ln_low, low.linear * x.abs());
         }
-        let rest = terms.both.mul_add(ln_low, rest);
-        let loss = terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest));
+        let loss = if is_plain {
+            let rest = terms.both.mul_add(ln_low, rest);
+            terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest))
+        } else {
+            let (product, low) = times(terms.both, (ln, ln_low));
+            rounded(add((product, low + rest), two_product(terms.linear, x.abs())))
+        };
         (loss, logistic.quotient((numerator, left)))
     }
 
@@ -125,31 +138,59 @@ impl ScoreFunction for OnScores {
     #[inline(always)]
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let z = Tail::new(x);
-        let ((terms, _), low) = (self.terms(x, t), self.rounded(x, t));
+        let ((terms, _), low) = (self.weights.terms(x, t), self.weights.rounded(x, t));
         let (zero, distance) = (x.splat(0.0), x.abs());
         let rest = low.linear * distance.min(x.splat(f32::MAX)); // never ∞ against ∞
         let distance = V::select(terms.linear.eq(zero), zero, terms.linear.mul_add(distance, rest));
-        (distance + z.times(terms.both), terms.constant + z.times(terms.tail))
+        let loss = add((distance, zero), z.times((terms.both, low.both)));
+        let gradient = add((terms.constant, low.constant), z.times((terms.tail, low.tail)));
+        (rounded(loss), rounded(gradient))
     }
 }
 
-impl OnScores {
+/// w and w′ of the coefficients a = w·t and b = w′·(1 − t), in two words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weights {
+    positive: (f32, f32),
+    negative: (f32, f32),
+    are_one: bool,
+}
+
+impl Weights {
+    #[inline]
+    fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
+        let [positive, negative] = loss.weights()?;
+        let are_one = (positive, negative) == ((1.0, 0.0), (1.0, 0.0));
+        Ok(Self { positive, negative, are_one })
+    }
+
+    /// Whether they leave nothing of products that are not rounded.
+    #[inline(always)]
+    fn are_exact<V: Lanes>(self) -> bool {
+        self.are_one || V::FUSED && self.positive.1 == 0.0 && self.negative.1 == 0.0
+    }
+
+    /// a and b.
+    #[inline(always)]
+    pub(super) fn coefficients<V: Lanes>(self, t: V) -> [(V, V); 2] {
+        let ((w, w_low), (v, v_low)) = (self.positive, self.negative);
+        let u = t.splat(1.0) - t;
+        let u = (u, (t.splat(1.0) - u) - t);
+        [times(t, (t.splat(w), t.splat(w_low))), product(u, (t.splat(v), t.splat(v_low)))]
+    }
+
     /// The coefficients for scores and targets, and whether all targets are 0 or 1.
     #[inline(always)]
-    pub(super) fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
+    fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
         let u = t.splat(1.0) - t;
-        (Terms::new(x, t * self.positive, u * self.negative), t.min(u).eq(t.splat(0.0)).all())
+        let (a, b) = (t * self.positive.0, u * self.negative.0);
+        (Terms::new(x, a, b), t.min(u).eq(t.splat(0.0)).all())
     }
 
     /// What rounding took from the coefficients.
     #[inline(always)]
     fn rounded<V: Lanes>(self, x: V, t: V) -> Terms<V> {
-        let (one, positive, negative) =
-            (x.splat(1.0), x.splat(self.positive), x.splat(self.negative));
-        let u = one - t;
-        let (a, b) = (t * positive, u * negative);
-        let a_low = t.mul_add(positive, -a);
-        let b_low = ((one - u) - t).mul_add(negative, u.mul_add(negative, -b));
+        let [(a, a_low), (b, b_low)] = self.coefficients(t);
         let (_, error) = two_sum(a, b);
         let low = Terms::new(x, a_low, b_low);
         Terms { both: low.both + error, ..low }
@@ -159,11 +200,11 @@ impl OnScores {
 /// The coefficients of a loss both · ln(1 + z) + linear · |x| and its gradient
 /// (constant + tail · z) / (1 + z).
 #[derive(Clone, Copy)]
-pub(super) struct Terms<V> {
+struct Terms<V> {
     both: V,
-    pub(super) linear: V,
-    pub(super) constant: V,
-    pub(super) tail: V,
+    linear: V,
+    constant: V,
+    tail: V,
 }
 
 impl<V: Lanes> Terms<V> {
@@ -191,8 +232,7 @@ impl<V: Lanes> Terms<V> {
 /// neither term is 0.
 #[derive(Clone, Copy, Debug)]
 pub struct OnProbabilities {
-    positive: f32,
-    negative: f32,
+    weights: Weights,
 }
 
 impl OnProbabilities {
@@ -200,12 +240,11 @@ impl OnProbabilities {
     /// As [`BinaryCrossEntropy::loss_of_probabilities`], of the parameters.
     #[inline]
     pub fn new(loss: BinaryCrossEntropy) -> Result<Self, Error> {
-        let [positive, negative] = loss.weights()?;
         match loss.gamma()? {
             0.0 => {}
             found => return Err(Error::Parameter { name: "gamma", expected: "0", found }),
         }
-        Ok(Self { positive, negative })
+        Ok(Self { weights: Weights::new(loss)? })
     }
 }
 
@@ -222,23 +261,39 @@ impl PairFunction for OnProbabilities {
     #[inline(always)]
     fn apply<V: Lanes>(self, p: V, t: V) -> (V, V) {
         let (zero, one) = (p.splat(0.0), p.splat(1.0));
-        let (q, u) = (one - p, one - t);
-        let (a, b) = (t * self.positive, u * self.negative);
-        let (no_a, no_b) = (a.eq(zero), b.eq(zero));
+        let q = one - p;
+        let q = (q, (one - q) - p);
+        let [a, b] = self.weights.coefficients(t);
+        let (no_a, no_b) = (a.0.eq(zero), b.0.eq(zero));
 
-        let positive = V::select(no_a, zero, a * -ln(p));
-        let loss = positive + V::select(no_b, zero, b * -ln_1p(-p));
+        let loss = rounded(add(weighted(a, p, ln_words(p)), weighted(b, q.0, ln_1m_words(p))));
 
         // b·p − a·q
-        let difference = (p - t) * self.negative + t * q * (self.negative - self.positive);
-        let numerator = V::select(no_a, b, V::select(no_b, -a, difference));
-        let denominator = V::select(no_a, q, V::select(no_b, p, p * q));
-        let gradient = V::select(numerator.eq(zero), zero, numerator / denominator);
+        let (plus, minus) = (times(p, b), product(a, q));
+        let difference = add(plus, (-minus.0, -minus.1));
+        let numerator = V::select(no_a, b.0, V::select(no_b, -a.0, difference.0));
+        let low = V::select(no_a, b.1, V::select(no_b, -a.1, difference.1));
+        let both = times(p, q);
+        let denominator = V::select(no_a, q.0, V::select(no_b, p, both.0));
+        let denominator_low = V::select(no_a, q.1, V::select(no_b, zero, both.1));
+        let gradient = rounded(divide((numerator, low), (denominator, denominator_low)));
+        let gradient = V::select(numerator.eq(zero), zero, gradient);
 
         let valid = zero.le(p).and(p.le(one)).and(zero.le(t)).and(t.le(one));
         let nan = p.splat(f32::NAN);
         (V::select(valid, loss, nan), V::select(valid, gradient, nan))
     }
+}
+
+/// −c·ln x: 0 for c = 0, and ∞ for x = 0.
+#[inline(always)]
+fn weighted<V: Lanes>(c: (V, V), x: V, (ln, ln_low): (V, V)) -> (V, V) {
+    let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
+    let (product, low) = product(c, (-ln, -ln_low));
+    let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
+    let product = V::select(is_infinite, infinity, product);
+    let low = V::select(is_infinite, zero, low);
+    (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
 }
 
 /// The loss of pairs of a score or probability and a target.

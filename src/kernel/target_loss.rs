@@ -15,21 +15,31 @@
 //! where p = softmax(s). No summand of the loss is negative, and B − a[m] is summed as
 //! such: a right answer given with confidence keeps its tiny loss and gradient.
 //!
-//! A row is taken in parts of [`RUN`] elements, whose scores and coefficients fit on the
-//! stack: once for the sums, and a longer row once more for the gradient.
+//! Scores, coefficients, e^s and all that is made of them are of two words, and only
+//! results are rounded. A score of 100/T in one word would be off by 64 ULP of its
+//! probability, and a gradient of rounded p and a by as many ULP as they cancel.
+//!
+//! A row is taken in parts of [`RUN`] elements, whose e^s and coefficients fit on the
+//! stack: once for the sums, and a longer row once more for the gradient. Each block of a
+//! part has one loop for all of it.
+//!
+//! **Error.** Half an ULP for the last addition, and that of e^s, see `shifted_exp.rs`:
+//! 0.4 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds
+//! that of tanh, see `tanh.rs`, times c/T: for 50 half an ULP.
 
-use super::cross_entropy::{InPlace, Read, Scores, Share, WithGradient, fill};
+use super::cross_entropy::{InPlace, Read, Scores, WithGradient, fill};
 use crate::error::Error;
-use crate::kernel::exp_sum::{NOWHERE, Scaled, Shift, largest, maximum, part_sum};
-use crate::kernel::softmax::Multiply;
+use crate::kernel::exp_sum::{NOWHERE, Shift, largest, maximum};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, add_words};
-use crate::math::exp::exp;
-use crate::math::exp_m1::exp_m1;
-use crate::math::words::{remainder, times, two_sum};
+use crate::math::ln::ln_1p_positive_words;
+use crate::math::shifted_exp::{power, shifted_exp_of_words};
+use crate::math::tanh::{SCALE, tanh, tanh_derivative};
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
-use crate::simd::{Kernel, Lanes, Simd};
-use crate::sweep::{self, Function, Itself, RUN, Term, Total};
+use crate::simd::scalar::F32;
+use crate::simd::{BLOCK, Kernel, Lanes, SIXTEENTHS, Simd};
+use crate::sweep::{RUN, Total};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
 pub trait Targets<'a> {
@@ -90,38 +100,82 @@ struct Target<'a> {
     soft: &'a [f32],
 }
 
+/// A number in two words.
+type Words = (f32, f32);
+
+#[inline(always)]
+fn splat<V: Lanes>(like: V, (high, low): Words) -> (V, V) {
+    (like.splat(high), like.splat(low))
+}
+
+#[inline(always)]
+fn first<V: Lanes>((high, low): (V, V)) -> Words {
+    (high.first(), low.first())
+}
+
+/// a / b
+#[inline(always)]
+fn quotient(a: f32, b: f32) -> Words {
+    first(divide((F32(a), F32(0.0)), (F32(b), F32(0.0))))
+}
+
 /// f(x) = c·tanh(x/c)/T.
 #[derive(Clone, Copy)]
 pub(crate) struct Link {
-    pub(crate) cap: Option<f32>,
-    pub(crate) temperature: f32,
+    cap: Option<Cap>,
+    /// 1/T.
+    inverse: Words,
+    /// Whether it is x.
+    is_none: bool,
 }
 
-impl Function for Link {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        let Some(cap) = self.cap else { return x / self.temperature };
-        // tanh y = −m/(2 + m) with m = e^-2y − 1
-        let m = exp_m1((x / cap).abs() * -2.0);
-        let y = -m / (m + 2.0) * cap;
-        V::select(x.lt(x.splat(0.0)), -y, y) / self.temperature
-    }
+#[derive(Clone, Copy)]
+struct Cap {
+    /// 1/c.
+    inverse: Words,
+    /// c/T.
+    scale: Words,
 }
 
 impl Link {
-    /// y·f′(x).
+    #[inline]
+    pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
+        let inverse = quotient(1.0, temperature);
+        let is_none = cap.is_none() && temperature == 1.0;
+        let cap = cap.map(|c| Cap { inverse: quotient(1.0, c), scale: quotient(c, temperature) });
+        Self { cap, inverse, is_none }
+    }
+
+    /// f(x) in two words: of a large score a rounding would be many of its probability.
     #[inline(always)]
-    fn chain<V: Lanes>(self, y: V, x: V) -> V {
-        let Some(cap) = self.cap else { return y / self.temperature };
-        // 1 − tanh²z = 4u/(1 + u)² with u = e^-2|z|, which would multiply the rounding of
-        // z; beyond 64 it is 0.
-        let z = (x / cap).abs();
-        let low = remainder(x.abs(), z, x.splat(cap)) / cap;
-        let low = V::select(z.lt(x.splat(64.0)), low, x.splat(0.0));
-        let u = exp(z * -2.0);
-        let u = u - u * (low * 2.0);
-        let sum = u + 1.0;
-        y * (u * 4.0 / (sum * sum)) / self.temperature
+    fn apply<V: Lanes>(self, x: V) -> (V, V) {
+        let zero = x.splat(0.0);
+        if self.is_none {
+            return (x, zero);
+        }
+        if let Some(Cap { inverse, scale }) = self.cap {
+            let y = tanh(times(x, splat(x, inverse)));
+            return product(y, splat(x, scale));
+        }
+        let (s, low) = times(x, splat(x, self.inverse));
+        let is_finite = s.abs().lt(x.splat(f32::INFINITY));
+        (s, V::select(is_finite, low, zero))
+    }
+
+    /// y·f′(x) for y in two words, times [`HEADROOM`].
+    #[inline(always)]
+    fn chain<V: Lanes>(self, y: (V, V), x: V) -> V {
+        if self.is_none {
+            return (y.0 + y.1) * (1.0 / HEADROOM);
+        }
+        let slope = splat(x, self.inverse);
+        let Some(Cap { inverse, .. }) = self.cap else {
+            let (high, low) = product(y, slope);
+            return (high + low) * (1.0 / HEADROOM);
+        };
+        let derivative = tanh_derivative(times(x, splat(x, inverse)));
+        let (high, low) = product(y, product(derivative, slope));
+        (high + low) * (1.0 / HEADROOM / SCALE)
     }
 }
 
@@ -129,48 +183,72 @@ impl Link {
 #[derive(Clone, Copy)]
 pub(crate) struct Coefficients<'a> {
     /// 1 − ε.
-    pub(crate) keep: f32,
+    keep: Words,
     /// ε/K.
-    pub(crate) uniform: f32,
+    uniform: Words,
     /// w, or nothing where all are 1.
-    pub(crate) weights: &'a [f32],
+    weights: &'a [f32],
 }
 
-impl Coefficients<'_> {
-    #[inline(always)]
-    fn of<V: Lanes>(self, t: V, weight: V) -> V {
-        t.mul_add(t.splat(self.keep), t.splat(self.uniform)) * weight
+impl<'a> Coefficients<'a> {
+    #[inline]
+    pub(crate) fn new(smoothing: f32, columns: usize, weights: &'a [f32]) -> Self {
+        let uniform = quotient(smoothing, columns as f32);
+        Self { keep: fast_two_sum(1.0, -smoothing), uniform, weights }
     }
 
-    /// Those of the columns from `start` on.
+    /// In two words.
     #[inline(always)]
-    fn write<S: Simd>(self, simd: S, target: Target<'_>, start: usize, out: &mut [f32]) {
-        let soft = target.soft.get(start..).unwrap_or(&[]);
-        let weights = self.weights.get(start..).unwrap_or(&[]);
-        for at in (0..out.len()).step_by(S::F32::COUNT) {
-            let t = simd.load(soft.get(at..).unwrap_or(&[]), 0.0);
-            let weight = simd.load(weights.get(at..).unwrap_or(&[]), 1.0);
-            simd.store(self.of(t, weight), out.get_mut(at..).unwrap_or(&mut []));
+    fn of<V: Lanes>(self, t: V, weight: V) -> (V, V) {
+        let mut a = (t, t.splat(0.0));
+        if self.keep.0 != 1.0 {
+            a = add(times(t, splat(t, self.keep)), splat(t, self.uniform));
         }
-        if let Some(out) = out.get_mut(target.label.wrapping_sub(start)) {
-            let weight = self.weights.get(target.label).copied().unwrap_or(1.0);
-            *out = self.of(simd.splat(1.0), simd.splat(weight)).first();
-        }
+        if self.weights.is_empty() { a } else { times(weight, a) }
+    }
+
+    /// That of a label.
+    #[inline(always)]
+    fn of_label<S: Simd>(self, simd: S, label: usize) -> Words {
+        let weight = self.weights.get(label).copied().unwrap_or(1.0);
+        first(self.of(simd.splat(1.0), simd.splat(weight)))
     }
 }
 
 /// a·(s[m] − s): a coefficient of 0 wins over an infinity.
-#[derive(Clone, Copy)]
-struct Distance(f32);
+#[inline(always)]
+fn distance<V: Lanes>(a: (V, V), top: Words, s: (V, V)) -> (V, V) {
+    let (product, low) = product(a, add(splat(s.0, top), (-s.0, -s.1)));
+    let (none, zero) = (a.0.eq(s.0.splat(0.0)), s.0.splat(0.0));
+    (V::select(none, zero, product), V::select(none, zero, low))
+}
 
-impl Term<2> for Distance {
+/// e^s · 2^-N of scores in two words.
+#[derive(Clone, Copy)]
+struct Exp {
+    shift: Shift,
+    /// Subtracted from s: 0, or s[m] where that is extreme.
+    center: Words,
+}
+
+impl Exp {
     #[inline(always)]
-    fn term<V: Lanes>(self, [a, s]: [V; 2]) -> (V, V) {
-        let (distance, error) = two_sum(a.splat(self.0), -s);
-        let (product, zero) = (a * distance, a.splat(0.0));
-        let low = a.mul_add(error, a.mul_add(distance, -product));
-        let none = a.eq(zero);
-        (V::select(none, zero, product), V::select(none, zero, low))
+    fn new(top: Words) -> Self {
+        let shift = Shift::new(top.0);
+        Self { shift, center: if shift.center == 0.0 { (0.0, 0.0) } else { top } }
+    }
+
+    /// In two words.
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (mut s, mut low): (V, V)) -> (V, V) {
+        if self.shift.center != 0.0 {
+            let center = splat(s, self.center);
+            (s, low) = add((s, low), (-center.0, -center.1));
+        }
+        let zero_point = s.splat(SIXTEENTHS - self.shift.exponent);
+        let (t, delta) = shifted_exp_of_words((s, low), power(s, zero_point), zero_point);
+        let (nothing, zero) = (s.le(s.splat(self.shift.floor())), s.splat(0.0));
+        (V::select(nothing, zero, t), V::select(nothing, zero, t * delta))
     }
 }
 
@@ -265,7 +343,8 @@ impl Kernel for TargetLoss<'_> {
         let mut total = Loss::default();
         let mut losses = losses.iter_mut();
         // No zeros: those would be a call of memset.
-        let mut part = Part { exp: [f32::NAN; RUN], coefficients: [f32::NAN; RUN] };
+        let nothing = [[f32::NAN; BLOCK]; 2];
+        let mut part = [Part { exp: nothing, coefficients: nothing }; RUN / BLOCK];
         for i in 0..count {
             let mut row = rows.row(i);
             let mut loss = 0.0;
@@ -284,10 +363,26 @@ impl Kernel for TargetLoss<'_> {
     }
 }
 
-/// Of a part of a row e^s · 2^-N, before that s, and the coefficients.
+/// Of a block of a row e^s · 2^-N and the coefficients, in two words.
+#[derive(Clone, Copy)]
 struct Part {
-    exp: [f32; RUN],
-    coefficients: [f32; RUN],
+    exp: [[f32; BLOCK]; 2],
+    coefficients: [[f32; BLOCK]; 2],
+}
+
+impl Part {
+    /// Takes an element out, and gives its coefficient.
+    #[inline(always)]
+    fn take(&mut self, at: usize) -> Words {
+        let mut taken = [0.0; 4];
+        let rows = self.exp.iter_mut().chain(&mut self.coefficients);
+        for (taken, row) in taken.iter_mut().zip(rows) {
+            if let Some(element) = row.get_mut(at) {
+                *taken = core::mem::take(element);
+            }
+        }
+        (taken[2], taken[3])
+    }
 }
 
 /// What all rows have in common.
@@ -300,81 +395,79 @@ pub(crate) struct Formula<'a> {
 }
 
 /// The sums of a row.
-#[derive(Clone, Copy)]
-struct Sums<S: Simd> {
+#[derive(Clone, Copy, Default)]
+struct Sums {
     /// Σ_{k≠m} e^s[k] · 2^-N.
-    others: Total<S>,
+    others: Words,
     /// A − a[m].
-    rest: (f32, f32),
+    rest: Words,
     /// a[m].
-    at_top: f32,
+    at_top: Words,
     /// Σ a[k]·(s[m] − s[k]).
-    distance: (f32, f32),
-}
-
-impl<S: Simd> Sums<S> {
-    #[inline(always)]
-    fn zero(simd: S) -> Self {
-        Self { others: Total::zero(simd), rest: (0.0, 0.0), at_top: 0.0, distance: (0.0, 0.0) }
-    }
+    distance: Words,
 }
 
 /// What they come to.
 #[derive(Clone, Copy, Default)]
 struct RowLoss {
     loss: f32,
-    /// B over the sum of e^s · 2^-N.
-    factor: Multiply,
-    /// The derivative by s[m].
-    at_top: f32,
+    /// B over the sum of e^s · 2^-N, times [`HEADROOM`].
+    factor: Words,
+    /// The derivative by s[m], times [`HEADROOM`].
+    at_top: Words,
 }
+
+/// By which a gradient is above the result, so that no subnormal is rounded twice. 2^60
+const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
 
 impl RowLoss {
     #[inline(always)]
-    fn new<S: Simd>(simd: S, s_top: f32, z: f32, sums: Sums<S>) -> Self {
-        let shift = Shift::new(s_top);
-        let share = Share::new(simd, shift, s_top, sums.others.value(simd));
-        let inverse = Multiply::by_inverse(simd, share.all);
+    fn new<S: Simd>(simd: S, top: Words, z: f32, sums: Sums) -> Self {
+        let one = simd.splat(1.0);
+        let (top, others, distance) =
+            (splat(one, top), splat(one, sums.others), splat(one, sums.distance));
+        let (mut rest, at_top) = (splat(one, sums.rest), splat(one, sums.at_top));
+        let (t, low) = Exp::new(first(top)).apply(top);
+        let own = fast_two_sum(t, low);
+        let (sum, low) = add(own, others);
+        let all = fast_two_sum(sum, low);
 
-        let mass = add_words(sums.rest, (sums.at_top, 0.0));
-        let surprise = times_words(simd, share.surprise, mass);
-        let mut loss = add_words(surprise, sums.distance);
-        let mut slope = (0.0, 0.0);
-        if z != 0.0 {
-            // The logarithm of the sum is off by up to 2^-27, however small it is.
-            let (center, ln) = if share.surprise < 0.125 {
-                (s_top, (share.surprise, 0.0))
-            } else {
-                (shift.center, Scaled::new(simd, shift, share.all).ln(simd, 0.0))
-            };
-            let ln = add_words((center, 0.0), ln);
-            let square = times_words(simd, ln.0, (ln.0, 2.0 * ln.1));
-            loss = add_words(loss, times_words(simd, z, square));
-            slope = times_words(simd, 2.0 * z, ln);
+        let surprise = ln_1p_positive_words(divide(others, own));
+        let mut mass = add(rest, at_top);
+        let mut loss = product(mass, surprise);
+        if surprise.0.first() < 1.0 / HEADROOM {
+            // It is the ratio, whose digits a subnormal may have lost.
+            let (high, low) = product(mass, divide(scaled(others), own));
+            loss = (high * (1.0 / HEADROOM), low * (1.0 / HEADROOM));
         }
-        let (high, low) = add_words(mass, slope);
-        let mut factor = inverse.times(simd, high);
-        factor.low += low * inverse.high;
+        loss = add(loss, distance);
+        if z != 0.0 {
+            let ln = add(top, surprise);
+            loss = add(loss, times(simd.splat(z), product(ln, ln)));
+            let slope = times(simd.splat(2.0 * z), ln);
+            (mass, rest) = (add(mass, slope), add(rest, slope));
+        }
 
-        let p = inverse.apply(simd.splat(share.own)).first();
-        let (rest, rest_low) = add_words(sums.rest, slope);
-        let at_top = (rest + rest_low) * p - sums.at_top * share.others;
-        Self { loss: loss.0 + loss.1, factor, at_top }
+        let share = divide(scaled(own), all);
+        let share_of_others = divide(scaled(others), all);
+        let factor = product(mass, divide(scaled((one, simd.splat(0.0))), all));
+        let (minus, low) = product(at_top, share_of_others);
+        let at_top = add(product(rest, share), (-minus, -low));
+        Self { loss: rounded(loss).first(), factor: first(factor), at_top: first(at_top) }
     }
 }
 
-/// A product in two words.
+/// Times [`HEADROOM`].
 #[inline(always)]
-fn times_words<S: Simd>(simd: S, factor: f32, (high, low): (f32, f32)) -> (f32, f32) {
-    let (high, low) = times(simd.splat(factor), (simd.splat(high), simd.splat(low)));
-    (high.first(), low.first())
+fn scaled<V: Lanes>((high, low): (V, V)) -> (V, V) {
+    (high * HEADROOM, low * HEADROOM)
 }
 
 /// Where the largest score of a row is, and what f makes of it.
 #[derive(Clone, Copy)]
 struct Top {
     at: usize,
-    s: f32,
+    s: Words,
 }
 
 impl Formula<'_> {
@@ -385,17 +478,17 @@ impl Formula<'_> {
         simd: S,
         row: &mut AnyRow<'_>,
         target: Target<'_>,
-        part: &mut Part,
+        part: &mut [Part],
     ) -> f32 {
         let x = maximum(simd, row.input());
-        let s = self.link.apply(simd.splat(x)).first();
-        if !s.is_finite() {
+        let s = first(self.link.apply(simd.splat(x)));
+        if !s.0.is_finite() {
             fill(simd, f32::NAN, row.out);
             return f32::NAN;
         }
         let top = Top { at: position(simd, row.input(), x), s };
         let length = row.input().len();
-        let mut sums = Sums::zero(simd);
+        let mut sums = Sums::default();
         let mut result = RowLoss::default();
         // One body for both passes: it is large.
         for pass in 0..=usize::from(!row.out.is_empty()) {
@@ -414,7 +507,8 @@ impl Formula<'_> {
             }
         }
         if let Some(out) = row.out.get_mut(top.at) {
-            *out = self.link.chain(simd.splat(result.at_top), simd.splat(x)).first();
+            let y = splat(simd.splat(0.0), result.at_top);
+            *out = self.link.chain(y, simd.splat(x)).first();
         }
         result.loss
     }
@@ -429,27 +523,49 @@ impl Formula<'_> {
         start: usize,
         top: Top,
         target: Target<'_>,
-        part: &mut Part,
-        sums: &mut Sums<S>,
+        part: &mut [Part],
+        sums: &mut Sums,
     ) {
-        let (Some(mut s), Some(a)) =
-            (part.exp.get_mut(..x.len()), part.coefficients.get_mut(..x.len()))
-        else {
-            return;
-        };
-        sweep::map(simd, self.link, x, s);
-        self.coefficients.write(simd, target, start, a);
-        let hole = top.at.wrapping_sub(start);
-        if let Some(a) = a.get_mut(hole) {
-            sums.at_top = *a;
-            *a = 0.0;
+        let exp = Exp::new(top.s);
+        let zero = Total::zero(simd);
+        let (mut others, mut rest, mut distances) = (zero, zero, zero);
+        for (i, part) in part.iter_mut().enumerate() {
+            let (at, x) = (start + i * BLOCK, x.get(i * BLOCK..).unwrap_or(&[]));
+            if x.is_empty() {
+                break;
+            }
+            let t = block(simd, target.soft.get(at..).unwrap_or(&[]), 0.0);
+            let weights = block(simd, self.coefficients.weights.get(at..).unwrap_or(&[]), 1.0);
+            let mut s = (block(simd, x, f32::NEG_INFINITY), t);
+            for j in 0..BLOCK / S::F32::COUNT {
+                let words = self.link.apply(s.0.as_ref()[j]);
+                (s.0.as_mut()[j], s.1.as_mut()[j]) = words;
+                store(simd, exp.apply(words), j, &mut part.exp);
+                let a = self.coefficients.of(t.as_ref()[j], weights.as_ref()[j]);
+                store(simd, a, j, &mut part.coefficients);
+            }
+            let (label, hole) = (target.label.wrapping_sub(at), top.at.wrapping_sub(at));
+            let [a, a_low] = &mut part.coefficients;
+            if let (Some(a), Some(low)) = (a.get_mut(label), a_low.get_mut(label)) {
+                (*a, *low) = self.coefficients.of_label(simd, target.label);
+            }
+            for nothing in x.len()..BLOCK {
+                part.take(nothing);
+            }
+            if hole < BLOCK {
+                sums.at_top = part.take(hole);
+            }
+            for j in 0..BLOCK / S::F32::COUNT {
+                let (e, a) = (load(simd, &part.exp, j), load(simd, &part.coefficients, j));
+                let distance = distance(a, top.s, (s.0.as_ref()[j], s.1.as_ref()[j]));
+                others.add_term(j, e.0, e.1);
+                rest.add_term(j, a.0, a.1);
+                distances.add_term(j, distance.0, distance.1);
+            }
         }
-        sums.rest = add_words(sums.rest, sweep::sum(simd, Itself, [&*a]));
-        sums.distance = add_words(sums.distance, sweep::sum(simd, Distance(top.s), [&*a, &*s]));
-        // Nothing is above the top but by a rounding of f.
-        if let Some(sum) = part_sum(simd, &mut s, top.s, hole) {
-            sums.others.add_positive(sum.total);
-        }
+        sums.others = add_words(sums.others, others.value(simd));
+        sums.rest = add_words(sums.rest, rest.value(simd));
+        sums.distance = add_words(sums.distance, distances.value(simd));
     }
 
     /// Writes the gradient of a part.
@@ -459,17 +575,62 @@ impl Formula<'_> {
         simd: S,
         row: &mut AnyRow<'_>,
         start: usize,
-        factor: Multiply,
-        part: &Part,
+        factor: Words,
+        part: &[Part],
     ) {
-        for at in (0..RUN.min(row.input().len() - start)).step_by(S::F32::COUNT) {
-            let x = simd.load(row.input().get(start + at..).unwrap_or(&[]), 0.0);
-            let exp = simd.load(part.exp.get(at..).unwrap_or(&[]), 0.0);
-            let a = simd.load(part.coefficients.get(at..).unwrap_or(&[]), 0.0);
-            let y = self.link.chain(factor.apply(exp) - a, x);
-            simd.store(y, row.out.get_mut(start + at..).unwrap_or(&mut []));
+        for (i, part) in part.iter().enumerate() {
+            let at = start + i * BLOCK;
+            let x = row.input().get(at..).unwrap_or(&[]);
+            if x.is_empty() {
+                break;
+            }
+            let mut y = block(simd, x, 0.0);
+            for j in 0..BLOCK / S::F32::COUNT {
+                let x = y.as_ref()[j];
+                let p = product(load(simd, &part.exp, j), splat(x, factor));
+                let (a, low) = scaled(load(simd, &part.coefficients, j));
+                y.as_mut()[j] = self.link.chain(add(p, (-a, -low)), x);
+            }
+            let out = row.out.get_mut(at..).unwrap_or(&mut []);
+            match out.first_chunk_mut::<BLOCK>() {
+                Some(out) => store_block(simd, y, out),
+                None => store_block(simd, y, out),
+            }
         }
     }
+}
+
+/// The first elements. Lanes past the end of `from` hold `fill`.
+#[inline(always)]
+fn block<S: Simd>(simd: S, from: &[f32], fill: f32) -> S::Block {
+    // Of an array, the compiler knows that nothing is past the end.
+    match from.first_chunk::<BLOCK>() {
+        Some(from) => simd.load_block(from, fill),
+        None => simd.load_block(from, fill),
+    }
+}
+
+#[inline(always)]
+fn store_block<S: Simd>(simd: S, block: S::Block, to: &mut [f32]) {
+    for (j, lanes) in block.as_ref().iter().enumerate() {
+        simd.store(*lanes, to.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+    }
+}
+
+/// The j-th vectors of both words.
+#[inline(always)]
+fn load<S: Simd>(simd: S, [high, low]: &[[f32; BLOCK]; 2], j: usize) -> (S::F32, S::F32) {
+    let at = j * S::F32::COUNT;
+    let (high, low) = (high.get(at..).unwrap_or(&[]), low.get(at..).unwrap_or(&[]));
+    (simd.load(high, 0.0), simd.load(low, 0.0))
+}
+
+#[inline(always)]
+fn store<S: Simd>(simd: S, words: (S::F32, S::F32), j: usize, to: &mut [[f32; BLOCK]; 2]) {
+    let at = j * S::F32::COUNT;
+    let [high, low] = to;
+    simd.store(words.0, high.get_mut(at..).unwrap_or(&mut []));
+    simd.store(words.1, low.get_mut(at..).unwrap_or(&mut []));
 }
 
 /// Where a row's largest element is.

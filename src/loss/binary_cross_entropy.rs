@@ -2,6 +2,8 @@ use super::{Loss, check_finite};
 use crate::backend;
 use crate::error::Error;
 use crate::kernel::{BinaryLoss, OnProbabilities, OnScores};
+use crate::math::words::{fast_two_sum, two_product};
+use crate::simd::scalar::F32;
 
 /// Binary cross-entropy of scores: how surprised a classifier that says "yes" with
 /// probability σ(s) is by targets t, which are 1 for yes, 0 for no, or in between.
@@ -112,13 +114,16 @@ impl BinaryCrossEntropy {
         Ok(self.gamma.min(1.844_674_4e19))
     }
 
-    /// The factors of the two terms.
-    pub(crate) fn weights(self) -> Result<[f32; 2], Error> {
+    /// The factors of the two terms, in two words.
+    pub(crate) fn weights(self) -> Result<[(f32, f32); 2], Error> {
         let Self { pos_weight, alpha, .. } = self;
         check_finite("pos_weight", pos_weight)?;
         match alpha {
-            None => Ok([pos_weight, 1.0]),
-            Some(alpha) if (0.0..=1.0).contains(&alpha) => Ok([pos_weight * alpha, 1.0 - alpha]),
+            None => Ok([(pos_weight, 0.0), (1.0, 0.0)]),
+            Some(alpha) if (0.0..=1.0).contains(&alpha) => {
+                let (a, low) = two_product(F32(pos_weight), F32(alpha));
+                Ok([(a.0, low.0), fast_two_sum(1.0, -alpha)])
+            }
             Some(found) => {
                 Err(Error::Parameter { name: "alpha", expected: "a number from 0 to 1", found })
             }

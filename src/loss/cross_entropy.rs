@@ -44,8 +44,10 @@ use crate::rows::{Rows, RowsMut};
 /// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels and no option but an
 /// ignored one, [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS) and
 /// [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
-/// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰. The sum of the
-/// losses is kept in two words.
+/// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰, targets that are
+/// 0 or at least 2⁻¹⁰⁰, and temperatures and caps from 2⁻⁴⁰ to 2⁴⁰ with c/T up to 2⁷. A
+/// gradient is a difference: where a probability all but agrees with its target, what is
+/// left of it has lost their first digits. The sum of the losses is kept in two words.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -241,12 +243,8 @@ impl<'a> CrossEntropy<'a> {
         check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
         check_positive("temperature", temperature)?;
         Ok(Formula {
-            link: Link { cap: soft_cap, temperature },
-            coefficients: Coefficients {
-                keep: 1.0 - label_smoothing,
-                uniform: label_smoothing / columns as f32,
-                weights: self.weights(columns)?,
-            },
+            link: Link::new(soft_cap, temperature),
+            coefficients: Coefficients::new(label_smoothing, columns, self.weights(columns)?),
             z: z_loss,
         })
     }

@@ -25,7 +25,7 @@
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
 use super::polynomial::horner;
-use super::words::fast_two_sum;
+use super::words::{fast_two_sum, two_product, two_sum};
 use crate::simd::{EIGHTHS, Lanes};
 use crate::sweep::Function;
 
@@ -149,6 +149,13 @@ impl<V: Lanes> Parts<V> {
         fast_two_sum(self.table, self.table * self.exp_m1)
     }
 
+    /// The value in two words, while it is normal.
+    #[inline(always)]
+    pub(crate) fn scaled_words(self) -> (V, V) {
+        let table = self.table.scale_exp2(self.power);
+        fast_two_sum(table, table * self.exp_m1)
+    }
+
     /// The value rounded once, for values of at most 2^-126 and N = 0.
     #[inline(always)]
     fn subnormal(self) -> V {
@@ -185,6 +192,24 @@ pub(crate) fn exp_words<V: Lanes>(x: V) -> (V, V) {
     }
     let high = table.mul_add(exp_m1, table);
     (high, table.mul_add(exp_m1, table - high))
+}
+
+/// e^(x + low) in two words for |x| ≤ `NORMAL`, with what r and e^r − 1 are rounded by: no
+/// error but the polynomial's and 2^-32.
+#[inline(always)]
+pub(crate) fn exp_precise<V: Lanes>((x, low): (V, V)) -> (V, V) {
+    let zero_point = x.splat(EIGHTHS);
+    let power = x.mul_add(x.splat(LOG2_E), zero_point);
+    let k = power - zero_point;
+    let ln_2 = if V::FUSED { LN_2 } else { LN_2_13 };
+    let r = k.mul_add(x.splat(-ln_2[0]), x);
+    let (r, r_low) = two_sum(r, k.mul_add(x.splat(-ln_2[1]), low));
+    let [table, table_low] = power.lookup([&Table::BITS.high, &Table::BITS.low]);
+    let table = table.add_power::<8>(power);
+    let (m, m_low) = fast_two_sum(r, (r * r).mul_add(horner(r, POLYNOMIAL), table_low));
+    let (product, product_low) = two_product(table, m);
+    let (high, error) = fast_two_sum(table, product);
+    (high, error + table.mul_add(m_low + r_low, product_low))
 }
 
 /// e^x for every x.

@@ -119,6 +119,13 @@ pub(crate) fn ln_1p_positive<V: Lanes>((x, low): (V, V)) -> V {
     Sum::new(sum.split_exp2(), (error + low) / sum).value()
 }
 
+/// As [`ln_1p_positive`], in two words.
+#[inline(always)]
+pub(crate) fn ln_1p_positive_words<V: Lanes>((x, low): (V, V)) -> (V, V) {
+    let (sum, error) = two_sum(x.splat(1.0), x);
+    ln_1p_words((x, low), sum, (error + low) / sum)
+}
+
 /// ln x in two words, for positive finite x.
 #[inline(always)]
 pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {
@@ -127,6 +134,32 @@ pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {
     }
     Sum::precise(split(x), x.splat(NOTHING)).words()
 }
+
+/// ln(1 − x) in two words for 0 ≤ x < 1.
+#[inline(always)]
+pub(crate) fn ln_1m_words<V: Lanes>(x: V) -> (V, V) {
+    let (zero, one) = (x.splat(0.0), x.splat(1.0));
+    let sum = one - x;
+    ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
+}
+
+/// ln(1 + x) in two words from what 1 + x is rounded to, and the rest of it as a part of
+/// that.
+#[inline(always)]
+pub(super) fn ln_1p_words<V: Lanes>(x: (V, V), sum: V, rest: V) -> (V, V) {
+    or_series(x, x.0.abs(), Sum::precise(sum.split_exp2(), rest).words())
+}
+
+/// ln(1 + x), if x, of that size, is small as x − x²/2, whose next term is below 2^-33 of it: what 1 + x
+/// leaves would be rounded too often.
+#[inline(always)]
+pub(super) fn or_series<V: Lanes>((x, low): (V, V), size: V, ln: (V, V)) -> (V, V) {
+    let is_small = size.lt(x.splat(SMALL));
+    let low = (x * -0.5).mul_add(x, low);
+    (V::select(is_small, x, ln.0), V::select(is_small, low, ln.1))
+}
+
+const SMALL: f32 = 1.525_878_906_25e-5; // 2^-16
 
 /// ln(x/y) in two words for positive finite x and y, without over- or underflow of
 /// the quotient; +0 for x = y.

@@ -6,14 +6,14 @@
 //! reciprocal with what it leaves of 1.
 //!
 //! **Error.** ln(1 + z) errs as in `ln.rs`, and by the rounding of what 1 + z
-//! leaves. A quotient has the last addition's half an ULP and less than a tenth for
+//! leaves; most where z is about 2^-24, but in two words not there. A quotient has the last addition's half an ULP and less than a tenth for
 //! z; where multiplication is not fused, another half for that of the numerator.
 
 #[cfg(doc)]
 use super::exp::NORMAL;
 use super::exp::{Parts, exp_words};
-use super::ln::Sum;
-use super::words::{fast_two_sum, remainder};
+use super::ln::{Sum, ln_1p_words, or_series};
+use super::words::{fast_two_sum, product, remainder};
 use crate::simd::{EIGHTHS, Lanes};
 
 /// z = e^-|x| for |x| ≤ [`NORMAL`], and what is made of it.
@@ -24,8 +24,9 @@ pub(crate) struct Logistic<V> {
     /// 1/(1 + z) = reciprocal · (1 + left).
     reciprocal: V,
     left: V,
-    /// ln(1 + z) as an exact summand and a rounded one.
-    pub(crate) ln_1p: (V, V),
+    /// ln(1 + z) is that of `sum` and `rest`.
+    sum: V,
+    rest: V,
 }
 
 impl<V: Lanes> Logistic<V> {
@@ -35,9 +36,21 @@ impl<V: Lanes> Logistic<V> {
         let (z, z_low) = exp_words(-x.abs());
         let (sum, error) = fast_two_sum(one, z);
         let reciprocal = one / sum;
-        let left = remainder(one - reciprocal, reciprocal, z) - reciprocal * z_low;
-        let ln_1p = Sum::new(sum.split_exp2(), (error + z_low) * reciprocal).summands();
-        Self { z: (z, z_low), reciprocal, left, ln_1p }
+        let left = z_low.mul_add(-reciprocal, remainder(one - reciprocal, reciprocal, z));
+        Self { z: (z, z_low), reciprocal, left, sum, rest: (error + z_low) * reciprocal }
+    }
+
+    /// ln(1 + z) as an exact summand and a rounded one.
+    #[inline(always)]
+    pub(crate) fn ln_1p(&self) -> (V, V) {
+        let near = Sum::new(self.sum.split_exp2(), self.rest).summands();
+        or_series(self.z, self.z.0, near)
+    }
+
+    /// ln(1 + z) in two words.
+    #[inline(always)]
+    pub(crate) fn ln_1p_words(&self) -> (V, V) {
+        ln_1p_words(self.z, self.sum, self.rest)
     }
 
     /// (numerator + low) / (1 + z).
@@ -47,26 +60,35 @@ impl<V: Lanes> Logistic<V> {
         let error = numerator.mul_add(self.reciprocal, -quotient);
         quotient + low.mul_add(self.reciprocal, quotient.mul_add(self.left, error))
     }
+
+    /// As [`quotient`](Self::quotient), in two words.
+    #[inline(always)]
+    pub(crate) fn quotient_words(&self, numerator: (V, V)) -> (V, V) {
+        product(numerator, (self.reciprocal, self.reciprocal * self.left))
+    }
 }
 
-/// e^-|x| beyond [`NORMAL`], where 1 + z is 1: products with it are
-/// rounded to subnormals once.
+/// e^-|x| in two words far from 0, where 1 + z is 1.
 #[derive(Clone, Copy)]
-pub(crate) struct Tail<V>(V);
+pub(crate) struct Tail<V>(V, V);
 
 impl<V: Lanes> Tail<V> {
+    /// By which it is too large, so that nothing is lost while it is multiplied: 2^96.
     const SCALE: f32 = 96.0;
 
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
         // Beyond 230 even the largest factor gives 0.
-        let e = Parts::new(-x.abs().clamp(0.0, 230.0), x.splat(EIGHTHS + Self::SCALE));
-        Self(e.mantissa().scale_exp2(e.power))
+        let x = -x.abs().clamp(0.0, 230.0);
+        let (z, low) = Parts::new(x, x.splat(EIGHTHS + Self::SCALE)).scaled_words();
+        Self(z, low)
     }
 
     /// factor · e^-|x|.
     #[inline(always)]
-    pub(crate) fn times(self, factor: V) -> V {
-        factor * self.0 * 1.262_177_448_353_618_9e-29 // 2^-96
+    pub(crate) fn times(self, factor: (V, V)) -> (V, V) {
+        let (high, low) = product(factor, (self.0, self.1));
+        let scale = 1.262_177_448_353_618_9e-29; // 2^-96
+        (high * scale, low * scale)
     }
 }

@@ -199,7 +199,7 @@ fn binary(x: &Matrix, blank: &Matrix) {
             within(&what, losses[i], exact, exact, contract::BINARY_LOSS[0]);
             let (plus, minus) = (wrong / (1.0 + z), other * z / (1.0 + z));
             let exact = if x < 0.0 { minus - plus } else { plus - minus };
-            let size = plus.max(minus);
+            let size = exact.abs().max(plus.max(minus) / 8.0);
             within(&what, gradient[i], exact, size, contract::BINARY_GRADIENT[0]);
         }
         classes.check(&"binary", backend, &[losses, gradient, vec![sum.sum]].concat());

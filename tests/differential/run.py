@@ -34,8 +34,6 @@ INF, NAN = float("inf"), float("nan")
 HALF_ULP = 2.0**-24
 # A peer's roundings, each half an ULP of what it handles, that a cause accounts for.
 ROUNDINGS = 24
-# ULP by which the crate's soft cap may be off.
-CAP = 3.0
 
 torch.set_num_threads(1)
 mp.prec = 300
@@ -228,7 +226,7 @@ def cross_entropy_exact(x, t, o):
         return Exact(0.0, **undefined), Exact([0.0] * n, **undefined)
     cap, temperature, z = o.get("soft_cap"), mpf(float(o.get("temperature", 1))), mpf(float(o.get("z_loss", 0)))
     if cap is None:
-        s = x if temperature == 1 else x / np.float32(temperature)
+        s = x if temperature == 1 or any(np.isnan(x)) else [mpf(float(v)) / temperature for v in x]
         slope = [1 / temperature] * n
     elif any(np.isnan(x)):
         s = x
@@ -255,12 +253,11 @@ def cross_entropy_exact(x, t, o):
     gradient = [(b * p[k] - a[k]) * slope[k] for k in range(n)]
 
     # What errors are measured by: see `exact` of tests/cross_entropy.rs.
-    one = max(mpf(1), abs(ln_sum))
-    off = max(CAP * unit(float(v)) for v in s) if cap is not None else 0.0
+    one = max(mpf(1) / 8, abs(ln_sum))
     most = [abs(mass if k != top else mass - a[k]) + 2 * z * one for k in range(n)]
     minus = [a[k] if k != top else a[k] * (1 - p[k]) for k in range(n)]
-    size = np.array(floats(max(m * q, abs(c)) * f for m, q, c, f in zip(most, p, minus, slope)))
-    slack = np.array(floats((2 * off * (m * q + c) + 2 * z * off * q) * f for m, q, c, f in zip(most, p, minus, slope)))
+    half = (max(m * q, abs(c)) * f / 2 for m, q, c, f in zip(most, p, minus, slope))
+    size = np.array(floats(max(h, abs(g)) for h, g in zip(half, gradient)))
     # What peers round: e^(s − max) by the differences, which are then added and subtracted.
     finite = [abs(v) for v in s if v != -INF]
     spread = np.array(floats(1 + n + (abs(v - s[top]) if v != -INF else 0) + (abs(ln_sum) if z else 0) for v in s))
@@ -269,7 +266,7 @@ def cross_entropy_exact(x, t, o):
     by_scores = np.array(floats(abs(g) for g in gradient))
     flat = np.array(floats((mass + 2 * z * one) * q + c for q, c in zip(p, a))) / float(temperature)
     gradient = Exact(
-        gradient, size, slack,
+        gradient, size,
         ulp=by_scores * 8, terms=whole * 4 + a_slope, scores=(whole + a_slope) * spread * (1 if cap is None else float(max(finite))), slope=flat,
     )  # fmt: skip
     plain = not (set(o) - {"ignored_label"}) and sum(v > 0 for v in t) == 1 and max(t) == 1
@@ -279,7 +276,7 @@ def cross_entropy_exact(x, t, o):
         size = mpmath.fsum(abs(v) for v in terms if abs(v) != INF) + z * one**2
     scale = float((mass + z * one) * (max(finite) + one) * 2)
     return (
-        Exact(float(loss), float(size), float(2 * off * (mass + 2 * z * one)), ulp=abs(float(loss)) if mpmath.isfinite(loss) else 0.0, terms=scale, scores=scale * n, slope=0.0),
+        Exact(float(loss), float(size), ulp=abs(float(loss)) if mpmath.isfinite(loss) else 0.0, terms=scale, scores=scale * n, slope=0.0),
         gradient,
     )  # fmt: skip
 
@@ -436,7 +433,7 @@ def divergences_of_scores(random, ours, report):
         finite = [abs(v) for v in [*a, *b] if np.isfinite(v)]
         scale = float(max(finite)) * 4 + n
         losses.append(Exact(float(value), ulp=abs(float(value)) if mpmath.isfinite(value) else 0.0, terms=scale, scores=scale * n))
-        size = np.array(floats(max(u, v) for u, v in zip(p[0], q[0])))
+        size = np.array(floats(max(u / 2, v / 2, abs(u - v)) for u, v in zip(p[0], q[0])))
         gradient.append(Exact(floats(v - u for u, v in zip(p[0], q[0])), size, ulp=8 * size, terms=8 * size, scores=size * scale))
     losses, gradient = Exact.joined(losses), Exact.joined(gradient)
 
@@ -583,7 +580,7 @@ def binaries(random, ours, report):
         value = (a * right if a else 0) + (b * wrong if b else 0)
         scale = float(a + b) * (1 + (abs(float(score)) if np.isfinite(score) else 0.0))
         losses.append(Exact(float(value), ulp=4 * float(value) if mpmath.isfinite(value) else 0.0, terms=scale, one=scale * (1 + gamma)))
-        size = float(max(terms))
+        size = float(max(max(terms) / 8, abs(terms[0] - terms[1])))
         gradient.append(Exact(float(terms[0] - terms[1]), size, ulp=4 * size, terms=float(a + b), one=scale * (1 + 4 * gamma)))
     losses, gradient = Exact.joined(losses), Exact.joined(gradient)
 
@@ -629,7 +626,8 @@ def binaries_of_probabilities(random, ours, report):
         plus, minus = (b / (1 - x) if x != 1 else mpf(INF)) if b else mpf(0), (a / x if x else mpf(INF)) if a else mpf(0)
         extreme = x < mpf("4e-44") or x == 1
         losses.append(Exact(float(value), ulp=4 * float(value) if mpmath.isfinite(value) else 0.0, clamp=INF if extreme else 0.0))
-        g, size = plus - minus, float(max(plus, minus))
+        g = plus - minus
+        size = float(max(max(plus, minus) / 8, abs(g)))
         extreme = x * (1 - x) < mpf("1e-12")
         gradient.append(Exact(float(g), size, ulp=4 * size if np.isfinite(size) else 0.0, clamp=INF if extreme else 0.0))
     losses, gradient = Exact.joined(losses), Exact.joined(gradient)

@@ -9,12 +9,10 @@
 
 mod backward;
 mod binary_cross_entropy;
-#[allow(dead_code)] // `Share::own`
 mod cross_entropy;
 mod distribution;
 mod elementwise;
 mod entropy_of_scores;
-#[allow(dead_code)] // `part_sum`
 pub(crate) mod exp_sum;
 mod focal;
 mod kl_divergence_of_scores;

@@ -31,8 +31,6 @@ pub(super) struct Share {
     pub(super) surprise: f32,
     /// others / (own + others).
     pub(super) others: f32,
-    /// own, that is e^score · 2^-N.
-    pub(super) own: f32,
     /// own + others, in two words.
     pub(super) all: (f32, f32),
 }
@@ -44,7 +42,7 @@ impl Share {
         let own = shift.words(simd.splat(score));
         let own = (own.0.first(), own.1.first());
         if sum.0 == 0.0 {
-            return Self { surprise: 0.0, others: 0.0, own: own.0, all: own };
+            return Self { surprise: 0.0, others: 0.0, all: own };
         }
         let surprise = ln_1p_of_ratio(simd, shift, score, sum, own);
 
@@ -53,7 +51,7 @@ impl Share {
         let (others, scaled) = (Scaled::new(simd, shift, sum), Scaled::new(simd, shift, all));
         let (share, share_low) = divide(others.words(simd), scaled.words(simd));
         let share = scale(simd, share + share_low, others.exponent - scaled.exponent);
-        Self { surprise, others: share.first(), own: own.0, all }
+        Self { surprise, others: share.first(), all }
     }
 }
 

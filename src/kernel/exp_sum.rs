@@ -288,19 +288,6 @@ pub(crate) fn finite_sum<S: Simd, R: Row>(simd: S, row: &mut R, keep: bool) -> S
     }
 }
 
-/// [`exp_sum`] of a part of a row whose maximum is `max`, a finite number. The sums of
-/// the parts have one shift. `None` if an element is far above `max`.
-#[inline(always)]
-pub(crate) fn part_sum<S: Simd, R: Row>(
-    simd: S,
-    row: &mut R,
-    max: f32,
-    hole: usize,
-) -> Option<ShiftedSum<S>> {
-    let range = [head(simd, row.input(), hole), max + ROOM * LN_2];
-    sum::<S, R, true>(simd, row, Shift::new(max), range, Which { hole, keep: true })
-}
-
 /// The largest of the first elements without the hole.
 #[inline(always)]
 fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {

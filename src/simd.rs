@@ -274,6 +274,12 @@ pub trait Lanes:
         distance.all_up_to(most, least)
     }
 
+    /// Whether every lane, of positive numbers, is above one.
+    #[inline(always)]
+    fn all_above(self, least: f32) -> bool {
+        self.splat(least).lt(self).all()
+    }
+
     /// The larger of `self` and of how far x lies above a positive number: the difference
     /// of their bits, an unsigned integer. What is below and NaN are farther than all else.
     fn max_distance(self, x: Self, least: f32) -> Self;

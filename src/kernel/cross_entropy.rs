@@ -16,7 +16,7 @@ use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, ln_1p_of_ratio, scale};
 use crate::kernel::panel::{self, Panel, RowsFunction};
 use crate::kernel::row::{Matrix, Row};
-use crate::kernel::softmax::{HEADROOM, Inverse, Multiply, Quotient};
+use crate::kernel::softmax::{Inverse, Multiply, write_quotients};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss};
 use crate::math::ln::ln_1p_positive;
@@ -199,8 +199,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
         let mut results = Results { labels, weights, losses, row: 0, total: Loss::default() };
-        let is_short = columns <= panel::COLUMNS && weights.iter().all(|w| *w <= HEADROOM);
-        if is_short && panel::serves::<S>(count, columns) && rows.is_flat() {
+        if panel::serves::<S>(count, columns) && rows.is_flat() {
             let numbers;
             let mut row: &[f32] = &[];
             if M::Row::WRITES {
@@ -211,7 +210,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
             for mut rows in rows.several(panel::height(columns)) {
                 results.short(simd, &mut panel, &mut rows);
             }
-        } else if is_short {
+        } else if columns <= panel::COLUMNS {
             let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
             for mut row in rows.several(1) {
                 results.short(simd, &mut panel, &mut row);
@@ -329,7 +328,7 @@ impl Results<'_> {
         if !R::WRITES {
             return;
         }
-        panel.map(simd, Quotient, [&inverse.0, &inverse.1], rows.output());
+        write_quotients(simd, panel, [&inverse.0, &inverse.1], rows.output());
         self.row = first;
         for (i, at_label) in at_label.as_flattened().iter().enumerate().take(panel.rows) {
             let row = rows.output().get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);

@@ -92,6 +92,8 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     /// [`Shift`] of each row.
     center: PerRow<G>,
     exponent: PerRow<G>,
+    /// Whether no |x| is large.
+    pub(crate) is_calm: bool,
 }
 
 impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
@@ -99,7 +101,16 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn new(columns: usize, row: &'a [f32]) -> Self {
         let (center, exponent) = ([[0.0; ROWS]; G], [[-LEVEL; ROWS]; G]);
-        Self { columns, rows: 0, exp: [0.0; N], low: [0.0; N], row, center, exponent }
+        Self {
+            columns,
+            rows: 0,
+            exp: [0.0; N],
+            low: [0.0; N],
+            row,
+            center,
+            exponent,
+            is_calm: true,
+        }
     }
 
     /// Of rows one after the other, at most [`height`].
@@ -108,7 +119,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         self.rows = x.len() / self.columns.max(1);
         self.center = [[CALM_SHIFT.center; ROWS]; G];
         self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
-        if !self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT) {
+        self.is_calm = self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT);
+        if !self.is_calm {
             self.exp_by_row(simd, x);
         }
     }

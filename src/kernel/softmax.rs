@@ -12,7 +12,7 @@
 use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
 };
-use crate::kernel::panel::{Ln, Panel, PanelFunction, RowsFunction};
+use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, RowsFunction};
 use crate::kernel::row::Row;
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
@@ -35,24 +35,25 @@ impl Function for Subtract {
     }
 }
 
-/// Powers of two by which a product in two words lies above the result before it is
-/// rounded: in the range of subnormal numbers its second word would be lost.
-pub(super) const HEADROOM: f32 = 4_294_967_296.0; // 2^32
-
 /// The product with a factor in two words.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Multiply {
-    /// The factor over `scale`.
-    pub(crate) high: f32,
-    pub(crate) low: f32,
-    scale: f32,
+    pub(super) high: f32,
+    pub(super) low: f32,
+    /// Up to this x, products may be [`SMALL`].
+    small: f32,
 }
 
 impl Multiply {
+    #[inline(always)]
+    pub(crate) fn new(high: f32, low: f32) -> Self {
+        Self { high, low, small: 2.0 * SMALL / high }
+    }
+
     /// By the reciprocals of sums.
     #[inline(always)]
     fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> [Self; H] {
-        let mut multiply = [Self::new(0.0, 0.0); H];
+        let mut multiply = [Self::default(); H];
         if let [sum] = sums[..] {
             multiply[0] = Self::by_inverse(simd, sum.total.value(simd));
             return multiply;
@@ -66,8 +67,9 @@ impl Multiply {
             pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
         }
         let (mut high, mut low) = Total::values(simd, pairs);
+        let one = (simd.splat(1.0), simd.splat(0.0));
         for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
-            (*high, *low) = inverse((*high, *low));
+            (*high, *low) = divide(one, (*high, *low));
         }
         let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
         for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
@@ -76,16 +78,11 @@ impl Multiply {
         multiply
     }
 
-    /// By [`inverse`]s.
-    #[inline(always)]
-    pub(crate) fn new(high: f32, low: f32) -> Self {
-        Self { high, low, scale: 1.0 / HEADROOM }
-    }
-
     /// By the reciprocal.
     #[inline(always)]
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
-        let (high, low) = inverse((simd.splat(high), simd.splat(low)));
+        let one = (simd.splat(1.0), simd.splat(0.0));
+        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
         Self::new(high.first(), low.first())
     }
 
@@ -94,37 +91,37 @@ impl Multiply {
     pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
         let words = (simd.splat(self.high), simd.splat(self.low));
         let (high, low) = times(simd.splat(factor), words);
-        let (high, low) = (high.first(), low.first());
-        // Products with a great factor have no room, nor is it needed.
-        let room = if factor.abs() > HEADROOM { self.scale } else { 1.0 };
-        Self { high: high * room, low: low * room, scale: self.scale / room }
+        Self::new(high.first(), low.first())
     }
 }
 
 impl Function for Multiply {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
-        let low = x * self.low;
-        product(x, x.splat(self.high), low) * self.scale
+        let y = product(x, x.splat(self.high), x * self.low);
+        if x.all_above(self.small) {
+            return y;
+        }
+        let small = product(x, x.splat(self.high * ROOM), x * (self.low * ROOM)) * (1.0 / ROOM);
+        V::select(y.abs().lt(y.splat(SMALL)), small, y)
     }
 }
 
-/// x · y + low
+/// x · factor + low
 #[inline(always)]
-fn product<V: Lanes>(x: V, y: V, low: V) -> V {
+fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
     if V::FUSED {
-        return x.mul_add(y, low);
+        return x.mul_add(factor, low);
     }
     // Two roundings instead of one would take softmax to 2.5 ULP.
-    let (product, error) = two_product(x, y);
+    let (product, error) = two_product(x, factor);
     product + (error + low)
 }
 
-/// [`HEADROOM`] by a sum.
-#[inline(always)]
-fn inverse<V: Lanes>(sum: (V, V)) -> (V, V) {
-    divide((sum.0.splat(HEADROOM), sum.0.splat(0.0)), sum)
-}
+/// Products below are computed 2^32 times as large: near 2^-126 a second word would be
+/// lost.
+const SMALL: f32 = 9.403_955e-38; // 2^-123
+const ROOM: f32 = 4_294_967_296.0;
 
 /// The element of a row that is likely, if one is, and its probability. Stored, e^x is
 /// rounded, and so is its product: a certain class would not be quite certain.
@@ -142,7 +139,7 @@ impl Likely {
         multiply: Multiply,
         row: &mut R,
     ) -> Self {
-        let likely = sum.most * (multiply.high * multiply.scale) > LIKELY;
+        let likely = sum.most * multiply.high > LIKELY;
         if !likely {
             return Self { at: NOWHERE, p: 0.0 };
         }
@@ -254,30 +251,57 @@ impl RowFunction for Softmax {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
         let (high, low) = panel.map_rows(simd, Inverse, &sums, &sums);
-        panel.map(simd, Quotient, [&high, &low], rows.output());
+        write_quotients(simd, panel, [&high, &low], rows.output());
     }
 }
 
-/// [`inverse`] of a row's sum.
+/// The quotients, from reciprocals of sums.
+#[inline(always)]
+pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &Panel<'_, N, G>,
+    inverses: [&PerRow<G>; 2],
+    out: &mut [f32],
+) {
+    if panel.is_calm {
+        panel.map(simd, Quotient, inverses, out);
+    } else {
+        panel.map(simd, AnyQuotient, inverses, out);
+    }
+}
+
+/// The reciprocal of a row's sum.
 #[derive(Clone, Copy)]
 pub(super) struct Inverse;
 
 impl RowsFunction for Inverse {
     #[inline(always)]
     fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), _: V) -> (V, V) {
-        inverse(sum)
+        divide((sum.0.splat(1.0), sum.0.splat(0.0)), sum)
     }
 }
 
-/// e^x · 2^-N by the sum, from its reciprocal.
+/// e^x · 2^-N by the sum, from its reciprocal, unless that is [`SMALL`].
 #[derive(Clone, Copy)]
-pub(super) struct Quotient;
+struct Quotient;
 
 impl PanelFunction<2> for Quotient {
     #[inline(always)]
     fn apply<V: Lanes>(self, (x, low): (V, V), [inverse, inverse_low]: [V; 2]) -> V {
-        let low = x.mul_add(inverse_low, low * inverse);
-        product(x, inverse, low) * (1.0 / HEADROOM)
+        product(x, inverse, x.mul_add(inverse_low, low * inverse))
+    }
+}
+
+/// The same, however small.
+#[derive(Clone, Copy)]
+struct AnyQuotient;
+
+impl PanelFunction<2> for AnyQuotient {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: (V, V), [inverse, inverse_low]: [V; 2]) -> V {
+        let y = Quotient.apply(x, [inverse, inverse_low]);
+        let small = Quotient.apply(x, [inverse * ROOM, inverse_low * ROOM]) * (1.0 / ROOM);
+        V::select(y.abs().lt(y.splat(SMALL)), small, y)
     }
 }
 

@@ -189,6 +189,15 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn all_above(self, least: f32) -> bool {
+        let mut smallest = self.0[0];
+        for i in 1..N {
+            smallest = smallest.min_positive(self.0[i]);
+        }
+        smallest.all_above(least)
+    }
+
+    #[inline(always)]
     fn max_distance(mut self, x: Self, least: f32) -> Self {
         for i in 0..N {
             self.0[i] = self.0[i].max_distance(x.0[i], least);

@@ -464,6 +464,7 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
             };
             let x = S::Wide::load(simd, x.unwrap_or(&[]));
             sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
+            row.beside(simd);
             let Some((t, delta)) = sums.terms::<_, EXACT>(shift, x) else { break };
             if R::WRITES && keep {
                 let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);

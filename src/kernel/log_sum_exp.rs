@@ -12,7 +12,7 @@ use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
 use crate::kernel::panel::{self, Ln, Panel, RowsFunction};
-use crate::kernel::row::{Row, take_mut};
+use crate::kernel::row::{take, take_mut};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::math::words::{fast_two_sum, two_sum};
@@ -117,7 +117,7 @@ impl Kernel for RowsLogSumExp<'_> {
                 let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &[]);
                 while !x.is_empty() {
                     let out = take_mut(&mut self.out, panel::height(columns));
-                    by_panel(simd, &mut panel, x.take(panel::length(columns)), out);
+                    by_panel(simd, &mut panel, take(&mut x, panel::length(columns)), out);
                 }
             }
             _ => {

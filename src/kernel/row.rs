@@ -1,6 +1,7 @@
 //! Where a row comes from and goes to.
 
 use crate::rows::{Rows, RowsMut};
+use crate::simd::{Lanes, Simd};
 use core::ops::Range;
 
 /// A row that is read and, perhaps, written.
@@ -15,12 +16,13 @@ pub trait Row: Sized {
     const IN_PLACE: bool;
     /// What is read.
     fn input(&self) -> &[f32];
-    /// Takes the first elements off, or all there are.
-    fn take(&mut self, count: usize) -> Self;
     /// What is written: as long as the input, or nothing.
     fn output(&mut self) -> &mut [f32];
     /// What is read and what is written, for a row that is not in place.
     fn both(&mut self) -> (&[f32], &mut [f32]);
+    /// Work to be done beside each step of a loop over the input.
+    #[inline(always)]
+    fn beside<S: Simd>(&mut self, _: S) {}
     /// A part of it, with other memory to write to, if there is one and it is not in place.
     fn part<'b>(
         &'b mut self,
@@ -29,8 +31,9 @@ pub trait Row: Sized {
     ) -> Self::Through<'b>;
 }
 
+/// Takes the first elements off, or all there are.
 #[inline(always)]
-fn take<'a>(from: &mut &'a [f32], count: usize) -> &'a [f32] {
+pub(crate) fn take<'a>(from: &mut &'a [f32], count: usize) -> &'a [f32] {
     from.split_off(..count.min(from.len())).unwrap_or(&[])
 }
 
@@ -51,11 +54,6 @@ impl Row for &[f32] {
     #[inline(always)]
     fn input(&self) -> &[f32] {
         self
-    }
-
-    #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        take(self, count)
     }
 
     #[inline(always)]
@@ -85,11 +83,6 @@ impl Row for (&[f32], &mut [f32]) {
     #[inline(always)]
     fn input(&self) -> &[f32] {
         self.0
-    }
-
-    #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        (take(&mut self.0, count), take_mut(&mut self.1, count))
     }
 
     #[inline(always)]
@@ -127,11 +120,6 @@ impl Row for &mut [f32] {
     }
 
     #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        take_mut(self, count)
-    }
-
-    #[inline(always)]
     fn output(&mut self) -> &mut [f32] {
         self
     }
@@ -144,6 +132,117 @@ impl Row for &mut [f32] {
     #[inline(always)]
     fn part<'b>(&'b mut self, range: Range<usize>, _: Option<&'b mut [f32]>) -> &'b mut [f32] {
         self.get_mut(range).unwrap_or(&mut [])
+    }
+}
+
+/// What is to be written past the caches. A burst of such stores would wait for memory:
+/// a few at a time go beside other work.
+pub(crate) struct Queue<'a> {
+    from: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl<'a> Queue<'a> {
+    /// Of two slices of one length.
+    #[inline(always)]
+    fn new<S: Simd>(simd: S, from: &'a [f32], to: &'a mut [f32]) -> Self {
+        let mut queue = Self { from, to };
+        // As far as the first place that is aligned; what is beyond is written again.
+        let head = queue.to.as_ptr().align_offset(4 * S::F32::COUNT).min(queue.to.len());
+        if head > 0 {
+            simd.store(simd.load(queue.from, 0.0), queue.to);
+            (_, _) = (take(&mut queue.from, head), take_mut(&mut queue.to, head));
+        }
+        queue
+    }
+
+    /// Results of rows, if there are.
+    #[inline(always)]
+    pub(crate) fn of<S: Simd, R: Row>(
+        simd: S,
+        results: &'a [f32],
+        rows: Option<&'a mut R>,
+    ) -> Self {
+        match rows {
+            Some(rows) => {
+                let length = rows.input().len();
+                Self::new(simd, results.get(..length).unwrap_or(&[]), rows.output())
+            }
+            None => Self::none(),
+        }
+    }
+
+    /// Nothing.
+    #[inline(always)]
+    pub(crate) fn none() -> Self {
+        Self { from: &[], to: &mut [] }
+    }
+
+    /// The next vectors.
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S) {
+        if self.from.len() >= S::Wide::COUNT {
+            let (from, to) =
+                (take(&mut self.from, S::Wide::COUNT), take_mut(&mut self.to, S::Wide::COUNT));
+            for at in (0..S::Wide::COUNT).step_by(S::F32::COUNT) {
+                let y = simd.load(from.get(at..).unwrap_or(&[]), 0.0);
+                simd.stream(y, to.get_mut(at..).unwrap_or(&mut []));
+            }
+        }
+    }
+
+    /// All the rest.
+    #[inline(always)]
+    pub(crate) fn finish<S: Simd>(&mut self, simd: S) {
+        for at in (0..self.from.len()).step_by(S::F32::COUNT) {
+            let y = simd.load(self.from.get(at..).unwrap_or(&[]), 0.0);
+            simd.stream(y, self.to.get_mut(at..).unwrap_or(&mut []));
+        }
+        *self = Self::none();
+    }
+}
+
+/// A row, and a queue that is written beside.
+pub(crate) struct WithQueue<'a, 'q, R> {
+    pub(crate) row: R,
+    pub(crate) queue: &'a mut Queue<'q>,
+}
+
+impl<R: Row> Row for WithQueue<'_, '_, R> {
+    type Through<'b>
+        = R::Through<'b>
+    where
+        Self: 'b;
+    const WRITES: bool = R::WRITES;
+    const IN_PLACE: bool = R::IN_PLACE;
+
+    #[inline(always)]
+    fn input(&self) -> &[f32] {
+        self.row.input()
+    }
+
+    #[inline(always)]
+    fn output(&mut self) -> &mut [f32] {
+        self.row.output()
+    }
+
+    #[inline(always)]
+    fn both(&mut self) -> (&[f32], &mut [f32]) {
+        self.row.both()
+    }
+
+    #[inline(always)]
+    fn beside<S: Simd>(&mut self, simd: S) {
+        self.queue.step(simd);
+    }
+
+    #[inline(always)]
+    fn part<'b>(
+        &'b mut self,
+        range: Range<usize>,
+        scratch: Option<&'b mut [f32]>,
+    ) -> R::Through<'b> {
+        self.row.part(range, scratch)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::kernel::panel::{self, Panel};
-use crate::kernel::row::Row;
+use crate::kernel::row::{Queue, Row};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Kernel, Simd};
 
@@ -17,8 +17,8 @@ pub trait RowFunction: Copy {
         self,
         simd: S,
         columns: usize,
-        rows: R,
-        memory: Memory<'_>,
+        rows: &mut R,
+        memory: &mut Memory<'_>,
     );
     /// Of a panel of short rows, one after the other.
     #[doc(hidden)]
@@ -34,8 +34,10 @@ pub trait RowFunction: Copy {
 pub struct Memory<'a> {
     /// Whether results go past the caches.
     pub(crate) stream: bool,
-    /// For what is written twice, if the rows fit.
+    /// For the results of rows that fit: from there they are queued.
     pub(crate) scratch: &'a mut [f32],
+    /// Results of the rows before.
+    pub(crate) queue: Queue<'a>,
     /// What will be read next.
     pub(crate) ahead: &'a [f32],
 }
@@ -106,20 +108,28 @@ impl Way {
                 }
             }
             Self::Batches => {
-                let mut memory = [0.0; BATCH];
-                let scratch = if stream { &mut memory[..] } else { &mut [] };
-                let mut read = 0;
-                for rows in rows {
+                let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
+                let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
+                let (mut read, mut before): (usize, Option<R>) = (0, None);
+                for mut rows in rows {
                     read += rows.input().len();
                     let ahead = x.get(read..).unwrap_or(&[]);
-                    let memory = Memory { stream, scratch: &mut *scratch, ahead };
-                    f.long::<_, _, BATCH_ROWS>(simd, columns, rows, memory);
+                    let queue = Queue::of(simd, other, before.as_mut());
+                    let scratch_or_none = if stream { &mut *scratch } else { &mut [] };
+                    let mut memory = Memory { stream, scratch: scratch_or_none, queue, ahead };
+                    f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
+                    memory.queue.finish(simd);
+                    before = if stream { Some(rows) } else { None };
+                    (scratch, other) = (other, scratch);
                 }
+                Queue::of(simd, other, before.as_mut()).finish(simd);
+                simd.fence();
             }
             Self::Row => {
-                for row in rows {
-                    let memory = Memory { stream, scratch: &mut [], ahead: &[] };
-                    f.long::<_, _, 1>(simd, columns, row, memory);
+                for mut row in rows {
+                    let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
+                    let mut memory = Memory { stream, scratch, queue, ahead: &[] };
+                    f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
                 }
             }
         }

@@ -13,12 +13,12 @@ use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
 };
 use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, RowsFunction};
-use crate::kernel::row::Row;
+use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
 use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
-use crate::sweep::{self, Function, Itself, Total};
+use crate::sweep::{self, Function, Total};
 
 /// x less the logarithm of the sum.
 #[derive(Clone, Copy)]
@@ -194,10 +194,10 @@ impl RowFunction for Softmax {
         self,
         simd: S,
         columns: usize,
-        mut rows: R,
-        memory: Memory<'_>,
+        rows: &mut R,
+        Memory { stream, scratch, queue, ahead }: &mut Memory<'_>,
     ) {
-        let Memory { stream, scratch, ahead } = memory;
+        let stream = *stream;
         let length = rows.input().len();
         // A long row out of cache is not stored, but computed again.
         let again = H == 1 && stream;
@@ -213,7 +213,12 @@ impl RowFunction for Softmax {
                 }
             }
             let scratch = scratch.get_mut(row.clone());
-            *sum = finite_sum(simd, &mut rows.part(row, scratch), !again);
+            let row = rows.part(row, scratch);
+            *sum = if H == 1 {
+                finite_sum(simd, &mut { row }, !again)
+            } else {
+                finite_sum(simd, &mut WithQueue { row, queue }, true)
+            };
         }
         let multiply = Multiply::by_inverses(simd, &sums);
         for i in 0..H {
@@ -233,10 +238,7 @@ impl RowFunction for Softmax {
                 likely.write(out);
             }
         }
-        if let Some(y) = scratch.get(..length) {
-            sweep::map_streaming(simd, Itself, y, rows.output());
-        }
-        if stream {
+        if again {
             simd.fence();
         }
     }
@@ -319,8 +321,14 @@ impl RowFunction for LogSoftmax {
     const BATCHES: bool = false;
 
     #[inline(always)]
-    fn long<S: Simd, R: Row, const H: usize>(self, simd: S, _: usize, mut rows: R, _: Memory<'_>) {
-        log_softmax(simd, &mut rows);
+    fn long<S: Simd, R: Row, const H: usize>(
+        self,
+        simd: S,
+        _: usize,
+        rows: &mut R,
+        _: &mut Memory<'_>,
+    ) {
+        log_softmax(simd, rows);
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Where a row comes from and goes to.
 
 use crate::rows::{Rows, RowsMut};
-use crate::simd::{Lanes, Simd};
+use crate::simd::{BLOCK, Lanes, Simd};
 use core::ops::Range;
 
 /// A row that is read and, perhaps, written.
@@ -140,13 +140,20 @@ impl Row for &mut [f32] {
 pub(crate) struct Queue<'a> {
     from: &'a [f32],
     to: &'a mut [f32],
+    /// What will be read next: it is asked for beside.
+    ahead: &'a [f32],
 }
 
 impl<'a> Queue<'a> {
     /// Of two slices of one length.
     #[inline(always)]
-    fn new<S: Simd>(simd: S, from: &'a [f32], to: &'a mut [f32]) -> Self {
-        let mut queue = Self { from, to };
+    fn new<S: Simd>(
+        simd: S,
+        from: &'a [f32],
+        to: &'a mut [f32],
+        ahead: &'a [f32],
+    ) -> Self {
+        let mut queue = Self { from, to, ahead };
         // As far as the first place that is aligned; what is beyond is written again.
         let head = queue.to.as_ptr().align_offset(4 * S::F32::COUNT).min(queue.to.len());
         if head > 0 {
@@ -162,25 +169,29 @@ impl<'a> Queue<'a> {
         simd: S,
         results: &'a [f32],
         rows: Option<&'a mut R>,
+        ahead: &'a [f32],
     ) -> Self {
         match rows {
             Some(rows) => {
                 let length = rows.input().len();
-                Self::new(simd, results.get(..length).unwrap_or(&[]), rows.output())
+                Self::new(simd, results.get(..length).unwrap_or(&[]), rows.output(), ahead)
             }
-            None => Self::none(),
+            None => Self { ahead, ..Self::none() },
         }
     }
 
     /// Nothing.
     #[inline(always)]
     pub(crate) fn none() -> Self {
-        Self { from: &[], to: &mut [] }
+        Self { from: &[], to: &mut [], ahead: &[] }
     }
 
     /// The next vectors.
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {
+        for line in take(&mut self.ahead, S::Wide::COUNT).chunks(BLOCK) {
+            simd.prefetch(line);
+        }
         if self.from.len() >= S::Wide::COUNT {
             let (from, to) =
                 (take(&mut self.from, S::Wide::COUNT), take_mut(&mut self.to, S::Wide::COUNT));

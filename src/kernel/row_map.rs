@@ -38,8 +38,6 @@ pub struct Memory<'a> {
     pub(crate) scratch: &'a mut [f32],
     /// Results of the rows before.
     pub(crate) queue: Queue<'a>,
-    /// What will be read next.
-    pub(crate) ahead: &'a [f32],
 }
 
 /// Elements of the rows that are handled together: they stay in the cache next to the
@@ -113,22 +111,22 @@ impl Way {
                 let (mut read, mut before): (usize, Option<R>) = (0, None);
                 for mut rows in rows {
                     read += rows.input().len();
-                    let ahead = x.get(read..).unwrap_or(&[]);
-                    let queue = Queue::of(simd, other, before.as_mut());
+                    let ahead = if stream { x.get(read..).unwrap_or(&[]) } else { &[] };
+                    let queue = Queue::of(simd, other, before.as_mut(), ahead);
                     let scratch_or_none = if stream { &mut *scratch } else { &mut [] };
-                    let mut memory = Memory { stream, scratch: scratch_or_none, queue, ahead };
+                    let mut memory = Memory { stream, scratch: scratch_or_none, queue };
                     f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
                     memory.queue.finish(simd);
                     before = if stream { Some(rows) } else { None };
                     (scratch, other) = (other, scratch);
                 }
-                Queue::of(simd, other, before.as_mut()).finish(simd);
+                Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
                 simd.fence();
             }
             Self::Row => {
                 for mut row in rows {
                     let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
-                    let mut memory = Memory { stream, scratch, queue, ahead: &[] };
+                    let mut memory = Memory { stream, scratch, queue };
                     f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
                 }
             }

@@ -195,7 +195,7 @@ impl RowFunction for Softmax {
         simd: S,
         columns: usize,
         rows: &mut R,
-        Memory { stream, scratch, queue, ahead }: &mut Memory<'_>,
+        Memory { stream, scratch, queue }: &mut Memory<'_>,
     ) {
         let stream = *stream;
         let length = rows.input().len();
@@ -206,11 +206,6 @@ impl RowFunction for Softmax {
             let row = i * columns..(i + 1) * columns;
             if row.end > length {
                 break;
-            }
-            if stream {
-                for line in (row.start..row.end).step_by(BLOCK) {
-                    simd.prefetch(ahead.get(line..).unwrap_or(&[]));
-                }
             }
             let scratch = scratch.get_mut(row.clone());
             let row = rows.part(row, scratch);

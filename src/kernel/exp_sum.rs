@@ -292,12 +292,17 @@ pub(crate) fn finite_sum<S: Simd, R: Row>(simd: S, row: &mut R, keep: bool) -> S
 #[inline(always)]
 fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
     let x = x.get(..HEAD).unwrap_or(x);
-    let mut most = f32::NEG_INFINITY;
-    let end = hole.min(x.len());
-    for x in [x.get(..end), x.get(end + 1..)] {
-        most = most.max(largest(simd, x.unwrap_or(&[])));
+    let mut most = simd.block(simd.splat(f32::NEG_INFINITY));
+    for at in (0..x.len()).step_by(BLOCK) {
+        let mut x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+        if hole.wrapping_sub(at) < BLOCK {
+            x = without(simd, x, hole - at, f32::NEG_INFINITY);
+        }
+        for j in 0..BLOCK / S::F32::COUNT {
+            most.as_mut()[j] = x.as_ref()[j].max(most.as_ref()[j]);
+        }
     }
-    most
+    simd.largest(most)
 }
 
 /// One pass, for elements of which the first go up to `first`; `None` if one exceeds
@@ -383,11 +388,7 @@ impl<V: Lanes> Reach<V> {
     /// The largest power.
     #[inline(always)]
     fn largest<S: Simd<F32 = V>>(self, simd: S) -> f32 {
-        let mut most = 0;
-        for distance in simd.block_to_array(simd.block(self.0)) {
-            most = most.max(distance.to_bits());
-        }
-        f32::from_bits(LEAST.to_bits().wrapping_add(most))
+        simd.largest(simd.block(self.0.from_distance(LEAST)))
     }
 }
 
@@ -481,7 +482,8 @@ fn sum_run<S: Simd, R: Row, const EXACT: bool>(
             None => row.input().get(at..),
             Some(x) => x.get(at - start..end - start),
         };
-        let mut x = simd.load_block(x.unwrap_or(&[]), f32::NEG_INFINITY);
+        // What is missing is in range, and nothing against what is not.
+        let mut x = simd.load_block(x.unwrap_or(&[]), shift.floor() + 1.0);
         let here = hole.wrapping_sub(at) < BLOCK;
         let mut of_hole = 0.0;
         if here {

@@ -147,12 +147,7 @@ pub(crate) struct Queue<'a> {
 impl<'a> Queue<'a> {
     /// Of two slices of one length.
     #[inline(always)]
-    fn new<S: Simd>(
-        simd: S,
-        from: &'a [f32],
-        to: &'a mut [f32],
-        ahead: &'a [f32],
-    ) -> Self {
+    fn new<S: Simd>(simd: S, from: &'a [f32], to: &'a mut [f32], ahead: &'a [f32]) -> Self {
         let mut queue = Self { from, to, ahead };
         // As far as the first place that is aligned; what is beyond is written again.
         let head = queue.to.as_ptr().align_offset(4 * S::F32::COUNT).min(queue.to.len());

@@ -206,6 +206,15 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn from_distance(self, least: f32) -> Self {
+        let mut result = self;
+        for i in 0..N {
+            result.0[i] = self.0[i].from_distance(least);
+        }
+        result
+    }
+
+    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         let mut all = true;
         for v in self.0 {

@@ -212,6 +212,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn from_distance(self, least: f32) -> Self {
+        Self(f32x8::from_bits(self.0.to_bits() + u32x8::splat(least.to_bits())))
+    }
+
+    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         let most = u32x8::splat(most.to_bits().wrapping_sub(least.to_bits()));
         self.0.to_bits().max(most) == most

@@ -284,7 +284,7 @@ pub trait Lanes:
     /// of their bits, an unsigned integer. What is below and NaN are farther than all else.
     fn max_distance(self, x: Self, least: f32) -> Self;
     /// The number at such a distance.
-    fn from_distance(self, least: f32) -> Self;
+    fn at_distance(self, least: f32) -> Self;
     /// Whether no lane, such a distance, is more than that of `most`.
     fn all_up_to(self, most: f32, least: f32) -> bool;
 

@@ -325,7 +325,7 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
             return None;
         }
         let end = start + RUN;
-        if end % SECTION == 0 || end >= length {
+        if end.is_multiple_of(SECTION) || end >= length {
             let power = sums.reach.largest(simd);
             largest = largest.max(power);
             sums.bias = Bias::above(whole(power - SIXTEENTHS), shift);
@@ -388,7 +388,7 @@ impl<V: Lanes> Reach<V> {
     /// The largest power.
     #[inline(always)]
     fn largest<S: Simd<F32 = V>>(self, simd: S) -> f32 {
-        simd.largest(simd.block(self.0.from_distance(LEAST)))
+        simd.largest(simd.block(self.0.at_distance(LEAST)))
     }
 }
 

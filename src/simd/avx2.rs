@@ -354,7 +354,7 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn from_distance(self, least: f32) -> Self {
+    fn at_distance(self, least: f32) -> Self {
         unsafe {
             let least = _mm256_set1_epi32(least.to_bits() as i32);
             Self(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self.0), least)))

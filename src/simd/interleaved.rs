@@ -206,10 +206,10 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn from_distance(self, least: f32) -> Self {
+    fn at_distance(self, least: f32) -> Self {
         let mut result = self;
         for i in 0..N {
-            result.0[i] = self.0[i].from_distance(least);
+            result.0[i] = self.0[i].at_distance(least);
         }
         result
     }

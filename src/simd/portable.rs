@@ -212,7 +212,7 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn from_distance(self, least: f32) -> Self {
+    fn at_distance(self, least: f32) -> Self {
         Self(f32x8::from_bits(self.0.to_bits() + u32x8::splat(least.to_bits())))
     }
 

@@ -170,7 +170,7 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn from_distance(self, least: f32) -> Self {
+    fn at_distance(self, least: f32) -> Self {
         Self(f32::from_bits(self.0.to_bits().wrapping_add(least.to_bits())))
     }
 

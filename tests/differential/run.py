@@ -469,6 +469,8 @@ def cross_entropies(random, ours, report):
         "temperature": single(random.choice([0.5, 0.7, 2.0, 4.0])),
     }
     o = {name: values[name] for name in chosen}
+    if o.get("temperature", 1) < 1 and "soft_cap" in o:
+        o["soft_cap"] = single(15.0)  # c/T stays within 32
     if "class_weights" in o and random.random() < 0.3:
         o["class_weights"][random.integers(0, n)] = 0.0
     labels = targets = None

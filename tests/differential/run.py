@@ -289,8 +289,6 @@ def torch_cross_entropy(x, labels, targets, o, dtype, reduction="none"):
         s = o["soft_cap"] * torch.tanh(s / o["soft_cap"])
     if "temperature" in o:
         s = s / o["temperature"]
-        if "soft_cap" not in o:  # a quotient of f32, however it is computed
-            s = s + (s.detach().float() - s.detach())
     weight = torch.tensor(o["class_weights"], dtype=dtype) if "class_weights" in o else None
     more = {} if "ignored_label" not in o else {"ignore_index": o["ignored_label"]}
     against = torch.tensor(labels) if labels is not None else torch.tensor(targets, dtype=dtype)

@@ -320,7 +320,7 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
             return None;
         }
         let end = start + RUN;
-        if end % SECTION == 0 || end >= length {
+        if end.is_multiple_of(SECTION) || end >= length {
             let power = sums.reach.largest(simd);
             largest = largest.max(power);
             sums.bias = Bias::above(whole(power - SIXTEENTHS), shift);

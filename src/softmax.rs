@@ -18,8 +18,10 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// or without the option nothing but −∞ makes every result of its row NaN.
 ///
 /// **Accuracy.** [`contract::SCALED_SOFTMAX`](crate::contract::SCALED_SOFTMAX) and
-/// [`contract::SCALED_LOG_SOFTMAX`](crate::contract::SCALED_LOG_SOFTMAX): s·x is not rounded. With s = 1
-/// the bits are those of the plain functions.
+/// [`contract::SCALED_LOG_SOFTMAX`](crate::contract::SCALED_LOG_SOFTMAX): s·x is not
+/// rounded. With s = 1 the bits are those of the plain functions, and so is the contract:
+/// [`SOFTMAX`](crate::contract::SOFTMAX) and
+/// [`LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX).
 ///
 /// ```
 /// use logits::{Rows, RowsMut, Softmax};

@@ -302,7 +302,7 @@ fn margins_keep_their_digits() {
                 (Options { weights: &weights, ..PLAIN }, Some(2.4)),
                 (Options { temperature: 0.7, ..PLAIN }, None),
                 (Options { temperature: 3.0, ..PLAIN }, None),
-                (Options { cap: Some(50.0), ..PLAIN }, None),
+                (Options { cap: Some(32.0), ..PLAIN }, None),
                 (Options { smoothing: 0.1, z: 0.01, ..PLAIN }, None),
             ] {
                 let t = one_hot(&labels, n);

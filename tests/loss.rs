@@ -62,6 +62,17 @@ fn errors_stay_within_the_contract() {
             cases.push((label, scores));
         }
     }
+    // The one that errs most, and labels far above many that are equal.
+    cases.push((1, vec![-4.1036873, 12.585439]));
+    for (n, others, label, score) in [
+        (66_176, -10.1942, 8526, 1.0493737),
+        (187_172, 125.89785, 4316, 140.09714),
+        (1025, 100.407364, 29, 110.2236),
+    ] {
+        let mut scores = vec![others; n];
+        scores[label] = score;
+        cases.push((label, scores));
+    }
     for backend in backends() {
         let mut worst = [(0.0, String::new()), (0.0, String::new())];
         for (label, scores) in &cases {

@@ -3,11 +3,10 @@
 //! **Method.** Softmax of a row that stays in cache sums e^x · 2^-N and stores it (see
 //! [`super::exp_sum`]), then multiplies by the sum's reciprocal in two words, which is
 //! cheaper there than e^x again. A longer row is read twice and written once: the
-//! second time e^x comes from a table of 2^(j/8) over the sum, so that dividing costs
-//! neither an operation nor a rounding.
+//! second time e^x · 2^-N is computed again and multiplied.
 //!
-//! **Error.** That of e^x, the rounding of the product, and 2^-27 from the sum: see
-//! [`crate::contract::SOFTMAX`].
+//! **Error.** That of e^x, the roundings of it and of the product, and 2^-27 from the sum:
+//! see [`crate::contract::SOFTMAX`].
 
 use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,

@@ -25,7 +25,8 @@
 //!
 //! **Error.** Half an ULP for the last addition, and that of e^s, see `shifted_exp.rs`:
 //! 0.4 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds
-//! that of tanh, see `tanh.rs`, times c/T: for 50 half an ULP.
+//! that of tanh, see `tanh.rs`, times c/T, for each of two scores: where that is 32, up to
+//! ¾ ULP of a probability.
 
 use super::cross_entropy::{InPlace, Read, Scores, WithGradient, fill};
 use crate::error::Error;

@@ -206,6 +206,20 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        // As integers, offset so that the least is the least of all: SSE2 compares them
+        // with a sign only.
+        let offset = 0x8000_0000u32.wrapping_sub(least.to_bits());
+        let most = most.to_bits().wrapping_add(offset);
+        let mut beyond = i32x8::splat(0);
+        for x in vectors {
+            let above = signed(x.0.to_bits() + u32x8::splat(offset));
+            beyond |= above.simd_gt(i32x8::splat(most as i32));
+        }
+        beyond.none()
+    }
+
+    #[inline(always)]
     fn max_distance(self, x: Self, least: f32) -> Self {
         let distance = x.0.to_bits() - u32x8::splat(least.to_bits());
         Self(f32x8::from_bits(self.0.to_bits().max(distance)))

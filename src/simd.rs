@@ -274,7 +274,7 @@ pub trait Lanes:
         distance.all_up_to(most, least)
     }
 
-    /// Whether every lane, of positive numbers, is above one.
+    /// Whether every lane is above a number. A NaN may count as either.
     #[inline(always)]
     fn all_above(self, least: f32) -> bool {
         self.splat(least).lt(self).all()

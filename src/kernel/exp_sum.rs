@@ -67,9 +67,23 @@ impl Shift {
 
     /// `(t, δ)` of e^x · 2^-N, from x less the center and not below the floor.
     #[inline(always)]
-    fn in_range<V: Lanes>(self, x: V) -> (V, V) {
+    fn terms<V: Lanes>(self, x: V) -> (V, V) {
         let zero_point = self.zero_point(x);
         shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
+    }
+
+    /// [`rounded`](Self::rounded), from x less the center and not below the floor.
+    #[inline(always)]
+    pub(crate) fn in_range<V: Lanes>(self, x: V) -> V {
+        let (t, delta) = self.terms(x);
+        t.mul_add(delta, t)
+    }
+
+    /// What x less the center is at most, of a positive normal e^x · 2^-N.
+    #[inline(always)]
+    pub(crate) fn x_of(self, exp: f32) -> f32 {
+        let power = (exp.to_bits() >> 23) as f32 - 126.0;
+        (self.exponent + power) * LN_2
     }
 
     /// Of the power, for N.
@@ -81,15 +95,14 @@ impl Shift {
     /// FACTOR · e^x · 2^-N in two words, exactly rounded together.
     #[inline(always)]
     pub(crate) fn words<V: Lanes>(self, x: V) -> (V, V) {
-        let (t, delta) = self.in_range(self.floored(x - self.center));
+        let (t, delta) = self.terms(self.floored(x - self.center));
         fast_two_sum(t, t * delta)
     }
 
     /// FACTOR · e^x · 2^-N, as it is stored.
     #[inline(always)]
     pub(crate) fn rounded<V: Lanes>(self, x: V) -> V {
-        let (t, delta) = self.in_range(self.floored(x - self.center));
-        t.mul_add(delta, t)
+        self.in_range(self.floored(x - self.center))
     }
 
     /// Where e^x · 2^-N stops falling.

@@ -94,10 +94,18 @@ impl Multiply {
     }
 }
 
+impl Multiply {
+    /// Unless the product is [`SMALL`].
+    #[inline(always)]
+    fn times_large<V: Lanes>(self, x: V) -> V {
+        product(x, x.splat(self.high), x * self.low)
+    }
+}
+
 impl Function for Multiply {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
-        let y = product(x, x.splat(self.high), x * self.low);
+        let y = self.times_large(x);
         if x.all_above(self.small) {
             return y;
         }
@@ -172,11 +180,26 @@ fn position_of_largest<S: Simd>(simd: S, x: &[f32]) -> usize {
 struct Again {
     shift: Shift,
     multiply: Multiply,
+    /// Above it, x is in range and its product not [`SMALL`].
+    least: f32,
+}
+
+impl Again {
+    #[inline(always)]
+    fn new(shift: Shift, multiply: Multiply) -> Self {
+        // A hair is for roundings.
+        let least = shift.center + shift.x_of(multiply.small).max(shift.floor()) + 1.0;
+        Self { shift, multiply, least }
+    }
 }
 
 impl Function for Again {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
+        if x.all_above(self.least) {
+            let x = self.shift.in_range(x - self.shift.center);
+            return self.multiply.times_large(x);
+        }
         self.multiply.apply(self.shift.rounded(x))
     }
 }
@@ -223,7 +246,7 @@ impl RowFunction for Softmax {
             let likely = Likely::find(simd, sum, multiply, &mut rows.part(row.clone(), None));
             if again {
                 let (x, out) = rows.both();
-                sweep::map_streaming(simd, Again { shift: sum.shift, multiply }, x, out);
+                sweep::map_streaming(simd, Again::new(sum.shift, multiply), x, out);
                 likely.write(out);
             } else {
                 let out = scratch.get_mut(row.clone());

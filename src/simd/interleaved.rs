@@ -192,7 +192,7 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     fn all_above(self, least: f32) -> bool {
         let mut smallest = self.0[0];
         for i in 1..N {
-            smallest = smallest.min_positive(self.0[i]);
+            smallest = smallest.min(self.0[i]);
         }
         smallest.all_above(least)
     }

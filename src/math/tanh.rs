@@ -5,7 +5,7 @@
 //! derivative 1 − tanh² y = 4u·r² has no difference in it. Up to |y| = 1/8, where 1 − u
 //! would cancel, y + y·P(y²).
 //!
-//! **Error.** Of tanh y at most 6.8e-10, of the derivative 7.4e-9 of itself.
+//! **Error.** Of tanh y at most 7.0e-10, of the derivative 7.4e-9 of itself.
 
 use super::exp::{Parts, exp_precise};
 use super::polynomial::horner;
@@ -85,12 +85,14 @@ mod tests {
 
     #[test]
     fn tanh_errs_as_stated() {
-        assert_error(6.8e-10, [-12.0, 12.0], |y| value(tanh(words(y))) - libm::tanh(y));
+        let stated = if F32::FUSED { 7.0e-10 } else { 6.8e-10 };
+        assert_error(stated, [-12.0, 12.0], |y| value(tanh(words(y))) - libm::tanh(y));
     }
 
     #[test]
     fn derivative_errs_as_stated() {
-        assert_error(7.4e-9, [-50.0, 50.0], |y| {
+        let stated = if F32::FUSED { 6.7e-9 } else { 7.4e-9 };
+        assert_error(stated, [-50.0, 50.0], |y| {
             let u = libm::exp(-2.0 * y.abs());
             let exact = 4.0 * u / ((1.0 + u) * (1.0 + u));
             value(tanh_derivative(words(y))) / f64::from(SCALE) / exact - 1.0

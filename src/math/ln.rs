@@ -150,8 +150,8 @@ pub(super) fn ln_1p_words<V: Lanes>(x: (V, V), sum: V, rest: V) -> (V, V) {
     or_series(x, x.0.abs(), Sum::precise(sum.split_exp2(), rest).words())
 }
 
-/// ln(1 + x), if x, of that size, is small as x − x²/2, whose next term is below 2^-33 of it: what 1 + x
-/// leaves would be rounded too often.
+/// ln(1 + x), but x − x²/2 if x, of that size, is small: the next term is below 2^-33 of
+/// it, and what 1 + x leaves would be rounded too often.
 #[inline(always)]
 pub(super) fn or_series<V: Lanes>((x, low): (V, V), size: V, ln: (V, V)) -> (V, V) {
     let is_small = size.lt(x.splat(SMALL));

@@ -6,8 +6,8 @@
 //! reciprocal with what it leaves of 1.
 //!
 //! **Error.** ln(1 + z) errs as in `ln.rs`, and by the rounding of what 1 + z
-//! leaves; most where z is about 2^-24, but in two words not there. A quotient has the last addition's half an ULP and less than a tenth for
-//! z; where multiplication is not fused, another half for that of the numerator.
+//! leaves; most where z is about 2^-24, but in two words not there. A quotient has the
+//! last addition's half an ULP and less than a tenth for z; where multiplication is not fused, another half for that of the numerator.
 
 #[cfg(doc)]
 use super::exp::NORMAL;

@@ -11,12 +11,12 @@
 use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
 };
-use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, RowsFunction};
+use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, map_rows};
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
-use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd};
+use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
+use crate::simd::{Lanes, Simd};
 use crate::sweep::{self, Function, Total};
 
 /// x less the logarithm of the sum.
@@ -49,47 +49,11 @@ impl Multiply {
         Self { high, low, small: 2.0 * SMALL / high }
     }
 
-    /// By the reciprocals of sums.
-    #[inline(always)]
-    fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> [Self; H] {
-        let mut multiply = [Self::default(); H];
-        if let [sum] = sums[..] {
-            multiply[0] = Self::by_inverse(simd, sum.total.value(simd));
-            return multiply;
-        }
-        let mut all = [Total::zero(simd); BLOCK];
-        for (all, sum) in all.iter_mut().zip(sums) {
-            *all = sum.total;
-        }
-        let mut pairs = [Total::zero(simd); BLOCK / 2];
-        for i in 0..BLOCK / 2 {
-            pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
-        }
-        let (mut high, mut low) = Total::values(simd, pairs);
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
-            (*high, *low) = divide(one, (*high, *low));
-        }
-        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
-        for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
-            *multiply = Self::new(high, low);
-        }
-        multiply
-    }
-
     /// By the reciprocal.
     #[inline(always)]
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
         let one = (simd.splat(1.0), simd.splat(0.0));
         let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
-        Self::new(high.first(), low.first())
-    }
-
-    /// By a number more.
-    #[inline(always)]
-    pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
-        let words = (simd.splat(self.high), simd.splat(self.low));
-        let (high, low) = times(simd.splat(factor), words);
         Self::new(high.first(), low.first())
     }
 }
@@ -130,43 +94,29 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
 const SMALL: f32 = 9.403_955e-38; // 2^-123
 const ROOM: f32 = 4_294_967_296.0;
 
-/// The element of a row that is likely, if one is, and its probability. Stored, e^x is
-/// rounded, and so is its product: a certain class would not be quite certain.
-struct Likely {
-    at: usize,
-    p: f32,
-}
-
-impl Likely {
-    /// Before the row's stored results are multiplied.
-    #[inline(always)]
-    fn find<S: Simd, R: Row>(
-        simd: S,
-        sum: &ShiftedSum<S>,
-        multiply: Multiply,
-        row: &mut R,
-    ) -> Self {
-        let likely = sum.most * multiply.high > LIKELY;
-        if !likely {
-            return Self { at: NOWHERE, p: 0.0 };
-        }
-        let (max, at) = if R::IN_PLACE {
-            (sum.max, position_of_largest(simd, row.output()))
-        } else {
-            (largest(simd, row.input()), position_of_largest(simd, row.input()))
-        };
-        let all = sum.total.value(simd);
-        let all = (simd.splat(all.0), simd.splat(all.1));
-        let (high, low) = divide(sum.shift.words(simd.splat(max)), all);
-        Self { at, p: (high + low).first() }
+/// The element of a row that is likely, if one is, and its probability, before stored
+/// results are multiplied. Stored, e^x is rounded, and so is its product: a certain class
+/// would not be quite certain.
+#[inline(always)]
+fn likely<S: Simd, R: Row>(
+    simd: S,
+    sum: &ShiftedSum<S>,
+    factor: Multiply,
+    row: &mut R,
+) -> (usize, f32) {
+    let is_likely = sum.most * factor.high > LIKELY;
+    if !is_likely {
+        return (NOWHERE, 0.0);
     }
-
-    #[inline(always)]
-    fn write(self, out: &mut [f32]) {
-        if let Some(out) = out.get_mut(self.at) {
-            *out = self.p;
-        }
-    }
+    let (max, at) = if R::IN_PLACE {
+        (sum.max, position_of_largest(simd, row.output()))
+    } else {
+        (largest(simd, row.input()), position_of_largest(simd, row.input()))
+    };
+    let all = sum.total.value(simd);
+    let all = (simd.splat(all.0), simd.splat(all.1));
+    let (high, low) = divide(sum.shift.words(simd.splat(max)), all);
+    (at, (high + low).first())
 }
 
 #[inline(always)]
@@ -213,65 +163,167 @@ impl RowFunction for Softmax {
 
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
-        self,
+        &mut self,
         simd: S,
         columns: usize,
         rows: &mut R,
-        Memory { stream, scratch, queue }: &mut Memory<'_>,
+        memory: &mut Memory<'_>,
     ) {
-        let stream = *stream;
-        let length = rows.input().len();
-        // A long row out of cache is not stored, but computed again.
-        let again = H == 1 && stream;
-        let mut sums = [ShiftedSum::nan(simd); H];
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let row = i * columns..(i + 1) * columns;
-            if row.end > length {
-                break;
-            }
-            let scratch = scratch.get_mut(row.clone());
-            let row = rows.part(row, scratch);
-            *sum = if H == 1 {
-                finite_sum(simd, &mut { row }, !again)
-            } else {
-                finite_sum(simd, &mut WithQueue { row, queue }, true)
-            };
-        }
-        let multiply = Multiply::by_inverses(simd, &sums);
-        for i in 0..H {
-            let (row, sum, multiply) = (i * columns..(i + 1) * columns, &sums[i], multiply[i]);
-            if row.end > length {
-                break;
-            }
-            let likely = Likely::find(simd, sum, multiply, &mut rows.part(row.clone(), None));
-            if again {
-                let (x, out) = rows.both();
-                sweep::map_streaming(simd, Again::new(sum.shift, multiply), x, out);
-                likely.write(out);
-            } else {
-                let out = scratch.get_mut(row.clone());
-                let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
-                sweep::map_back(simd, multiply, out);
-                likely.write(out);
-            }
-        }
-        if again {
-            simd.fence();
-        }
+        write_long_quotients::<S, R, H>(simd, columns, rows, memory, self);
     }
 
     #[inline(always)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
-        self,
+        &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
         mut rows: R,
     ) {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
-        let (high, low) = panel.map_rows(simd, Inverse, &sums, &sums);
-        write_quotients(simd, panel, [&high, &low], rows.output());
+        let inverses = panel.map_rows(simd, Inverse, [&sums[0], &sums[1]]);
+        write_quotients(simd, panel, &inverses, rows.output());
     }
+}
+
+impl OfRows for Softmax {
+    #[inline(always)]
+    fn hole(&self, _: usize) -> Option<usize> {
+        Some(NOWHERE)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        sums: &[ShiftedSum<S>; H],
+    ) -> [Multiply; H] {
+        let [sum, low] = values(simd, sums);
+        let [high, low] = map_rows(simd, Inverse, H, [&sum, &low]);
+        let mut factors = [Multiply::default(); H];
+        for i in 0..H {
+            factors[i] = Multiply::new(high[0][i], low[0][i]);
+        }
+        factors
+    }
+
+    #[inline(always)]
+    fn apart<S: Simd, R: Row>(
+        &self,
+        simd: S,
+        _: usize,
+        sum: &ShiftedSum<S>,
+        factor: Multiply,
+        row: &mut R,
+    ) -> (usize, f32) {
+        likely(simd, sum, factor, row)
+    }
+}
+
+/// What goes into the quotients of long rows, besides their sums.
+pub(super) trait OfRows {
+    /// The element of row i that is not summed; `None` if there is to be nothing but zeros.
+    fn hole(&self, i: usize) -> Option<usize>;
+    /// By what e^x · 2^-N of each row are multiplied.
+    fn factors<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        sums: &[ShiftedSum<S>; H],
+    ) -> [Multiply; H];
+    /// An element of row i that is no such product, and its value.
+    fn apart<S: Simd, R: Row>(
+        &self,
+        simd: S,
+        i: usize,
+        sum: &ShiftedSum<S>,
+        factor: Multiply,
+        row: &mut R,
+    ) -> (usize, f32);
+}
+
+/// The quotients of at most H long rows.
+#[inline(always)]
+pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
+    simd: S,
+    columns: usize,
+    rows: &mut R,
+    Memory { stream, scratch, queue }: &mut Memory<'_>,
+    of_rows: &mut impl OfRows,
+) {
+    let length = rows.input().len();
+    // A long row out of cache is not stored, but computed again.
+    let again = H == 1 && R::WRITES && *stream;
+    let mut sums = [ShiftedSum::nan(simd); H];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let row = i * columns..(i + 1) * columns;
+        if row.end > length {
+            break;
+        }
+        let Some(hole) = of_rows.hole(i) else { continue };
+        let scratch = scratch.get_mut(row.clone());
+        let row = rows.part(row, scratch);
+        *sum = if H == 1 {
+            finite_sum(simd, &mut { row }, hole, !again)
+        } else {
+            finite_sum(simd, &mut WithQueue { row, queue }, hole, true)
+        };
+    }
+    let factors = of_rows.factors::<_, R, H>(simd, &sums);
+    if !R::WRITES {
+        return;
+    }
+    for i in 0..H {
+        let (row, sum, factor) = (i * columns..(i + 1) * columns, &sums[i], factors[i]);
+        if row.end > length {
+            break;
+        }
+        let is_zero = of_rows.hole(i).is_none();
+        let (at, y) = of_rows.apart(simd, i, sum, factor, &mut rows.part(row.clone(), None));
+        let out = if again && !is_zero {
+            let (x, out) = rows.both();
+            sweep::map_streaming(simd, Again::new(sum.shift, factor), x, out);
+            out
+        } else {
+            let out = scratch.get_mut(row.clone());
+            let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
+            if is_zero {
+                sweep::fill(simd, 0.0, out);
+            } else {
+                sweep::map_back(simd, factor, out);
+            }
+            out
+        };
+        if let Some(out) = out.get_mut(at) {
+            *out = y;
+        }
+    }
+    if again {
+        simd.fence();
+    }
+}
+
+/// Each of at most [`ROWS`] sums, in two words.
+#[inline(always)]
+pub(super) fn values<S: Simd, const H: usize>(
+    simd: S,
+    sums: &[ShiftedSum<S>; H],
+) -> [PerRow<1>; 2] {
+    let mut values = [[[f32::NAN; ROWS]; 1]; 2];
+    if let [sum] = &sums[..] {
+        (values[0][0][0], values[1][0][0]) = sum.total.value(simd);
+        return values;
+    }
+    let mut all = [Total::zero(simd); ROWS];
+    for (all, sum) in all.iter_mut().zip(sums) {
+        *all = sum.total;
+    }
+    let mut pairs = [Total::zero(simd); ROWS / 2];
+    for i in 0..ROWS / 2 {
+        pairs[i] = all[i].with(simd, all[i + ROWS / 2]);
+    }
+    let (high, low) = Total::values(simd, pairs);
+    (values[0][0], values[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));
+    values
 }
 
 /// The quotients, from reciprocals of sums.
@@ -279,9 +331,10 @@ impl RowFunction for Softmax {
 pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
     simd: S,
     panel: &Panel<'_, N, G>,
-    inverses: [&PerRow<G>; 2],
+    [inverse, low]: &[PerRow<G>; 2],
     out: &mut [f32],
 ) {
+    let inverses = [inverse, low];
     if panel.is_calm {
         panel.map(simd, Quotient, inverses, out);
     } else {
@@ -293,10 +346,11 @@ pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
 #[derive(Clone, Copy)]
 pub(super) struct Inverse;
 
-impl RowsFunction for Inverse {
+impl RowsFunction<2, 2> for Inverse {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), _: V) -> (V, V) {
-        divide((sum.0.splat(1.0), sum.0.splat(0.0)), sum)
+    fn apply<V: Lanes>(self, [sum, low]: [V; 2]) -> [V; 2] {
+        let (inverse, inverse_low) = divide((sum.splat(1.0), sum.splat(0.0)), (sum, low));
+        [inverse, inverse_low]
     }
 }
 
@@ -339,7 +393,7 @@ impl RowFunction for LogSoftmax {
 
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
-        self,
+        &mut self,
         simd: S,
         _: usize,
         rows: &mut R,
@@ -350,19 +404,21 @@ impl RowFunction for LogSoftmax {
 
     #[inline(always)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
-        self,
+        &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
         mut rows: R,
     ) {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
-        let (high, low) = panel.map_rows(simd, Ln, &sums, &sums);
-        let (center, _) = panel.center();
-        let (least, _) = panel.map_rows(simd, Likelihood, &sums, &sums);
+        let [sum, sum_low] = &sums;
+        let [high, low] = panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent]);
+        let center = panel.center;
+        let [least] = panel.map_rows(simd, Likelihood, [sum]);
         if panel.remove_above(simd, &least) {
             let others = panel.sums(simd);
-            let (likely, _) = panel.map_rows(simd, LnOfLikely, &sums, &others);
+            let of_rows = [sum, sum_low, &others[0], &others[1]];
+            let [likely] = panel.map_rows(simd, LnOfLikely, of_rows);
             panel.copy(simd, rows.input());
             panel.map(simd, DifferenceOrLikely, [&center, &high, &low, &likely], rows.output());
         } else {
@@ -387,10 +443,10 @@ impl PanelFunction<3> for Difference {
 #[derive(Clone, Copy)]
 struct Likelihood;
 
-impl RowsFunction for Likelihood {
+impl RowsFunction<1, 1> for Likelihood {
     #[inline(always)]
-    fn apply<V: Lanes>(self, (sum, low): (V, V), _: (V, V), _: V) -> (V, V) {
-        (sum * LIKELY, low)
+    fn apply<V: Lanes>(self, [sum]: [V; 1]) -> [V; 1] {
+        [sum * LIKELY]
     }
 }
 
@@ -398,14 +454,14 @@ impl RowsFunction for Likelihood {
 #[derive(Clone, Copy)]
 struct LnOfLikely;
 
-impl RowsFunction for LnOfLikely {
+impl RowsFunction<4, 1> for LnOfLikely {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), _: V) -> (V, V) {
-        let (high, error) = two_sum(sum.0, -others.0);
-        let own = fast_two_sum(high, error + (sum.1 - others.1));
-        let ln = ln_1p_positive(divide(others, own));
+    fn apply<V: Lanes>(self, [sum, low, others, others_low]: [V; 4]) -> [V; 1] {
+        let (high, error) = two_sum(sum, -others);
+        let own = fast_two_sum(high, error + (low - others_low));
+        let ln = ln_1p_positive(divide((others, others_low), own));
         // Zero less zero is +0.
-        (ln.splat(0.0) - ln, ln)
+        [ln.splat(0.0) - ln]
     }
 }
 

@@ -11,7 +11,9 @@
 use crate::kernel::exp_sum::{
     ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
 };
-use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, map_rows};
+use crate::kernel::panel::{
+    Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, Values, map_rows,
+};
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::math::ln::ln_1p_positive;
@@ -47,6 +49,16 @@ impl Multiply {
     #[inline(always)]
     pub(crate) fn new(high: f32, low: f32) -> Self {
         Self { high, low, small: 2.0 * SMALL / high }
+    }
+
+    /// By each of some factors.
+    #[inline(always)]
+    pub(super) fn by<const H: usize>(Values([high, low]): &Values<1, 2>) -> [Self; H] {
+        let mut factors = [Self::default(); H];
+        for (factor, (high, low)) in factors.iter_mut().zip(high[0].iter().zip(&low[0])) {
+            *factor = Self::new(*high, *low);
+        }
+        factors
     }
 
     /// By the reciprocal.
@@ -177,12 +189,15 @@ impl RowFunction for Softmax {
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        mut rows: R,
+        panels: impl Iterator<Item = R>,
     ) {
-        panel.exp(simd, rows.input());
-        let sums = panel.sums(simd);
-        let inverses = panel.map_rows(simd, Inverse, [&sums[0], &sums[1]]);
-        write_quotients(simd, panel, &inverses, rows.output());
+        let (mut sums, mut inverses) = (Values::new(), Values::new());
+        for mut rows in panels {
+            panel.exp(simd, rows.input());
+            panel.sums(simd, &mut sums);
+            panel.map_rows(simd, Inverse, sums.each(), inverses.each_mut());
+            write_quotients(simd, panel, inverses.each(), rows.output());
+        }
     }
 }
 
@@ -198,13 +213,9 @@ impl OfRows for Softmax {
         simd: S,
         sums: &[ShiftedSum<S>; H],
     ) -> [Multiply; H] {
-        let [sum, low] = values(simd, sums);
-        let [high, low] = map_rows(simd, Inverse, H, [&sum, &low]);
-        let mut factors = [Multiply::default(); H];
-        for i in 0..H {
-            factors[i] = Multiply::new(high[0][i], low[0][i]);
-        }
-        factors
+        let mut inverses = Values::new();
+        map_rows(simd, Inverse, H, values(simd, sums).each(), inverses.each_mut());
+        Multiply::by(&inverses)
     }
 
     #[inline(always)]
@@ -304,14 +315,12 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
 
 /// Each of at most [`ROWS`] sums, in two words.
 #[inline(always)]
-pub(super) fn values<S: Simd, const H: usize>(
-    simd: S,
-    sums: &[ShiftedSum<S>; H],
-) -> [PerRow<1>; 2] {
-    let mut values = [[[f32::NAN; ROWS]; 1]; 2];
+pub(super) fn values<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
+    let mut of_rows = Values::new();
+    let Values(values) = &mut of_rows;
     if let [sum] = &sums[..] {
         (values[0][0][0], values[1][0][0]) = sum.total.value(simd);
-        return values;
+        return of_rows;
     }
     let mut all = [Total::zero(simd); ROWS];
     for (all, sum) in all.iter_mut().zip(sums) {
@@ -323,7 +332,7 @@ pub(super) fn values<S: Simd, const H: usize>(
     }
     let (high, low) = Total::values(simd, pairs);
     (values[0][0], values[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));
-    values
+    of_rows
 }
 
 /// The quotients, from reciprocals of sums.
@@ -331,10 +340,9 @@ pub(super) fn values<S: Simd, const H: usize>(
 pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
     simd: S,
     panel: &Panel<'_, N, G>,
-    [inverse, low]: &[PerRow<G>; 2],
+    inverses: [&PerRow<G>; 2],
     out: &mut [f32],
 ) {
-    let inverses = [inverse, low];
     if panel.is_calm {
         panel.map(simd, Quotient, inverses, out);
     } else {
@@ -407,23 +415,32 @@ impl RowFunction for LogSoftmax {
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        mut rows: R,
+        panels: impl Iterator<Item = R>,
     ) {
-        panel.exp(simd, rows.input());
-        let sums = panel.sums(simd);
-        let [sum, sum_low] = &sums;
-        let [high, low] = panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent]);
-        let center = panel.center;
-        let [least] = panel.map_rows(simd, Likelihood, [sum]);
-        if panel.remove_above(simd, &least) {
-            let others = panel.sums(simd);
-            let of_rows = [sum, sum_low, &others[0], &others[1]];
-            let [likely] = panel.map_rows(simd, LnOfLikely, of_rows);
-            panel.copy(simd, rows.input());
-            panel.map(simd, DifferenceOrLikely, [&center, &high, &low, &likely], rows.output());
-        } else {
-            panel.copy(simd, rows.input());
-            panel.map(simd, Difference, [&center, &high, &low], rows.output());
+        let (mut sums, mut others) = (Values::new(), Values::new());
+        let (mut ln, mut least, mut likely) = (Values::new(), Values::new(), Values::new());
+        for mut rows in panels {
+            panel.exp(simd, rows.input());
+            panel.sums(simd, &mut sums);
+            let [sum, low] = sums.each();
+            panel.map_rows(simd, Ln, [sum, low, &panel.exponent], ln.each_mut());
+            panel.map_rows(simd, Likelihood, [sum], least.each_mut());
+            let [least] = least.each();
+            let is_likely = panel.remove_above(simd, least);
+            let [high, low] = ln.each();
+            if is_likely {
+                panel.sums(simd, &mut others);
+                let ([sum, low], [others, others_low]) = (sums.each(), others.each());
+                let of_rows = [sum, low, others, others_low];
+                panel.map_rows(simd, LnOfLikely, of_rows, likely.each_mut());
+                panel.copy(simd, rows.input());
+                let [likely] = likely.each();
+                let of_rows = [&panel.center, high, low, likely];
+                panel.map(simd, DifferenceOrLikely, of_rows, rows.output());
+            } else {
+                panel.copy(simd, rows.input());
+                panel.map(simd, Difference, [&panel.center, high, low], rows.output());
+            }
         }
     }
 }

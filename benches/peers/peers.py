@@ -27,7 +27,7 @@ os.dup2(2, 1)
 def torch():
     import torch
     from torch._C import _nn
-    from torch.nn.functional import cross_entropy, kl_div
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div
 
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
@@ -57,6 +57,15 @@ def torch():
 
         return call
 
+    def binary_loss_and_gradient(x, t, out):
+        x, t, out = tensor(x), tensor(t), tensor(out)
+
+        def call():
+            binary_cross_entropy_with_logits(x, t, reduction="sum")
+            torch.sigmoid(x, out=out).sub_(t)  # what backward() does, and less
+
+        return call
+
     def entropy(p, *_):
         p = tensor(p)
         return lambda: torch.special.entr(p).sum()
@@ -78,6 +87,7 @@ def torch():
         "log_sum_exp": of(torch.logsumexp, -1),
         "loss": loss,
         "loss_and_gradient": loss_and_gradient,
+        "binary_loss_and_gradient": binary_loss_and_gradient,
         "entropy": entropy,
         "kl_divergence": kl_divergence,
     }

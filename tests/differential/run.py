@@ -17,6 +17,7 @@ Needs Rust, and torch, numpy, scipy and mpmath.
 
 import argparse
 import collections
+import math
 import os
 import subprocess
 import sys
@@ -107,7 +108,7 @@ CAUSES = {
     "subnormal": "gives 0 or few digits for a result below 2^-126",
     "zero": "gives 0: the result is what a subtraction of larger numbers leaves, below their last digit",
     "terms": "adds and subtracts rounded terms that are larger than the result",
-    "scores": "rounds differences of scores, or sums of exponentials, at the size of the scores",
+    "scores": "rounds scores, their differences or sums of exponentials at the size of the scores",
     "slope": "1 − tanh² loses its digits",
     "one": "1 − p loses its digits",
     "clamp": "clamps ln p at −100 and 1/p at 10^12",
@@ -259,7 +260,12 @@ def cross_entropy_exact(x, t, o):
     half = (max(m * q, abs(c)) * f / 2 for m, q, c, f in zip(most, p, minus, slope))
     size = np.array(floats(max(h, abs(g)) for h, g in zip(half, gradient)))
     # What peers round: e^(s − max) by the differences, which are then added and subtracted.
-    finite = [abs(v) for v in s if v != -INF]
+    # Before that, tanh and a division that is not by a power of two round the scores
+    # themselves, which moves p by p·(δs − Σ p·δs).
+    absolute = [abs(v) if v != -INF else mpf(0) for v in s]
+    rounded = cap is not None or math.frexp(temperature)[0] != 0.5
+    mean = mpmath.fsum(q * v for q, v in zip(p, absolute))
+    moved = np.array(floats(v + mean if rounded else 0 for v in absolute))
     spread = np.array(floats(1 + n + (abs(v - s[top]) if v != -INF else 0) + (abs(ln_sum) if z else 0) for v in s))
     whole = np.array(floats((mass + 2 * z * one) * q * f for q, f in zip(p, slope)))
     a_slope = np.array(floats(c * f for c, f in zip(a, slope)))
@@ -267,14 +273,14 @@ def cross_entropy_exact(x, t, o):
     flat = np.array(floats((mass + 2 * z * one) * q + c for q, c in zip(p, a))) / float(temperature)
     gradient = Exact(
         gradient, size,
-        ulp=by_scores * 8, terms=whole * 4 + a_slope, scores=(whole + a_slope) * spread * (1 if cap is None else float(max(finite))), slope=flat,
+        ulp=by_scores * 8, terms=whole * 4 + a_slope, scores=(whole + a_slope) * spread + whole * moved, slope=flat,
     )  # fmt: skip
     plain = not (set(o) - {"ignored_label"}) and sum(v > 0 for v in t) == 1 and max(t) == 1
     if plain:
         size = abs(loss)
     else:
         size = mpmath.fsum(abs(v) for v in terms if abs(v) != INF) + z * one**2
-    scale = float((mass + z * one) * (max(finite) + one) * 2)
+    scale = float((mass + z * one) * (max(absolute) + one) * 2)
     return (
         Exact(float(loss), float(size), ulp=abs(float(loss)) if mpmath.isfinite(loss) else 0.0, terms=scale, scores=scale * n, slope=0.0),
         gradient,

@@ -27,20 +27,22 @@ enum Kind {
     Positive,
     /// Scores, and a class a row.
     Labelled,
+    /// Scores, and a target of 0 or 1 each.
+    Targeted,
     /// Two distributions: e^x, normalised.
     Distributions,
 }
 
-use Kind::{Distributions, Labelled, Positive, Scores};
+use Kind::{Distributions, Labelled, Positive, Scores, Targeted};
 use Results::{ARow, AnElement, One};
 
 /// All that is compared.
-pub static FUNCTIONS: [Function; 14] = [
+pub static FUNCTIONS: [Function; 15] = [
     Function::new("exp", |i| each(i, f64::exp), AnElement, Scores),
     Function::new("exp_m1", |i| each(i, f64::exp_m1), AnElement, Scores),
     Function::new("ln", |i| each(i, f64::ln), AnElement, Positive),
     Function::new("ln_1p", |i| each(i, f64::ln_1p), AnElement, Positive),
-    Function::new("sigmoid", |i| each(i, |x| 1.0 / (1.0 + (-x).exp())), AnElement, Scores),
+    Function::new("sigmoid", |i| each(i, sigmoid), AnElement, Scores),
     Function::new("log_sigmoid", |i| each(i, |x| -softplus(-x)), AnElement, Scores),
     Function::new("softplus", |i| each(i, softplus), AnElement, Scores),
     Function::new("softmax", |i| i.rows().flat_map(softmax).collect(), AnElement, Scores),
@@ -48,6 +50,7 @@ pub static FUNCTIONS: [Function; 14] = [
     Function::new("log_sum_exp", |i| i.rows().map(log_sum_exp).collect(), ARow, Scores),
     Function::new("loss", |i| vec![loss(i)], One, Labelled),
     Function::new("loss_and_gradient", gradient, AnElement, Labelled),
+    Function::new("binary_loss_and_gradient", binary_gradient, AnElement, Targeted),
     Function::new("entropy", |i| vec![entropy(i.x)], One, Distributions),
     Function::new("kl_divergence", |i| vec![kl_divergence(i.x, i.y)], One, Distributions),
 ];
@@ -98,6 +101,10 @@ impl Function {
                 let last = shape.columns as u32 - 1;
                 let label = |_| ((next() * shape.columns as f32) as u32).min(last);
                 labels = (0..shape.rows).map(label).collect();
+            }
+            Targeted => {
+                y = Aligned::new(shape.elements());
+                y.fill_with(|| next().round());
             }
             Distributions => {
                 y = scores(shape.elements());
@@ -158,6 +165,10 @@ fn each(input: Input, f: impl Fn(f64) -> f64) -> Vec<f64> {
     input.x.iter().map(|&x| f(x.into())).collect()
 }
 
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
@@ -208,6 +219,14 @@ fn gradient(input: Input) -> Vec<f64> {
         gradient
     };
     input.rows().zip(input.labels).flat_map(of_row).collect()
+}
+
+fn binary_gradient(input: Input) -> Vec<f64> {
+    let of_pair = |(&x, &t): (&f32, &f32)| {
+        let x = f64::from(x);
+        if t == 0.0 { sigmoid(x) } else { -sigmoid(-x) }
+    };
+    input.x.iter().zip(input.y).map(of_pair).collect()
 }
 
 fn entropy(p: &[f32]) -> f64 {

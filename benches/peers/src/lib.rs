@@ -249,7 +249,7 @@ mod tests {
         for function in &FUNCTIONS {
             for mut peer in ours(function.name).into_iter().chain(peers(function.name)) {
                 let error = function.error(&mut peer);
-                println!("{:17} {:18} {error:8.3} ULP", function.name, peer.name);
+                println!("{:24} {:18} {error:8.3} ULP", function.name, peer.name);
                 assert!(error < WIRED, "{} of {} ", function.name, peer.name);
             }
         }

@@ -92,7 +92,7 @@ fn main() {
         let public = public(name).filter(|public| wanted.contender(&public.name));
         let found = wanted.measure(public.into_iter().collect(), function, Shape::vector(8));
         for (contender, ns) in &found {
-            println!("{name:17} {:>10} {contender:18} {ns:8.4} ns a call", 8);
+            println!("{name:24} {:>10} {contender:18} {ns:8.4} ns a call", 8);
         }
         calls.insert(name, found);
     }
@@ -105,7 +105,7 @@ fn main() {
             for (contender, ns) in &found {
                 let (each, ratio) = (ns / shape.elements() as f64, ns / found[0].1);
                 let name = function.name;
-                println!("{name:17} {shape:>10} {contender:18} {each:8.4} ns {ratio:6.2}x");
+                println!("{name:24} {shape:>10} {contender:18} {each:8.4} ns {ratio:6.2}x");
             }
             measured.insert((function.name, shape), found);
         }
@@ -117,7 +117,7 @@ fn main() {
     }
     println!("\nRequired of a call on 8 elements, and found:");
     for (name, limit) in CALLS.iter().filter(|(name, _)| wanted.function(name)) {
-        print!("{name:17} {limit:5.1} ns ");
+        print!("{name:24} {limit:5.1} ns ");
         match calls.get(name).and_then(|found| best(found, &["logits"])) {
             Some((_, ns)) => println!("{ns:6.2} ns {}", verdict(ns <= limit)),
             None => println!("not measured"),

@@ -2,10 +2,10 @@
 
 use crate::{Input, Isa, Peer};
 use logits::kernel::{
-    self, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, RowFunction, RowMap, RowsLogSumExp,
-    Scores, Softmax,
+    self, BinaryLoss, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, OnScores, RowFunction,
+    RowMap, RowsLogSumExp, Scores, Softmax,
 };
-use logits::loss::CrossEntropy;
+use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut};
 
 /// The function on each backend, the best one first.
@@ -32,6 +32,10 @@ pub fn ours(function: &str) -> Vec<Peer> {
             let (x, gradient) = (matrix(input), matrix_mut(input, out));
             let scores = Scores::with_gradient(x, gradient).unwrap();
             backend.run(LabelLoss::new(CrossEntropy::new(), scores, input.labels).unwrap());
+        }),
+        "binary_loss_and_gradient" => on_each(|backend, input, out| {
+            let function = OnScores::new(BinaryCrossEntropy::new()).unwrap();
+            backend.run(BinaryLoss::with_gradient(function, input.x, input.y, out).unwrap());
         }),
         "entropy" => on_each(|backend, input, out| out[0] = backend.run(Entropy::new(input.x))),
         "kl_divergence" => on_each(|backend, input, out| {

@@ -19,8 +19,8 @@ pub const MATRICES: [Shape; 5] = [
     Shape { rows: 64, columns: 128_256 },
 ];
 
-/// Of distributions.
-pub const DISTRIBUTIONS: [Shape; 2] = [Shape::vector(MIDDLE), Shape::vector(1 << 20)];
+/// Of pairs: distributions, or scores and targets.
+pub const PAIRS: [Shape; 2] = [Shape::vector(MIDDLE), Shape::vector(1 << 20)];
 
 /// Names of contenders and nanoseconds of a call.
 pub type Found = Vec<(String, f64)>;
@@ -99,18 +99,20 @@ const MORE_COLUMNS: [(&str, Than); 5] = [
 const PEERS: Names =
     &["ONNX Runtime", "PyTorch", "PyTorch avx2", "rten-vecmath", "rten-vecmath avx2"];
 
-const OF_DISTRIBUTIONS: [(&str, Than); 2] = [
+const OF_PAIRS: [(&str, Than); 3] = [
+    ("binary_loss_and_gradient", Faster(4.0, &["PyTorch"])),
     ("entropy", Faster(3.0, &["PyTorch", "SciPy"])),
     ("kl_divergence", Faster(3.0, &["PyTorch", "SciPy"])),
 ];
 
 /// Of each of these, against all that can be held to AVX2.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "softmax",
     "log_softmax",
     "log_sum_exp",
     "loss",
     "loss_and_gradient",
+    "binary_loss_and_gradient",
     "entropy",
     "kl_divergence",
 ];
@@ -124,7 +126,7 @@ pub fn shapes(function: &str) -> Vec<Shape> {
     match function {
         "softmax" | "log_sum_exp" => [&VECTORS[..], &MATRICES].concat(),
         "log_softmax" | "loss" | "loss_and_gradient" => MATRICES.into(),
-        "entropy" | "kl_divergence" => DISTRIBUTIONS.into(),
+        "binary_loss_and_gradient" | "entropy" | "kl_divergence" => PAIRS.into(),
         _ => [1 << 10, MIDDLE, 1 << 20].map(Shape::vector).into(),
     }
 }
@@ -143,7 +145,7 @@ pub fn required() -> Vec<Required> {
         (&VECTORS[2..], &OUT_OF_CACHE),
         (&MATRICES[..1], &TEN_COLUMNS),
         (&MATRICES[1..], &MORE_COLUMNS),
-        (&DISTRIBUTIONS, &OF_DISTRIBUTIONS),
+        (&PAIRS, &OF_PAIRS),
     ];
     for (shapes, group) in groups {
         for &(function, than) in group {
@@ -195,7 +197,7 @@ impl Required {
             }
             None => format!("not measured against {}", names.join(", ")),
         };
-        format!("{function:17} {shape:>10} {backend:15} {sign} {figure:5.2}x {compared}")
+        format!("{function:24} {shape:>10} {backend:15} {sign} {figure:5.2}x {compared}")
     }
 }
 

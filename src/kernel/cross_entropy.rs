@@ -25,6 +25,7 @@ use crate::loss::{CrossEntropy, Label, Loss, Losses};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::words::{add, divide, fast_two_sum, rounded, times, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
+use crate::simd::scalar::{F32, Scalar};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
 use crate::sweep::{self, Itself};
 
@@ -269,38 +270,32 @@ impl<const G: usize> Results<G> {
         Self { loss: nan, at_label: nan, factor: Values::new() }
     }
 
-    /// One by one what is not a number, or far from ordinary.
+    /// Those of one row.
     #[inline(always)]
-    fn replace<S: Simd>(
-        &mut self,
-        simd: S,
-        i: usize,
-        label: usize,
-        weight: f32,
-        shift: Shift,
-        score: f32,
-        sum: (f32, f32),
-    ) {
-        let (mut loss, mut at_label, mut factor) = (f32::NAN, f32::NAN, (f32::NAN, f32::NAN));
-        if label == NOWHERE {
-            loss = 0.0;
-        } else if !(sum.0.is_nan() || score.is_nan() || shift.center.is_nan()) {
-            let share = Share::new(simd, weight, shift, score, sum);
-            // 0 less the share: where it is 0, so is the gradient.
-            (loss, at_label) = (share.surprise, 0.0 - share.others);
-            let all = (simd.splat(share.all.0), simd.splat(share.all.1));
-            let inverse = divide((simd.splat(1.0), simd.splat(0.0)), all);
-            let (high, low) = times(simd.splat(weight), inverse);
-            factor = (high.first(), low.first());
-        }
-        let Self { loss: losses, at_label: at_labels, factor: Values([high, low]) } = self;
-        let results = [(losses, loss), (at_labels, at_label), (high, factor.0), (low, factor.1)];
-        for (of_rows, value) in results {
+    fn set(&mut self, i: usize, [loss, at_label, high, low]: [f32; 4]) {
+        let Self { loss: losses, at_label: at_labels, factor: Values([highs, lows]) } = self;
+        for (of_rows, value) in [(losses, loss), (at_labels, at_label), (highs, high), (lows, low)]
+        {
             if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
                 *of_row = value;
             }
         }
     }
+}
+
+/// [`LossAndGradient`] of a row that is not a number or far from ordinary: rare enough to
+/// be a call, and the same for all backends.
+#[cold]
+#[inline(never)]
+fn of_extreme_row(weight: f32, shift: Shift, score: f32, sum: (f32, f32)) -> [f32; 4] {
+    if sum.0.is_nan() || score.is_nan() || shift.center.is_nan() {
+        return [f32::NAN; 4];
+    }
+    let share = Share::new(Scalar, weight, shift, score, sum);
+    let inverse = divide((F32(1.0), F32(0.0)), (F32(share.all.0), F32(share.all.1)));
+    let (factor, low) = times(F32(weight), inverse);
+    // 0 less the share: where it is 0, so is the gradient.
+    [share.surprise, 0.0 - share.others, factor.0, low.0]
 }
 
 /// That of row i.
@@ -357,11 +352,13 @@ impl LabelRows<'_> {
             }
             let rows = label.as_flattened().iter().enumerate().take(*rows);
             for (i, label) in rows.skip(at).take(S::F32::COUNT) {
-                if of_row(&results.loss, i).is_nan() {
+                if *label == NOWHERE {
+                    results.set(i, [0.0; 4]);
+                } else if of_row(&results.loss, i).is_nan() {
                     let (center, exponent) = (of_row(center, i), of_row(exponent, i));
                     let (score, sum) = (of_row(score, i), (of_row(sum, i), of_row(low, i)));
-                    let (weight, shift) = (of_row(weight, i), Shift { center, exponent });
-                    results.replace(simd, i, *label, weight, shift, score, sum);
+                    let shift = Shift { center, exponent };
+                    results.set(i, of_extreme_row(of_row(weight, i), shift, score, sum));
                 }
             }
         }

@@ -49,27 +49,6 @@ const BATCH_ROWS: usize = 16;
 /// Elements from which on results are written past the caches.
 const STREAM: usize = 1 << 20;
 
-/// How many rows are handled at a time, and how.
-enum Way {
-    Panels,
-    Panel,
-    Batches,
-    Row,
-}
-
-impl Way {
-    #[inline(always)]
-    fn new<S: Simd, F: RowFunction>(rows: usize, columns: usize, flat: bool) -> Self {
-        let several = S::EXCHANGES && flat && rows > 1;
-        match columns {
-            ..=panel::COLUMNS if several => Self::Panels,
-            ..=panel::COLUMNS => Self::Panel,
-            _ if several && F::BATCHES && columns <= BATCH / 2 => Self::Batches,
-            _ => Self::Row,
-        }
-    }
-}
-
 /// Applies a function to so many rows of a matrix.
 #[inline(always)]
 pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
@@ -78,44 +57,41 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
     [count, columns]: [usize; 2],
     rows: M,
 ) {
-    let ahead = rows.ahead();
+    let (ahead, several) = (rows.ahead(), rows.is_flat() && count > 1);
     let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
-    let (writes, columns_or_1) = (M::Row::WRITES, columns.max(1));
-    match Way::new::<S, F>(count, columns, rows.is_flat()) {
-        Way::Panels => {
+    // Constants by themselves: what they exclude is not even compiled.
+    if columns <= panel::COLUMNS {
+        if const { S::EXCHANGES } && several {
             let numbers = panel::row_numbers(simd, columns);
             let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
-            f.short(simd, &mut panel, rows.several(panel::height(columns)));
+            return f.short(simd, &mut panel, rows.several(panel::height(columns)));
         }
-        Way::Panel => {
-            let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-            f.short(simd, &mut panel, rows.several(1));
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+        return f.short(simd, &mut panel, rows.several(1));
+    }
+    if const { S::EXCHANGES && F::BATCHES } && several && columns <= BATCH / 2 {
+        let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
+        let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
+        let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
+        for mut rows in rows.several((BATCH / columns).clamp(1, BATCH_ROWS)) {
+            read += rows.input().len();
+            let ahead = if stream { ahead.get(read..).unwrap_or(&[]) } else { &[] };
+            let queue = Queue::of(simd, other, before.as_mut(), ahead);
+            let stores = stream && M::Row::WRITES;
+            let scratch_or_none = if stores { &mut *scratch } else { &mut [] };
+            let mut memory = Memory { stream, scratch: scratch_or_none, queue };
+            f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
+            memory.queue.finish(simd);
+            before = if stores { Some(rows) } else { None };
+            (scratch, other) = (other, scratch);
         }
-        Way::Batches => {
-            let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
-            let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
-            let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
-            for mut rows in rows.several((BATCH / columns_or_1).clamp(1, BATCH_ROWS)) {
-                read += rows.input().len();
-                let ahead = if stream { ahead.get(read..).unwrap_or(&[]) } else { &[] };
-                let queue = Queue::of(simd, other, before.as_mut(), ahead);
-                let scratch_or_none = if stream && writes { &mut *scratch } else { &mut [] };
-                let mut memory = Memory { stream, scratch: scratch_or_none, queue };
-                f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
-                memory.queue.finish(simd);
-                before = if stream && writes { Some(rows) } else { None };
-                (scratch, other) = (other, scratch);
-            }
-            Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
-            simd.fence();
-        }
-        Way::Row => {
-            for mut row in rows.several(1) {
-                let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
-                let mut memory = Memory { stream, scratch, queue };
-                f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
-            }
-        }
+        Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
+        return simd.fence();
+    }
+    for mut row in rows.several(1) {
+        let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
+        let mut memory = Memory { stream, scratch, queue };
+        f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
     }
 }
 

@@ -273,7 +273,7 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
         let Some(hole) = of_rows.hole(i) else { continue };
         let scratch = scratch.get_mut(row.clone());
         let row = rows.part(row, scratch);
-        *sum = if H == 1 {
+        *sum = if const { H == 1 } {
             finite_sum(simd, &mut { row }, hole, !again)
         } else {
             finite_sum(simd, &mut WithQueue { row, queue }, hole, true)

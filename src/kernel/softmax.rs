@@ -8,23 +8,90 @@
 //! **Error.** That of e^x, the roundings of it and of the product, and 2^-27 from the sum:
 //! see [`crate::contract::SOFTMAX`].
 
-use crate::kernel::exp_sum::{
-    ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest, ln_1p_of_ratio,
-};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest};
 use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, RowsFunction};
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
+use crate::kernel::target_loss::position;
 use crate::math::ln::ln_1p_positive;
 use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd};
 use crate::sweep::{self, Function, Total};
 
+/// The sums of rows in two words, with N of each.
+struct Sums<const H: usize> {
+    words: ([f32; H], [f32; H]),
+    exponent: [f32; H],
+}
+
+impl<const H: usize> Sums<H> {
+    /// Of one row, or of [`BLOCK`] at most.
+    #[inline(always)]
+    fn new<S: Simd>(simd: S, sums: &[ShiftedSum<S>; H]) -> Self {
+        let (mut words, mut exponent) = (([0.0; H], [0.0; H]), [0.0; H]);
+        for i in 0..H {
+            exponent[i] = sums[i].shift.exponent;
+        }
+        if H == 1 {
+            (words.0[0], words.1[0]) = sums[0].total.value(simd);
+            return Self { words, exponent };
+        }
+        let mut all = [Total::zero(simd); BLOCK];
+        for (all, sum) in all.iter_mut().zip(sums) {
+            *all = sum.total;
+        }
+        let mut pairs = [Total::zero(simd); BLOCK / 2];
+        for i in 0..BLOCK / 2 {
+            pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
+        }
+        let (high, low) = Total::values(simd, pairs);
+        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
+        for i in 0..H.min(BLOCK) {
+            (words.0[i], words.1[i]) = (high[i], low[i]);
+        }
+        Self { words, exponent }
+    }
+
+    /// A function of each row's sum, of two words more, and of N.
+    #[inline(always)]
+    fn map<S: Simd>(
+        &self,
+        simd: S,
+        f: impl RowsFunction,
+        (other, other_low): &([f32; H], [f32; H]),
+    ) -> ([f32; H], [f32; H]) {
+        let mut results = ([0.0; H], [0.0; H]);
+        for at in (0..H).step_by(S::F32::COUNT) {
+            let load = [&self.words.0, &self.words.1, other, other_low, &self.exponent];
+            let mut of_row = [simd.splat(1.0); 5];
+            for i in 0..load.len() {
+                of_row[i] = simd.load(load[i].get(at..).unwrap_or(&[]), 1.0);
+            }
+            let [high, low, other, other_low, exponent] = of_row;
+            let (high, low) = f.apply((high, low), (other, other_low), exponent);
+            simd.store(high, results.0.get_mut(at..).unwrap_or(&mut []));
+            simd.store(low, results.1.get_mut(at..).unwrap_or(&mut []));
+        }
+        results
+    }
+}
+
 /// x less the logarithm of the sum.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Subtract {
     center: f32,
     high: f32,
     low: f32,
+}
+
+impl Subtract {
+    /// Where a row has a likely element.
+    #[inline(always)]
+    fn find_likely<S: Simd>(self, simd: S, x: &[f32]) -> usize {
+        let max = largest(simd, x);
+        let is_likely = self.apply(simd.splat(max)).first() > LN_LIKELY;
+        if is_likely { position(simd, x, max) } else { NOWHERE }
+    }
 }
 
 impl Function for Subtract {
@@ -51,28 +118,11 @@ impl Multiply {
 
     /// By the reciprocals of sums.
     #[inline(always)]
-    fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> [Self; H] {
+    fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &Sums<H>) -> [Self; H] {
         let mut multiply = [Self::default(); H];
-        if let [sum] = sums[..] {
-            multiply[0] = Self::by_inverse(simd, sum.total.value(simd));
-            return multiply;
-        }
-        let mut all = [Total::zero(simd); BLOCK];
-        for (all, sum) in all.iter_mut().zip(sums) {
-            *all = sum.total;
-        }
-        let mut pairs = [Total::zero(simd); BLOCK / 2];
-        for i in 0..BLOCK / 2 {
-            pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
-        }
-        let (mut high, mut low) = Total::values(simd, pairs);
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        for (high, low) in high.as_mut().iter_mut().zip(low.as_mut()) {
-            (*high, *low) = divide(one, (*high, *low));
-        }
-        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
-        for ((multiply, high), low) in multiply.iter_mut().zip(high).zip(low) {
-            *multiply = Self::new(high, low);
+        let (high, low) = sums.map(simd, Inverse, &sums.words);
+        for i in 0..H {
+            multiply[i] = Self::new(high[i], low[i]);
         }
         multiply
     }
@@ -171,8 +221,7 @@ impl Likely {
 
 #[inline(always)]
 fn position_of_largest<S: Simd>(simd: S, x: &[f32]) -> usize {
-    let max = largest(simd, x);
-    x.iter().position(|&x| x == max).unwrap_or(NOWHERE)
+    position(simd, x, largest(simd, x))
 }
 
 /// e^x · 2^-N of x, and its product.
@@ -237,7 +286,7 @@ impl RowFunction for Softmax {
                 finite_sum(simd, &mut WithQueue { row, queue }, true)
             };
         }
-        let multiply = Multiply::by_inverses(simd, &sums);
+        let multiply = Multiply::by_inverses(simd, &Sums::new(simd, &sums));
         for i in 0..H {
             let (row, sum, multiply) = (i * columns..(i + 1) * columns, &sums[i], multiply[i]);
             if row.end > length {
@@ -333,19 +382,87 @@ pub struct LogSoftmax;
 const LIKELY: f32 = 0.75;
 /// ln of that.
 const LN_LIKELY: f32 = -0.287_682_08;
+/// Where no result exceeds this, none is likely, whatever was rounded on the way.
+const LN_PERHAPS: f32 = LN_LIKELY - 1e-4;
+/// The part of a sum that [`ShiftedSum::most`] of one with a likely element exceeds.
+const PERHAPS: f32 = 0.94 * LIKELY;
 
 impl RowFunction for LogSoftmax {
-    const BATCHES: bool = false;
+    const BATCHES: bool = true;
 
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         self,
         simd: S,
-        _: usize,
+        columns: usize,
         rows: &mut R,
-        _: &mut Memory<'_>,
+        Memory { stream, scratch, queue }: &mut Memory<'_>,
     ) {
-        log_softmax(simd, rows);
+        let length = rows.input().len();
+        let mut subtract = [Subtract::default(); H];
+        let (mut likely, mut of_likely) = ([NOWHERE; H], [0.0; H]);
+        let mut again = false;
+        // Once more without the likely elements, if there are any.
+        loop {
+            let mut sums = [ShiftedSum::nan(simd); H];
+            let mut own = ([1.0; H], [0.0; H]);
+            for i in 0..H {
+                let (row, hole) = (i * columns..(i + 1) * columns, likely[i]);
+                if row.end > length {
+                    break;
+                }
+                if again && hole == NOWHERE {
+                    continue;
+                }
+                let x = rows.input().get(row).unwrap_or(&[]);
+                let sum = if H == 1 {
+                    exp_sum::<_, _, true>(simd, &mut &*x, hole, false)
+                } else {
+                    exp_sum::<_, _, true>(simd, &mut WithQueue { row: x, queue }, hole, false)
+                };
+                if let ExpSum::Finite(sum) = sum {
+                    sums[i] = sum;
+                }
+                if let Some(x) = x.get(hole) {
+                    let (high, low) = sums[i].shift.words(simd.splat(*x));
+                    (own.0[i], own.1[i]) = (high.first(), low.first());
+                }
+            }
+            let words = Sums::new(simd, &sums);
+            if again {
+                (of_likely, _) = words.map(simd, LnOfShare, &own);
+                break;
+            }
+            let (high, low) = words.map(simd, Ln, &words.words);
+            for i in 0..H {
+                subtract[i] = Subtract { center: sums[i].shift.center, high: high[i], low: low[i] };
+                if sums[i].most > words.words.0[i] * PERHAPS {
+                    let x = rows.input().get(i * columns..(i + 1) * columns).unwrap_or(&[]);
+                    likely[i] = subtract[i].find_likely(simd, x);
+                    again |= likely[i] != NOWHERE;
+                }
+            }
+            if !again {
+                break;
+            }
+        }
+        for i in 0..H {
+            let row = i * columns..(i + 1) * columns;
+            if row.end > length {
+                break;
+            }
+            let mut row = rows.part(row.clone(), scratch.get_mut(row));
+            if H == 1 && *stream {
+                let (x, out) = row.both();
+                sweep::map_streaming(simd, subtract[i], x, out);
+                simd.fence();
+            } else {
+                sweep::map_row(simd, subtract[i], &mut row);
+            }
+            if let Some(out) = row.output().get_mut(likely[i]) {
+                *out = of_likely[i];
+            }
+        }
     }
 
     #[inline(always)]
@@ -358,16 +475,20 @@ impl RowFunction for LogSoftmax {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
         let (high, low) = panel.map_rows(simd, Ln, &sums, &sums);
-        let (center, _) = panel.center();
+        let none_likely = if panel.is_calm {
+            panel.map_rows_of(simd, Difference, [&high, &low], &mut rows, LN_PERHAPS)
+        } else {
+            let (center, _) = panel.center();
+            panel.map_rows_of(simd, FarDifference, [&high, &low, &center], &mut rows, LN_PERHAPS)
+        };
+        if none_likely {
+            return;
+        }
         let (least, _) = panel.map_rows(simd, Likelihood, &sums, &sums);
         if panel.remove_above(simd, &least) {
             let others = panel.sums(simd);
             let (likely, _) = panel.map_rows(simd, LnOfLikely, &sums, &others);
-            panel.copy(simd, rows.input());
-            panel.map(simd, DifferenceOrLikely, [&center, &high, &low, &likely], rows.output());
-        } else {
-            panel.copy(simd, rows.input());
-            panel.map(simd, Difference, [&center, &high, &low], rows.output());
+            panel.map_rows_of(simd, OrLikely, [&likely], &mut rows.output(), 0.0);
         }
     }
 }
@@ -376,10 +497,21 @@ impl RowFunction for LogSoftmax {
 #[derive(Clone, Copy)]
 struct Difference;
 
-impl PanelFunction<3> for Difference {
+impl PanelFunction<2> for Difference {
     #[inline(always)]
-    fn apply<V: Lanes>(self, (_, x): (V, V), [center, high, low]: [V; 3]) -> V {
-        ((x - center) - high) - low
+    fn apply<V: Lanes>(self, (_, x): (V, V), [high, low]: [V; 2]) -> V {
+        (x - high) - low
+    }
+}
+
+/// The same with centers.
+#[derive(Clone, Copy)]
+struct FarDifference;
+
+impl PanelFunction<3> for FarDifference {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (exp, x): (V, V), [high, low, center]: [V; 3]) -> V {
+        Difference.apply((exp, x - center), [high, low])
     }
 }
 
@@ -400,51 +532,33 @@ struct LnOfLikely;
 
 impl RowsFunction for LnOfLikely {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), _: V) -> (V, V) {
+    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), exponent: V) -> (V, V) {
         let (high, error) = two_sum(sum.0, -others.0);
         let own = fast_two_sum(high, error + (sum.1 - others.1));
+        LnOfShare.apply(others, own, exponent)
+    }
+}
+
+/// −ln(1 + others / own).
+#[derive(Clone, Copy)]
+struct LnOfShare;
+
+impl RowsFunction for LnOfShare {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), _: V) -> (V, V) {
         let ln = ln_1p_positive(divide(others, own));
         // Zero less zero is +0.
         (ln.splat(0.0) - ln, ln)
     }
 }
 
-/// x less the logarithm of the sum, or the likely element's own.
+/// A likely element's own where it was removed.
 #[derive(Clone, Copy)]
-struct DifferenceOrLikely;
+struct OrLikely;
 
-impl PanelFunction<4> for DifferenceOrLikely {
+impl PanelFunction<1> for OrLikely {
     #[inline(always)]
-    fn apply<V: Lanes>(self, exp: (V, V), [center, high, low, likely]: [V; 4]) -> V {
-        let removed = exp.0.eq(exp.0.splat(0.0));
-        V::select(removed, likely, Difference.apply(exp, [center, high, low]))
-    }
-}
-
-#[inline(always)]
-fn log_softmax<S: Simd, R: Row>(simd: S, row: &mut R) {
-    let max = largest(simd, row.input());
-    let (mut subtract, mut likely) = (Subtract { center: f32::NAN, high: 0.0, low: 0.0 }, NOWHERE);
-    let mut of_likely = 0.0;
-    // Once more without the likely element, if there is one.
-    while let ExpSum::Finite(sum) = exp_sum::<_, _, true>(simd, &mut row.input(), likely, false) {
-        if likely != NOWHERE {
-            let own = sum.shift.words(simd.splat(max));
-            let own = (own.0.first(), own.1.first());
-            of_likely = 0.0 - ln_1p_of_ratio(simd, sum.shift, max, sum.total.value(simd), own);
-            break;
-        }
-        let (center, high, low) = sum.ln(simd);
-        subtract = Subtract { center, high, low };
-        if ((max - center) - high) - low > LN_LIKELY {
-            likely = position_of_largest(simd, row.input());
-        }
-        if likely == NOWHERE {
-            break;
-        }
-    }
-    sweep::map_row(simd, subtract, row);
-    if let Some(y) = row.output().get_mut(likely) {
-        *y = of_likely;
+    fn apply<V: Lanes>(self, (exp, y): (V, V), [likely]: [V; 1]) -> V {
+        V::select(exp.eq(exp.splat(0.0)), likely, y)
     }
 }

@@ -24,7 +24,7 @@ pub(crate) const GROUPS: usize = 8;
 pub(crate) const COLUMNS: usize = 8 * BLOCK;
 /// Elements for one row, and for a panel: whole blocks are read from any element on.
 pub(crate) const ONE: usize = COLUMNS + BLOCK;
-pub(crate) const ALL: usize = 8 * COLUMNS + BLOCK;
+pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
 
 /// Magnitudes up to which one N serves.
 const CALM: f32 = 40.0;

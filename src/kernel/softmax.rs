@@ -382,8 +382,8 @@ pub struct LogSoftmax;
 const LIKELY: f32 = 0.75;
 /// ln of that.
 const LN_LIKELY: f32 = -0.287_682_08;
-/// Where no result exceeds this, none is likely, whatever was rounded on the way.
-const LN_PERHAPS: f32 = LN_LIKELY - 1e-4;
+/// Where no result exceeds this, no t without its δ, of at most 0.022, is likely.
+const LN_PERHAPS: f32 = LN_LIKELY - 0.023;
 /// The part of a sum that [`ShiftedSum::most`] of one with a likely element exceeds.
 const PERHAPS: f32 = 0.94 * LIKELY;
 

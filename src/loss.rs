@@ -13,7 +13,10 @@ pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
 use crate::error::Error;
+use crate::kernel::row::take;
 use crate::math::words::{fast_two_sum, two_sum};
+use crate::simd::{BLOCK, Simd};
+use crate::sweep::Total;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
@@ -77,25 +80,80 @@ impl Loss {
         let weight_low = (count as i64).wrapping_sub(weight as i64) as f32;
         Self { sum, weight, count, low, weight_low }
     }
+}
 
-    /// Counts a row. What rounding takes is carried over once in a while, and at the end
-    /// by [`carried`](Self::carried): each time would take longer than a short row's loss.
+/// Losses of rows and their weights, added up a block at a time: a row by itself would
+/// wait for the one before.
+#[derive(Default)]
+pub(crate) struct Losses {
+    loss: Numbers,
+    weight: Numbers,
+    count: usize,
+}
+
+impl Losses {
+    /// Those of some rows, of which so many count; the others are 0 and weigh nothing.
     #[inline(always)]
-    pub(crate) fn add_row(&mut self, loss: f32, weight: f32) {
-        (self.sum, self.low) = add_error((self.sum, self.low), loss);
-        (self.weight, self.weight_low) = add_error((self.weight, self.weight_low), weight);
-        self.count = self.count.saturating_add(1);
-        if self.count.is_multiple_of(64) {
-            *self = self.carried();
+    pub(crate) fn add<S: Simd>(&mut self, simd: S, losses: &[f32], weights: &[f32], count: usize) {
+        self.loss.add(simd, losses);
+        self.weight.add(simd, weights);
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// All of them.
+    #[inline(always)]
+    pub(crate) fn sum<S: Simd>(mut self, simd: S) -> Loss {
+        let (sum, low) = self.loss.sum(simd);
+        let (weight, weight_low) = self.weight.sum(simd);
+        Loss { sum, weight, count: self.count, low, weight_low }
+    }
+}
+
+/// The sum of numbers, each in the lane that its index names.
+#[derive(Default)]
+struct Numbers {
+    /// Up to a block of the last ones.
+    last: [f32; BLOCK],
+    length: usize,
+    /// The sums of those before, in two words.
+    words: [[f32; BLOCK]; 2],
+}
+
+impl Numbers {
+    #[inline(always)]
+    fn add<S: Simd>(&mut self, simd: S, mut x: &[f32]) {
+        while !x.is_empty() {
+            if self.length == 0 && x.len() >= BLOCK {
+                self.add_block(simd, take(&mut x, BLOCK));
+                continue;
+            }
+            for (last, x) in self.last.iter_mut().skip(self.length).zip(x) {
+                *last = *x;
+            }
+            let added = take(&mut x, BLOCK - self.length).len();
+            self.length += added;
+            if self.length == BLOCK {
+                self.add_block(simd, &{ self.last });
+                self.length = 0;
+            }
         }
     }
 
-    /// With sums that are as they are rounded.
     #[inline(always)]
-    pub(crate) fn carried(mut self) -> Self {
-        (self.sum, self.low) = add_words((self.sum, self.low), (0.0, 0.0));
-        (self.weight, self.weight_low) = add_words((self.weight, self.weight_low), (0.0, 0.0));
-        self
+    fn add_block<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        let [high, low] = &self.words;
+        let mut total = Total::new(simd.load_block(high, 0.0), simd.load_block(low, 0.0));
+        total.add(simd.load_block(x, 0.0));
+        total.carry();
+        self.words = total.to_arrays(simd);
+    }
+
+    #[inline(always)]
+    fn sum<S: Simd>(&mut self, simd: S) -> (f32, f32) {
+        let last = self.last;
+        self.add_block(simd, last.get(..self.length).unwrap_or(&[]));
+        let [high, low] = &self.words;
+        Total::new(simd.load_block(high, 0.0), simd.load_block(low, 0.0)).value(simd)
     }
 }
 
@@ -124,13 +182,6 @@ impl Sum for Loss {
     fn sum<I: Iterator<Item = Self>>(losses: I) -> Self {
         losses.fold(Self::default(), Self::add)
     }
-}
-
-/// A number more, whose rounding goes to the second word.
-#[inline(always)]
-fn add_error((a, low): (f32, f32), b: f32) -> (f32, f32) {
-    let (sum, error) = two_sum(a, b);
-    (sum, if sum.is_finite() { low + error } else { 0.0 })
 }
 
 /// The sum of two numbers in two words; what is not finite leaves nothing.

@@ -43,6 +43,24 @@ pub(crate) fn map_in_place<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
     }
 }
 
+/// The same value everywhere.
+#[derive(Clone, Copy)]
+struct Constant(f32);
+
+impl Function for Constant {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        x.splat(self.0)
+    }
+}
+
+/// Writes a value everywhere.
+#[inline(always)]
+pub(crate) fn fill<S: Simd>(simd: S, value: f32, out: &mut [f32]) {
+    // Of a known zero the compiler makes a call of memset.
+    map_in_place(simd, Constant(core::hint::black_box(value)), out);
+}
+
 /// [`map_in_place`] from the end: what was just written there is in the nearest cache.
 #[inline(always)]
 pub(crate) fn map_back<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
@@ -321,6 +339,12 @@ impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn new(high: S::Block, low: S::Block) -> Self {
         Self { high, low }
+    }
+
+    /// The words of every lane.
+    #[inline(always)]
+    pub(crate) fn to_arrays(self, simd: S) -> [[f32; BLOCK]; 2] {
+        [simd.block_to_array(self.high), simd.block_to_array(self.low)]
     }
 
     /// The same in every lane.

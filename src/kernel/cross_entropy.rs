@@ -13,98 +13,53 @@
 //! logsumexp(x) − x[y] cancels to zero. A weight multiplies all three.
 
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, Scaled, Shift, exp_sum, ln_1p_of_ratio, scale};
-use crate::kernel::panel::{self, Panel, RowsFunction};
+use crate::kernel::exp_sum::{
+    NOWHERE, Scaled, Shift, ShiftedSum, scaled_product, weighted_ln_1p_of_ratio, words_of_each,
+};
+use crate::kernel::panel::{Panel, PerRow, ROWS, RowsFunction, map_rows};
 use crate::kernel::row::{Matrix, Row};
-use crate::kernel::softmax::{Inverse, Multiply, write_quotients};
+use crate::kernel::row_map::{Memory, RowFunction, for_rows};
+use crate::kernel::softmax::{Multiply, OfRows, values, write_long_quotients, write_quotients};
 use crate::loss::label::Labels;
-use crate::loss::{CrossEntropy, Label, Loss};
-use crate::math::ln::ln_1p_positive;
-use crate::math::words::{divide, fast_two_sum, two_sum};
+use crate::loss::{CrossEntropy, Label, Loss, Losses};
+use crate::math::ln::ln_1p_positive_words;
+use crate::math::words::{add, divide, fast_two_sum, rounded, times, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
-use crate::simd::{Kernel, Lanes, Simd};
-use crate::sweep::{self, Function};
+use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, Itself};
 
-/// What an element and the sum of the others give.
+/// What an element and the sum of the others give, times a weight.
 pub(super) struct Share {
     /// ln(1 + others / own): the loss of a label there.
     pub(super) surprise: f32,
     /// others / (own + others).
     pub(super) others: f32,
-    /// own + others, in two words.
+    /// own + others, in two words, without the weight.
     pub(super) all: (f32, f32),
 }
 
 impl Share {
     /// From a score and the sum of the others.
     #[inline(always)]
-    pub(super) fn new<S: Simd>(simd: S, shift: Shift, score: f32, sum: (f32, f32)) -> Self {
+    pub(super) fn new<S: Simd>(
+        simd: S,
+        weight: f32,
+        shift: Shift,
+        score: f32,
+        sum: (f32, f32),
+    ) -> Self {
         let own = shift.words(simd.splat(score));
         let own = (own.0.first(), own.1.first());
         if sum.0 == 0.0 {
             return Self { surprise: 0.0, others: 0.0, all: own };
         }
-        let surprise = ln_1p_of_ratio(simd, shift, score, sum, own);
-
+        let surprise = weighted_ln_1p_of_ratio(simd, weight, shift, score, sum, own);
         let (high, error) = two_sum(sum.0, own.0);
         let all = fast_two_sum(high, error + (sum.1 + own.1));
         let (others, scaled) = (Scaled::new(simd, shift, sum), Scaled::new(simd, shift, all));
-        let (share, share_low) = divide(others.words(simd), scaled.words(simd));
-        let share = scale(simd, share + share_low, others.exponent - scaled.exponent);
-        Self { surprise, others: share.first(), all }
-    }
-}
-
-/// One row's loss, and its gradient at the label and elsewhere.
-struct RowLoss {
-    loss: f32,
-    at_label: f32,
-    /// Of e^x · 2^-N.
-    elsewhere: Multiply,
-}
-
-impl RowLoss {
-    /// Of a row without a loss.
-    #[inline(always)]
-    fn nan() -> Self {
-        let nan = f32::NAN;
-        Self { loss: nan, at_label: nan, elsewhere: Multiply::new(nan, nan) }
-    }
-
-    /// Writes e^x · 2^-N, too.
-    #[inline(always)]
-    fn new<S: Simd, R: Row>(simd: S, row: &mut R, label: usize) -> Self {
-        let score = row.input().get(label).copied().unwrap_or(f32::NAN);
-        let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, row, label, true) else {
-            return Self::nan();
-        };
-        Self::of_sum(simd, others.shift, score, others.total.value(simd))
-    }
-
-    /// From the label's score and the sum of the others.
-    #[inline(always)]
-    fn of_sum<S: Simd>(simd: S, shift: Shift, score: f32, sum: (f32, f32)) -> Self {
-        if sum.0.is_nan() || score.is_nan() || shift.center.is_nan() {
-            return Self::nan();
-        }
-        let share = Share::new(simd, shift, score, sum);
-        // 0 less the share: where it is 0, so is the gradient.
-        Self {
-            loss: share.surprise,
-            at_label: 0.0 - share.others,
-            elsewhere: Multiply::by_inverse(simd, share.all),
-        }
-    }
-
-    /// All of it times a weight, of which 0 wins over an infinity.
-    #[inline(always)]
-    fn times<S: Simd>(self, simd: S, weight: f32) -> Self {
-        let loss = if weight == 0.0 && !self.loss.is_nan() { 0.0 } else { self.loss * weight };
-        Self {
-            loss,
-            at_label: 0.0 + self.at_label * weight,
-            elsewhere: self.elsewhere.times(simd, weight),
-        }
+        let share = divide(others.words(simd), scaled.words(simd));
+        let gap = others.exponent - scaled.exponent;
+        Self { surprise, others: scaled_product(simd, weight, share, gap), all }
     }
 }
 
@@ -198,202 +153,299 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
-        let mut results = Results { labels, weights, losses, row: 0, total: Loss::default() };
-        if panel::serves::<S>(count, columns) && rows.is_flat() {
-            let numbers;
-            let mut row: &[f32] = &[];
-            if M::Row::WRITES {
-                numbers = panel::row_numbers(simd, columns);
-                row = &numbers;
-            }
-            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, row);
-            for mut rows in rows.several(panel::height(columns)) {
-                results.short(simd, &mut panel, &mut rows);
-            }
-        } else if columns <= panel::COLUMNS {
-            let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-            for mut row in rows.several(1) {
-                results.short(simd, &mut panel, &mut row);
-            }
-        } else {
-            for mut row in rows.several(1) {
-                results.long(simd, &mut row);
-            }
-        }
-        results.total.carried()
+        let mut f = LabelRows { labels, weights, losses, total: Losses::default(), next: 0 };
+        for_rows(simd, &mut f, [count, columns], rows);
+        f.total.sum(simd)
     }
 }
 
-/// Rows' losses as they come.
-struct Results<'a> {
+/// Rows' labels, and their losses as they come.
+struct LabelRows<'a> {
     labels: Labels<'a>,
     weights: &'a [f32],
     losses: &'a mut [f32],
-    /// The next one.
-    row: usize,
-    total: Loss,
+    total: Losses,
+    /// The row that comes next.
+    next: usize,
 }
 
-impl Results<'_> {
-    /// The next row's label, if it has one, and weight.
+impl RowFunction for LabelRows<'_> {
+    const BATCHES: bool = true;
+
     #[inline(always)]
-    fn next(&mut self) -> Option<(usize, f32)> {
-        let label = self.labels.class(self.row);
-        self.row += 1;
-        label.map(|label| (label, self.weights.get(label).copied().unwrap_or(1.0)))
+    fn long<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        columns: usize,
+        rows: &mut R,
+        memory: &mut Memory<'_>,
+    ) {
+        let labelled = self.labelled(rows.input(), columns);
+        let mut long = LongRows { rows: self, labelled, results: Results::nan() };
+        write_long_quotients::<_, _, H>(simd, columns, rows, memory, &mut long);
     }
 
-    /// Counts the row before the next, or leaves it out.
-    #[inline(always)]
-    fn add(&mut self, loss: f32, weight: Option<f32>) {
-        if let Some(out) = self.losses.get_mut(self.row - 1) {
-            *out = loss;
-        }
-        if let Some(weight) = weight {
-            self.total.add_row(loss, weight);
-        }
-    }
-
-    /// Of a row of any length.
-    #[inline(always)]
-    fn long<S: Simd, R: Row>(&mut self, simd: S, row: &mut R) {
-        let Some((label, weight)) = self.next() else {
-            fill(simd, 0.0, row.output());
-            return self.add(0.0, None);
-        };
-        let result = RowLoss::new(simd, row, label).times(simd, weight);
-        sweep::map_back(simd, result.elsewhere, row.output());
-        if let Some(at_label) = row.output().get_mut(label) {
-            *at_label = result.at_label;
-        }
-        self.add(result.loss, Some(weight));
-    }
-
-    /// Of a panel of short rows.
     #[inline(always)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        rows: &mut R,
+        mut rows: R,
     ) {
         panel.exp(simd, rows.input());
-        let (first, columns) = (self.row, panel.columns);
-        let mut own = panel.nothing();
-        for i in 0..panel.rows {
-            if let Some((label, _)) = self.next() {
-                panel.take(i * columns + label, i, &mut own);
-            }
+        let columns = panel.columns;
+        let labelled = self.labelled::<G>(rows.input(), columns);
+        for (i, label) in labelled.label.as_flattened().iter().enumerate().take(panel.rows) {
+            panel.remove((i * columns).saturating_add(*label));
         }
-        self.row = first;
-        let others = panel.sums(simd);
-        let (losses, mut at_label) = panel.map_rows(simd, LossAndDerivative, &others, &own);
-        let mut inverse = panel.map_rows(simd, InverseOfAll, &others, &own);
-        for i in 0..panel.rows {
-            let Some((label, weight)) = self.next() else {
-                self.add(0.0, None);
-                continue;
-            };
-            let mut loss = losses.as_flattened().get(i).copied().unwrap_or(f32::NAN);
-            // One by one what is weighted, not a number, or far from right.
-            if loss.is_nan() || weight != 1.0 {
-                let at = |of_rows: &[[f32; panel::ROWS]]| {
-                    of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
-                };
-                let mut result = RowLoss {
-                    loss,
-                    at_label: at(&at_label),
-                    elsewhere: Multiply::new(at(&inverse.0), at(&inverse.1)),
-                };
-                if loss.is_nan() {
-                    let score = rows.input().get(i * columns + label).copied();
-                    let sum = (at(&others.0), at(&others.1));
-                    let score = score.unwrap_or(f32::NAN);
-                    result = RowLoss::of_sum(simd, panel.shift(i), score, sum);
-                }
-                result = result.times(simd, weight);
-                loss = result.loss;
-                for (of_rows, value) in [
-                    (&mut at_label, result.at_label),
-                    (&mut inverse.0, result.elsewhere.high),
-                    (&mut inverse.1, result.elsewhere.low),
-                ] {
-                    if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
-                        *of_row = value;
-                    }
-                }
-            }
-            self.add(loss, Some(weight));
-        }
+        let sums = panel.sums(simd);
+        let shifts = [&panel.center, &panel.exponent];
+        let results = self.results::<_, _, R>(simd, &labelled, &sums, shifts);
         if !R::WRITES {
             return;
         }
-        write_quotients(simd, panel, [&inverse.0, &inverse.1], rows.output());
-        self.row = first;
-        for (i, at_label) in at_label.as_flattened().iter().enumerate().take(panel.rows) {
+        write_quotients(simd, panel, &results.factor, rows.output());
+        let at_labels = results.at_label.as_flattened().iter();
+        let labels = labelled.label.as_flattened().iter().zip(at_labels);
+        for (i, (label, at_label)) in labels.enumerate().take(panel.rows) {
             let row = rows.output().get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);
-            match self.next() {
-                Some((label, _)) => {
-                    if let Some(out) = row.get_mut(label) {
-                        *out = *at_label;
-                    }
-                }
-                None => fill(simd, 0.0, row),
+            if *label == NOWHERE {
+                sweep::fill(simd, 0.0, row);
+            } else if let Some(out) = row.get_mut(*label) {
+                *out = *at_label;
             }
         }
     }
 }
 
-/// Up to this, others / own is well within range.
+/// What some rows have besides their elements.
+struct Labelled<const G: usize> {
+    rows: usize,
+    /// The label's column, [`NOWHERE`] if the row does not count.
+    label: [[usize; ROWS]; G],
+    /// The label's score.
+    score: PerRow<G>,
+    weight: PerRow<G>,
+}
+
+/// Their results.
+struct Results<const G: usize> {
+    loss: PerRow<G>,
+    /// The gradient at the label.
+    at_label: PerRow<G>,
+    /// By what e^x · 2^-N is multiplied elsewhere, in two words.
+    factor: [PerRow<G>; 2],
+}
+
+impl<const G: usize> Results<G> {
+    #[inline(always)]
+    fn nan() -> Self {
+        let nan = [[f32::NAN; ROWS]; G];
+        Self { loss: nan, at_label: nan, factor: [nan; 2] }
+    }
+
+    /// One by one what is not a number, or far from ordinary.
+    #[inline(always)]
+    fn replace<S: Simd>(
+        &mut self,
+        simd: S,
+        i: usize,
+        label: usize,
+        weight: f32,
+        shift: Shift,
+        score: f32,
+        sum: (f32, f32),
+    ) {
+        let (mut loss, mut at_label, mut factor) = (f32::NAN, f32::NAN, (f32::NAN, f32::NAN));
+        if label == NOWHERE {
+            loss = 0.0;
+        } else if !(sum.0.is_nan() || score.is_nan() || shift.center.is_nan()) {
+            let share = Share::new(simd, weight, shift, score, sum);
+            // 0 less the share: where it is 0, so is the gradient.
+            (loss, at_label) = (share.surprise, 0.0 - share.others);
+            let all = (simd.splat(share.all.0), simd.splat(share.all.1));
+            let inverse = divide((simd.splat(1.0), simd.splat(0.0)), all);
+            let (high, low) = times(simd.splat(weight), inverse);
+            factor = (high.first(), low.first());
+        }
+        let Self { loss: losses, at_label: at_labels, factor: [high, low] } = self;
+        let results = [(losses, loss), (at_labels, at_label), (high, factor.0), (low, factor.1)];
+        for (of_rows, value) in results {
+            if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
+                *of_row = value;
+            }
+        }
+    }
+}
+
+/// That of row i.
+#[inline(always)]
+fn of_row<const G: usize>(of_rows: &PerRow<G>, i: usize) -> f32 {
+    of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
+}
+
+impl LabelRows<'_> {
+    /// Of rows that come next, one after the other.
+    #[inline(always)]
+    fn labelled<const G: usize>(&self, x: &[f32], columns: usize) -> Labelled<G> {
+        let rows = x.len().checked_div(columns).unwrap_or(1);
+        let mut labelled = Labelled {
+            rows,
+            label: [[NOWHERE; ROWS]; G],
+            // Of a row that does not count, any number.
+            score: [[1.0; ROWS]; G],
+            weight: [[1.0; ROWS]; G],
+        };
+        let labels = labelled.label.as_flattened_mut();
+        self.labels.read(self.next, labels.get_mut(..rows).unwrap_or(&mut []));
+        let scores = labelled.score.as_flattened_mut().iter_mut();
+        for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(rows) {
+            if let Some(x) = x.get((i * columns).saturating_add(*label)) {
+                *score = *x;
+            }
+        }
+        if !self.weights.is_empty() || self.labels.ignored.is_some() {
+            let weights = labelled.weight.as_flattened_mut();
+            for (label, weight) in labels.iter().zip(weights).take(rows) {
+                let one = if *label == NOWHERE { 0.0 } else { 1.0 };
+                *weight = self.weights.get(*label).copied().unwrap_or(one);
+            }
+        }
+        labelled
+    }
+
+    /// From the sums of the elements but the label.
+    #[inline(always)]
+    fn results<S: Simd, const G: usize, R: Row>(
+        &mut self,
+        simd: S,
+        labelled: &Labelled<G>,
+        [sum, low]: &[PerRow<G>; 2],
+        [center, exponent]: [&PerRow<G>; 2],
+    ) -> Results<G> {
+        let Labelled { rows, label, score, weight } = labelled;
+        let of_rows = [sum, low, score, center, exponent, weight];
+        let mut results = Results::nan();
+        if R::WRITES {
+            let [loss, at_label, high, low] = map_rows(simd, LossAndGradient, *rows, of_rows);
+            results = Results { loss, at_label, factor: [high, low] };
+        } else {
+            [results.loss] = map_rows(simd, LossAndGradient, *rows, of_rows);
+        }
+        for at in (0..*rows).step_by(S::F32::COUNT) {
+            let losses = results.loss.as_flattened().get(at..).unwrap_or(&[]);
+            let losses = simd.load(losses, 0.0);
+            if losses.eq(losses).all() {
+                continue;
+            }
+            let rows = label.as_flattened().iter().enumerate().take(*rows);
+            for (i, label) in rows.skip(at).take(S::F32::COUNT) {
+                if of_row(&results.loss, i).is_nan() {
+                    let (center, exponent) = (of_row(center, i), of_row(exponent, i));
+                    let (score, sum) = (of_row(score, i), (of_row(sum, i), of_row(low, i)));
+                    let (weight, shift) = (of_row(weight, i), Shift { center, exponent });
+                    results.replace(simd, i, *label, weight, shift, score, sum);
+                }
+            }
+        }
+        let counted = |label: &&usize| **label != NOWHERE;
+        let count = label.as_flattened().iter().take(*rows).filter(counted).count();
+        let losses = results.loss.as_flattened().get(..*rows).unwrap_or(&[]);
+        let weights = weight.as_flattened().get(..*rows).unwrap_or(&[]);
+        self.total.add(simd, losses, weights, count);
+        let out = self.losses.get_mut(self.next..).unwrap_or(&mut []);
+        sweep::map(simd, Itself, losses, out);
+        self.next += rows;
+        results
+    }
+}
+
+/// Up to 16 long rows.
+struct LongRows<'a, 'b> {
+    rows: &'a mut LabelRows<'b>,
+    labelled: Labelled<1>,
+    results: Results<1>,
+}
+
+impl OfRows for LongRows<'_, '_> {
+    #[inline(always)]
+    fn hole(&self, i: usize) -> Option<usize> {
+        self.labelled.label.as_flattened().get(i).copied().filter(|label| *label != NOWHERE)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        sums: &[ShiftedSum<S>; H],
+    ) -> [Multiply; H] {
+        let (mut center, mut exponent) = ([[f32::NAN; ROWS]], [[f32::NAN; ROWS]]);
+        let shifts = center[0].iter_mut().zip(&mut exponent[0]);
+        for (sum, (center, exponent)) in sums.iter().zip(shifts) {
+            (*center, *exponent) = (sum.shift.center, sum.shift.exponent);
+        }
+        let (values, shifts) = (values(simd, sums), [&center, &exponent]);
+        self.results = self.rows.results::<_, _, R>(simd, &self.labelled, &values, shifts);
+        let [high, low] = &self.results.factor;
+        let mut factors = [Multiply::default(); H];
+        for (factor, (high, low)) in factors.iter_mut().zip(high[0].iter().zip(&low[0])) {
+            *factor = Multiply::new(*high, *low);
+        }
+        factors
+    }
+
+    #[inline(always)]
+    fn apart<S: Simd, R: Row>(
+        &self,
+        _: S,
+        i: usize,
+        _: &ShiftedSum<S>,
+        _: Multiply,
+        _: &mut R,
+    ) -> (usize, f32) {
+        (self.hole(i).unwrap_or(NOWHERE), of_row(&self.results.at_label, i))
+    }
+}
+
+/// Between these, others / own is neither far away nor its own logarithm of 1 more.
 const FAR: f32 = 1.8e19; // 2^64
+const NEAR: f32 = 8.7e-19; // 2^-60
 
-/// ln(1 + others / own), a NaN if it is far from 0, and −others / (own + others).
+/// Of a row the loss, a NaN if others / own is extreme, its derivative by the label's
+/// score, and by what e^x · 2^-N is multiplied elsewhere.
 #[derive(Clone, Copy)]
-struct LossAndDerivative;
+struct LossAndGradient;
 
-impl RowsFunction for LossAndDerivative {
+impl LossAndGradient {
     #[inline(always)]
-    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), _: V) -> (V, V) {
+    fn loss<V: Lanes>(others: (V, V), own: (V, V), weight: V) -> V {
         let ratio = divide(others, own);
-        let loss = ln_1p_positive(ratio);
-        let (share, low) = divide(others, sum_of(others, own));
-        let known = ratio.0.lt(ratio.0.splat(FAR));
+        let loss = rounded(times(weight, ln_1p_positive_words(ratio)));
+        let (near, far) = (loss.splat(NEAR), loss.splat(FAR));
+        let loss = V::select(ratio.0.lt(far).and(near.lt(ratio.0)), loss, loss.splat(f32::NAN));
+        // Alone: 0, or the NaN that its score is.
+        V::select(others.0.eq(loss.splat(0.0)), own.0 - own.0, loss)
+    }
+}
+
+impl RowsFunction<6, 1> for LossAndGradient {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [others, low, score, center, exponent, weight]: [V; 6]) -> [V; 1] {
+        [Self::loss((others, low), words_of_each(score, center, exponent), weight)]
+    }
+}
+
+impl RowsFunction<6, 4> for LossAndGradient {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [others, low, score, center, exponent, weight]: [V; 6]) -> [V; 4] {
+        let (others, own) = ((others, low), words_of_each(score, center, exponent));
+        let (high, low) = add(others, own);
+        let all = fast_two_sum(high, low);
+        let (share, share_low) = times(weight, divide(others, all));
+        let one = (score.splat(1.0), score.splat(0.0));
+        let (factor, factor_low) = times(weight, divide(one, all));
         // 0 less the share: where it is 0, so is the gradient.
-        (V::select(known, loss, ratio.0.splat(f32::NAN)), share.splat(0.0) - (share + low))
+        let at_label = share.splat(0.0) - (share + share_low);
+        [Self::loss(others, own, weight), at_label, factor, factor_low]
     }
-}
-
-/// 1 / (own + others).
-#[derive(Clone, Copy)]
-struct InverseOfAll;
-
-impl RowsFunction for InverseOfAll {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), exponent: V) -> (V, V) {
-        Inverse.apply(sum_of(others, own), own, exponent)
-    }
-}
-
-#[inline(always)]
-fn sum_of<V: Lanes>(a: (V, V), b: (V, V)) -> (V, V) {
-    let (high, error) = two_sum(a.0, b.0);
-    fast_two_sum(high, error + (a.1 + b.1))
-}
-
-/// The same value everywhere.
-#[derive(Clone, Copy)]
-struct Constant(f32);
-
-impl Function for Constant {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        x.splat(self.0)
-    }
-}
-
-/// Writes a value everywhere.
-#[inline(always)]
-pub(super) fn fill<S: Simd>(simd: S, value: f32, out: &mut [f32]) {
-    // Of a known zero the compiler makes a call of memset.
-    sweep::map_in_place(simd, Constant(core::hint::black_box(value)), out);
 }

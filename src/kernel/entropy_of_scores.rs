@@ -77,7 +77,7 @@ fn entropy<S: Simd>(simd: S, mut x: &[f32]) -> f32 {
         return f32::NAN;
     };
     let shift = others.shift;
-    let share = Share::new(simd, shift, max, others.total.value(simd));
+    let share = Share::new(simd, 1.0, shift, max, others.total.value(simd));
     let sum = sweep::sum(simd, Uncertainty { shift, max }, [x]);
     let (sum, all) = ((simd.splat(sum.0), simd.splat(sum.1)), share.all);
     let (mean, low) = divide(sum, (simd.splat(all.0), simd.splat(all.1)));

@@ -18,9 +18,10 @@
 //! above their first elements, take a pass for the maximum before.
 
 use crate::kernel::row::Row;
-use crate::math::ln::{ln_1p_positive, ln_scaled};
+pub(crate) use crate::loss::label::NOWHERE;
+use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shifted_exp::{self, LN_FACTOR};
-use crate::math::words::{divide, fast_two_sum, two_sum};
+use crate::math::words::{divide, fast_two_sum, rounded, times, two_sum};
 use crate::simd::{BLOCK, EIGHTHS, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
 use crate::sweep::{self, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
@@ -119,6 +120,17 @@ impl Shift {
     }
 }
 
+/// [`Shift::words`] of one x a lane, each with a shift of its own.
+#[inline(always)]
+pub(crate) fn words_of_each<V: Lanes>(x: V, center: V, exponent: V) -> (V, V) {
+    let floor = (exponent - DEPTH) * LN_2;
+    let x = floor.max(x - center);
+    let zero_point = x.splat(SIXTEENTHS) - exponent;
+    let power = shifted_exp::power(x, zero_point);
+    let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+    fast_two_sum(t, t * delta)
+}
+
 /// The nearest whole number, for |x| < 2^22.
 #[inline(always)]
 fn whole(x: f32) -> f32 {
@@ -203,16 +215,17 @@ pub(crate) fn ln_of_shifted<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
     fast_two_sum(sum, error + (low - LN_FACTOR[1]))
 }
 
-/// ln(1 + others / own), for sums of e^x · 2^-N and a label of that score.
+/// weight · ln(1 + others / own), rounded once. A weight of 0 wins over an infinity.
 #[inline(always)]
-pub(crate) fn ln_1p_of_ratio<S: Simd>(
+pub(crate) fn weighted_ln_1p_of_ratio<S: Simd>(
     simd: S,
+    weight: f32,
     shift: Shift,
     score: f32,
     others: (f32, f32),
     own: (f32, f32),
 ) -> f32 {
-    if others.0 == 0.0 {
+    if others.0 == 0.0 || weight == 0.0 {
         return 0.0;
     }
     let others = Scaled::new(simd, shift, others);
@@ -221,20 +234,38 @@ pub(crate) fn ln_1p_of_ratio<S: Simd>(
     let (ratio, ratio_low) = divide(others.words(simd), own.words(simd));
     let gap = others.exponent - own.exponent;
     let distance = score - shift.center;
-    if distance <= shift.floor() {
+    if gap < -TINY && distance > shift.floor() {
+        // It is the ratio, whose digits a subnormal would lose.
+        return scaled_product(simd, weight, (ratio, ratio_low), gap);
+    }
+    let ln = if distance <= shift.floor() {
         // A difference of logarithms, far apart.
         let (high, low) = others.ln(simd, 0.0);
-        (high - distance) + low
+        let (difference, error) = two_sum(high, -distance);
+        (simd.splat(difference), simd.splat(error + low))
     } else if gap > 64.0 {
-        let (high, low) = ln_scaled((ratio, ratio_low), simd.splat(gap));
-        (high + low).first()
+        ln_scaled((ratio, ratio_low), simd.splat(gap))
     } else {
-        let ratio = scale(simd, ratio, gap);
-        ln_1p_positive((ratio, ratio_low * exp2(gap))).first()
-    }
+        ln_1p_positive_words((scale(simd, ratio, gap), ratio_low * exp2(gap)))
+    };
+    rounded(times(simd.splat(weight), ln)).first()
 }
 
-/// x · 2^n for x of moderate size and n ≤ 64, with one rounding.
+/// weight · (x + low) · 2^n of a positive weight and moderate x, rounded once but where it
+/// is subnormal.
+#[inline(always)]
+pub(crate) fn scaled_product<S: Simd>(simd: S, weight: f32, x: (S::F32, S::F32), n: f32) -> f32 {
+    let (weight, n) =
+        if weight < f32::MIN_POSITIVE { (weight * 16_777_216.0, n - 24.0) } else { (weight, n) };
+    let (weight, e) = simd.splat(weight).split_exp2();
+    let (high, low) = times(weight, x);
+    scale(simd, high + low, n + e.first()).first()
+}
+
+/// Below 2^-60 a ratio is the logarithm of 1 more.
+pub(crate) const TINY: f32 = 60.0;
+
+/// x · 2^n for x of moderate size and n ≤ 250, with one rounding.
 #[inline(always)]
 pub(crate) fn scale<S: Simd>(simd: S, x: S::F32, n: f32) -> S::F32 {
     x.scale_exp2(simd.splat(EIGHTHS + n.max(-250.0)))
@@ -251,9 +282,6 @@ pub(crate) enum ExpSum<S: Simd> {
     /// Anything else.
     Finite(ShiftedSum<S>),
 }
-
-/// No hole.
-pub(crate) const NOWHERE: usize = usize::MAX;
 
 /// Sums e^x · 2^-N without the element at `hole`, and writes it if it is to be kept.
 #[inline(always)]
@@ -294,8 +322,13 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
 
 /// [`exp_sum`] of a row that has a sum, else NaN.
 #[inline(always)]
-pub(crate) fn finite_sum<S: Simd, R: Row>(simd: S, row: &mut R, keep: bool) -> ShiftedSum<S> {
-    match exp_sum::<S, R, true>(simd, row, NOWHERE, keep) {
+pub(crate) fn finite_sum<S: Simd, R: Row>(
+    simd: S,
+    row: &mut R,
+    hole: usize,
+    keep: bool,
+) -> ShiftedSum<S> {
+    match exp_sum::<S, R, true>(simd, row, hole, keep) {
         ExpSum::Finite(sum) => sum,
         _ => ShiftedSum::nan(simd),
     }

@@ -25,7 +25,6 @@
 //! of which the last is used where it is close to 0. Either is of two words, rounded once:
 //! in one, q − p errs by up to 2.6 ULP of the larger.
 
-use super::cross_entropy::fill;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{LEVEL, Scaled, Shift, maximum};
 use crate::loss::add_words;
@@ -259,7 +258,7 @@ impl Derivative {
 fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f32 {
     let tops = Tops { x: maximum(simd, x), y: maximum(simd, y) };
     if !(tops.x.is_finite() && tops.y.is_finite()) {
-        fill(simd, f32::NAN, gradient);
+        sweep::fill(simd, f32::NAN, gradient);
         return f32::NAN;
     }
     let all = sweep::sum(simd, Exp(tops.x), [x]);

@@ -139,7 +139,9 @@ fn by_panel<S: Simd, const N: usize, const G: usize>(
 ) {
     let columns = panel.columns;
     panel.exp(simd, x);
-    let (result, _) = panel.map_rows(simd, LnOfSum, &panel.sums(simd), &panel.center());
+    let [sum, low] = panel.sums(simd);
+    let of_rows = [&sum, &low, &panel.exponent, &panel.center];
+    let [result, _] = panel.map_rows(simd, LnOfSum, of_rows);
     for (i, (result, out)) in result.as_flattened().iter().zip(out).enumerate() {
         *out = *result;
         // One by one what is not a number, or may have a dominant element.
@@ -150,16 +152,17 @@ fn by_panel<S: Simd, const N: usize, const G: usize>(
     }
 }
 
-/// ln Σ e^x in two words, from its sum and its center.
+/// ln Σ e^x in two words, from the sum of e^x · 2^-N, N and the center.
 #[derive(Clone, Copy)]
 struct LnOfSum;
 
-impl RowsFunction for LnOfSum {
+impl RowsFunction<4, 2> for LnOfSum {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), center: (V, V), exponent: V) -> (V, V) {
-        let (high, low) = Ln.apply(sum, center, exponent);
-        let (sum, error) = two_sum(center.0, high);
-        fast_two_sum(sum, error + low)
+    fn apply<V: Lanes>(self, [sum, low, exponent, center]: [V; 4]) -> [V; 2] {
+        let [high, low] = Ln.apply([sum, low, exponent]);
+        let (sum, error) = two_sum(center, high);
+        let (high, low) = fast_two_sum(sum, error + low);
+        [high, low]
     }
 }
 
@@ -217,7 +220,9 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
         // The bits of a row among others.
         let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), &[]);
         panel.exp(simd, x);
-        let (high, low) = panel.map_rows(simd, LnOfSum, &panel.sums(simd), &panel.center());
+        let [sum, low] = panel.sums(simd);
+        let of_rows = [&sum, &low, &panel.exponent, &panel.center];
+        let [high, low] = panel.map_rows(simd, LnOfSum, of_rows);
         let (high, low) = (high[0][0], low[0][0]);
         if !high.is_nan() {
             return State { high, low };

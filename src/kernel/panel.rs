@@ -12,7 +12,6 @@
 use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
 use crate::kernel::row::Row;
 use crate::math::shifted_exp::{power, shifted_exp};
-use crate::math::words::fast_two_sum;
 use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
 use crate::sweep::Total;
 
@@ -72,8 +71,6 @@ pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
 
 /// A value a row.
 pub(crate) type PerRow<const G: usize> = [[f32; ROWS]; G];
-/// The same in two words.
-pub(crate) type WordsPerRow<const G: usize> = (PerRow<G>, PerRow<G>);
 
 /// A function of e^x · 2^-N in two words, and of values that belong to its row.
 pub(crate) trait PanelFunction<const T: usize>: Copy {
@@ -91,8 +88,8 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
     /// [`Shift`] of each row.
-    center: PerRow<G>,
-    exponent: PerRow<G>,
+    pub(crate) center: PerRow<G>,
+    pub(crate) exponent: PerRow<G>,
     /// Whether no |x| is large.
     pub(crate) is_calm: bool,
 }
@@ -117,7 +114,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// Of rows one after the other, at most [`height`].
     #[inline(always)]
     pub(crate) fn exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        self.rows = x.len() / self.columns.max(1);
+        self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         self.center = [[CALM_SHIFT.center; ROWS]; G];
         self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
         self.is_calm = self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT);
@@ -204,12 +201,12 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         Total::new(high, low)
     }
 
-    /// Each row's sum.
+    /// Each row's sum, in two words.
     #[inline(always)]
-    pub(crate) fn sums<S: Simd>(&self, simd: S) -> WordsPerRow<G> {
-        let mut sums = ([[0.0; ROWS]; G], [[0.0; ROWS]; G]);
+    pub(crate) fn sums<S: Simd>(&self, simd: S) -> [PerRow<G>; 2] {
+        let mut sums = [[[f32::NAN; ROWS]; G]; 2];
         if N == ONE || self.rows == 1 {
-            (sums.0[0][0], sums.1[0][0]) = self.total(simd, 0).value(simd);
+            (sums[0][0][0], sums[1][0][0]) = self.total(simd, 0).value(simd);
             return sums;
         }
         for g in 0..G {
@@ -226,75 +223,28 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 };
             }
             let (high, low) = Total::values(simd, totals);
-            (sums.0[g], sums.1[g]) = (simd.block_to_array(high), simd.block_to_array(low));
+            (sums[0][g], sums[1][g]) = (simd.block_to_array(high), simd.block_to_array(low));
         }
         sums
     }
 
-    /// A function of two words each row, and of the row's N.
+    /// A function of values of each row.
     #[inline(always)]
-    pub(crate) fn map_rows<S: Simd>(
+    pub(crate) fn map_rows<S: Simd, F: RowsFunction<T, U>, const T: usize, const U: usize>(
         &self,
         simd: S,
-        f: impl RowsFunction,
-        sums: &WordsPerRow<G>,
-        others: &WordsPerRow<G>,
-    ) -> WordsPerRow<G> {
-        let mut results = *sums;
-        for g in 0..G {
-            if g * ROWS >= self.rows {
-                break;
-            }
-            for at in (0..ROWS).step_by(S::F32::COUNT) {
-                let load = [&sums.0, &sums.1, &others.0, &others.1, &self.exponent];
-                let mut of_row = [simd.splat(0.0); 5];
-                for i in 0..load.len() {
-                    of_row[i] = simd.load(load[i][g].get(at..).unwrap_or(&[]), 0.0);
-                }
-                let [high, low, other, other_low, exponent] = of_row;
-                let (high, low) = f.apply((high, low), (other, other_low), exponent);
-                simd.store(high, results.0[g].get_mut(at..).unwrap_or(&mut []));
-                simd.store(low, results.1[g].get_mut(at..).unwrap_or(&mut []));
-            }
-        }
-        results
+        f: F,
+        of_rows: [&PerRow<G>; T],
+    ) -> [PerRow<G>; U] {
+        map_rows(simd, f, self.rows, of_rows)
     }
 
-    /// Two words for each row.
+    /// Leaves an element out of the sums.
     #[inline(always)]
-    #[allow(clippy::unused_self)] // it knows how many
-    pub(crate) fn nothing(&self) -> WordsPerRow<G> {
-        ([[0.0; ROWS]; G], [[0.0; ROWS]; G])
-    }
-
-    /// Takes an element out of row i, and puts it down for the row.
-    #[inline(always)]
-    pub(crate) fn take(&mut self, at: usize, i: usize, taken: &mut WordsPerRow<G>) {
-        if let (Some(exp), Some(low), Some(high_taken), Some(low_taken)) = (
-            self.exp.get_mut(at),
-            self.low.get_mut(at),
-            taken.0.as_flattened_mut().get_mut(i),
-            taken.1.as_flattened_mut().get_mut(i),
-        ) {
-            (*high_taken, *low_taken) = fast_two_sum(*exp, *low);
+    pub(crate) fn remove(&mut self, at: usize) {
+        if let (Some(exp), Some(low)) = (self.exp.get_mut(at), self.low.get_mut(at)) {
             (*exp, *low) = (0.0, 0.0);
         }
-    }
-
-    /// Of row i.
-    #[inline(always)]
-    pub(crate) fn shift(&self, i: usize) -> Shift {
-        let of_row = |of_rows: &PerRow<G>| of_rows.as_flattened().get(i).copied();
-        Shift {
-            center: of_row(&self.center).unwrap_or(0.0),
-            exponent: of_row(&self.exponent).unwrap_or(0.0),
-        }
-    }
-
-    /// What was subtracted from each row's x.
-    #[inline(always)]
-    pub(crate) fn center(&self) -> WordsPerRow<G> {
-        (self.center, [[0.0; ROWS]; G])
     }
 
     /// A function of every t and t·δ.
@@ -436,20 +386,54 @@ fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
     simd.store(t * delta, low.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
 }
 
-/// A function of each row's sum, a second one, and N, all in words.
-pub(crate) trait RowsFunction: Copy {
-    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), exponent: V) -> (V, V);
+/// A function of values of a row, for as many rows as there are lanes.
+pub(crate) trait RowsFunction<const T: usize, const U: usize>: Copy {
+    fn apply<V: Lanes>(self, of_row: [V; T]) -> [V; U];
 }
 
-/// The logarithm, less the center.
+/// A function of values of so many rows.
+#[inline(always)]
+pub(crate) fn map_rows<
+    S: Simd,
+    F: RowsFunction<T, U>,
+    const T: usize,
+    const U: usize,
+    const G: usize,
+>(
+    simd: S,
+    f: F,
+    rows: usize,
+    of_rows: [&PerRow<G>; T],
+) -> [PerRow<G>; U] {
+    // No zeros: those would be a call of memset.
+    let mut results = [[[f32::NAN; ROWS]; G]; U];
+    for g in 0..G {
+        for at in (0..ROWS).step_by(S::F32::COUNT) {
+            if g * ROWS + at >= rows {
+                break;
+            }
+            let mut x = [simd.splat(0.0); T];
+            for i in 0..T {
+                x[i] = simd.load(of_rows[i][g].get(at..).unwrap_or(&[]), 0.0);
+            }
+            let y = f.apply(x);
+            for i in 0..U {
+                simd.store(y[i], results[i][g].get_mut(at..).unwrap_or(&mut []));
+            }
+        }
+    }
+    results
+}
+
+/// The logarithm of a sum of e^x · 2^-N, less the center, from the sum and N.
 #[derive(Clone, Copy)]
 pub(crate) struct Ln;
 
-impl RowsFunction for Ln {
+impl RowsFunction<3, 2> for Ln {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), exponent: V) -> (V, V) {
-        let (high, low) = ln_of_shifted(sum, exponent);
+    fn apply<V: Lanes>(self, [sum, low, exponent]: [V; 3]) -> [V; 2] {
+        let (high, low) = ln_of_shifted((sum, low), exponent);
         // Not every backend keeps a NaN.
-        (V::select(sum.0.eq(sum.0), high, sum.0), low)
+        [V::select(sum.eq(sum), high, sum), low]
     }
 }

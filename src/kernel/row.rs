@@ -2,7 +2,7 @@
 
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{BLOCK, Lanes, Simd};
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
 /// A row that is read and, perhaps, written.
 pub trait Row: Sized {
@@ -259,6 +259,11 @@ impl<R: Row> Row for WithQueue<'_, '_, R> {
 pub trait Matrix {
     /// Of one of them, or of several.
     type Row: Row;
+    #[doc(hidden)]
+    type Ahead: Deref<Target = [f32]>;
+    /// All that will be read, if that may be done before.
+    #[doc(hidden)]
+    fn ahead(&self) -> Self::Ahead;
     /// Whether the rows follow each other without a gap.
     #[doc(hidden)]
     fn is_flat(&self) -> bool;
@@ -269,6 +274,12 @@ pub trait Matrix {
 
 impl<'a> Matrix for Rows<'a> {
     type Row = &'a [f32];
+    type Ahead = &'a [f32];
+
+    #[inline(always)]
+    fn ahead(&self) -> &'a [f32] {
+        self.flat().unwrap_or(&[])
+    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {
@@ -283,6 +294,12 @@ impl<'a> Matrix for Rows<'a> {
 
 impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
     type Row = (&'a [f32], &'a mut [f32]);
+    type Ahead = &'a [f32];
+
+    #[inline(always)]
+    fn ahead(&self) -> &'a [f32] {
+        self.0.flat().unwrap_or(&[])
+    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {
@@ -297,6 +314,12 @@ impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
 
 impl<'a> Matrix for RowsMut<'a> {
     type Row = &'a mut [f32];
+    type Ahead = &'a [f32];
+
+    #[inline(always)]
+    fn ahead(&self) -> &'a [f32] {
+        &[]
+    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {

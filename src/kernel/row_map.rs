@@ -2,19 +2,19 @@
 
 use crate::error::Error;
 use crate::kernel::panel::{self, Panel};
-use crate::kernel::row::{Queue, Row};
+use crate::kernel::row::{Matrix, Queue, Row};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Kernel, Simd};
 
 /// A function of a row.
-pub trait RowFunction: Copy {
+pub trait RowFunction {
     /// Whether it gains from several long rows at once.
     #[doc(hidden)]
     const BATCHES: bool;
     /// Of at most H long rows, one after the other.
     #[doc(hidden)]
     fn long<S: Simd, R: Row, const H: usize>(
-        self,
+        &mut self,
         simd: S,
         columns: usize,
         rows: &mut R,
@@ -23,7 +23,7 @@ pub trait RowFunction: Copy {
     /// Of a panel of short rows, one after the other.
     #[doc(hidden)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
-        self,
+        &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
         rows: R,
@@ -50,7 +50,6 @@ const BATCH_ROWS: usize = 16;
 const STREAM: usize = 1 << 20;
 
 /// How many rows are handled at a time, and how.
-#[derive(Clone, Copy)]
 enum Way {
     Panels,
     Panel,
@@ -69,66 +68,56 @@ impl Way {
             _ => Self::Row,
         }
     }
+}
 
-    #[inline(always)]
-    fn height(self, columns: usize) -> usize {
-        match self {
-            Self::Panels => panel::height(columns),
-            Self::Batches => (BATCH / columns.max(1)).clamp(1, BATCH_ROWS),
-            Self::Panel | Self::Row => 1,
+/// Applies a function to so many rows of a matrix.
+#[inline(always)]
+pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
+    simd: S,
+    f: &mut F,
+    [count, columns]: [usize; 2],
+    rows: M,
+) {
+    let ahead = rows.ahead();
+    let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
+    let (writes, columns_or_1) = (M::Row::WRITES, columns.max(1));
+    match Way::new::<S, F>(count, columns, rows.is_flat()) {
+        Way::Panels => {
+            let numbers = panel::row_numbers(simd, columns);
+            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+            for rows in rows.several(panel::height(columns)) {
+                f.short(simd, &mut panel, rows);
+            }
         }
-    }
-
-    /// Applies the function to rows, so many at a time. `x` is all that will be read, if
-    /// it may be read before.
-    #[inline(always)]
-    fn apply<S: Simd, R: Row>(
-        self,
-        simd: S,
-        f: impl RowFunction,
-        columns: usize,
-        x: &[f32],
-        stream: bool,
-        rows: impl Iterator<Item = R>,
-    ) {
-        match self {
-            Self::Panels => {
-                let numbers = panel::row_numbers(simd, columns);
-                let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
-                for rows in rows {
-                    f.short(simd, &mut panel, rows);
-                }
+        Way::Panel => {
+            let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+            for row in rows.several(1) {
+                f.short(simd, &mut panel, row);
             }
-            Self::Panel => {
-                let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-                for row in rows {
-                    f.short(simd, &mut panel, row);
-                }
+        }
+        Way::Batches => {
+            let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
+            let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
+            let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
+            for mut rows in rows.several((BATCH / columns_or_1).clamp(1, BATCH_ROWS)) {
+                read += rows.input().len();
+                let ahead = if stream { ahead.get(read..).unwrap_or(&[]) } else { &[] };
+                let queue = Queue::of(simd, other, before.as_mut(), ahead);
+                let scratch_or_none = if stream && writes { &mut *scratch } else { &mut [] };
+                let mut memory = Memory { stream, scratch: scratch_or_none, queue };
+                f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
+                memory.queue.finish(simd);
+                before = if stream && writes { Some(rows) } else { None };
+                (scratch, other) = (other, scratch);
             }
-            Self::Batches => {
-                let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
-                let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
-                let (mut read, mut before): (usize, Option<R>) = (0, None);
-                for mut rows in rows {
-                    read += rows.input().len();
-                    let ahead = if stream { x.get(read..).unwrap_or(&[]) } else { &[] };
-                    let queue = Queue::of(simd, other, before.as_mut(), ahead);
-                    let scratch_or_none = if stream { &mut *scratch } else { &mut [] };
-                    let mut memory = Memory { stream, scratch: scratch_or_none, queue };
-                    f.long::<_, _, BATCH_ROWS>(simd, columns, &mut rows, &mut memory);
-                    memory.queue.finish(simd);
-                    before = if stream { Some(rows) } else { None };
-                    (scratch, other) = (other, scratch);
-                }
-                Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
-                simd.fence();
-            }
-            Self::Row => {
-                for mut row in rows {
-                    let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
-                    let mut memory = Memory { stream, scratch, queue };
-                    f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
-                }
+            Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
+            simd.fence();
+        }
+        Way::Row => {
+            for mut row in rows.several(1) {
+                let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
+                let mut memory = Memory { stream, scratch, queue };
+                f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
             }
         }
     }
@@ -157,14 +146,8 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { function, x, out } = self;
-        let (rows, columns) = (x.rows(), x.columns());
-        let flat = x.flat().filter(|_| out.as_rows().flat().is_some());
-        let way = Way::new::<S, F>(rows, columns, flat.is_some());
-        let stream = S::STREAMS && rows * columns >= STREAM;
-        let height = way.height(columns);
-        let rows = x.several(height).zip(out.several(height));
-        way.apply(simd, function, columns, flat.unwrap_or(&[]), stream, rows);
+        let Self { mut function, x, out } = self;
+        for_rows(simd, &mut function, [x.rows(), x.columns()], (x, out));
     }
 }
 
@@ -187,10 +170,7 @@ impl<F: RowFunction> Kernel for RowMapInPlace<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { function, x } = self;
-        let (rows, columns) = (x.as_rows().rows(), x.columns());
-        let way = Way::new::<S, F>(rows, columns, x.as_rows().flat().is_some());
-        let rows = x.several(way.height(columns));
-        way.apply(simd, function, columns, &[], false, rows);
+        let Self { mut function, x } = self;
+        for_rows(simd, &mut function, [x.as_rows().rows(), x.columns()], x);
     }
 }

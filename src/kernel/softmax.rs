@@ -8,73 +8,15 @@
 //! **Error.** That of e^x, the roundings of it and of the product, and 2^-27 from the sum:
 //! see [`crate::contract::SOFTMAX`].
 
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, Shift, ShiftedSum, exp_sum, finite_sum, largest};
-use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, RowsFunction};
+use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, largest, words_of_each};
+use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, map_rows};
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::kernel::target_loss::position;
 use crate::math::ln::ln_1p_positive;
-use crate::math::words::{divide, fast_two_sum, times, two_product, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd};
+use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
+use crate::simd::{Lanes, Simd};
 use crate::sweep::{self, Function, Total};
-
-/// The sums of rows in two words, with N of each.
-struct Sums<const H: usize> {
-    words: ([f32; H], [f32; H]),
-    exponent: [f32; H],
-}
-
-impl<const H: usize> Sums<H> {
-    /// Of one row, or of [`BLOCK`] at most.
-    #[inline(always)]
-    fn new<S: Simd>(simd: S, sums: &[ShiftedSum<S>; H]) -> Self {
-        let (mut words, mut exponent) = (([0.0; H], [0.0; H]), [0.0; H]);
-        for i in 0..H {
-            exponent[i] = sums[i].shift.exponent;
-        }
-        if H == 1 {
-            (words.0[0], words.1[0]) = sums[0].total.value(simd);
-            return Self { words, exponent };
-        }
-        let mut all = [Total::zero(simd); BLOCK];
-        for (all, sum) in all.iter_mut().zip(sums) {
-            *all = sum.total;
-        }
-        let mut pairs = [Total::zero(simd); BLOCK / 2];
-        for i in 0..BLOCK / 2 {
-            pairs[i] = all[i].with(simd, all[i + BLOCK / 2]);
-        }
-        let (high, low) = Total::values(simd, pairs);
-        let (high, low) = (simd.block_to_array(high), simd.block_to_array(low));
-        for i in 0..H.min(BLOCK) {
-            (words.0[i], words.1[i]) = (high[i], low[i]);
-        }
-        Self { words, exponent }
-    }
-
-    /// A function of each row's sum, of two words more, and of N.
-    #[inline(always)]
-    fn map<S: Simd>(
-        &self,
-        simd: S,
-        f: impl RowsFunction,
-        (other, other_low): &([f32; H], [f32; H]),
-    ) -> ([f32; H], [f32; H]) {
-        let mut results = ([0.0; H], [0.0; H]);
-        for at in (0..H).step_by(S::F32::COUNT) {
-            let load = [&self.words.0, &self.words.1, other, other_low, &self.exponent];
-            let mut of_row = [simd.splat(1.0); 5];
-            for i in 0..load.len() {
-                of_row[i] = simd.load(load[i].get(at..).unwrap_or(&[]), 1.0);
-            }
-            let [high, low, other, other_low, exponent] = of_row;
-            let (high, low) = f.apply((high, low), (other, other_low), exponent);
-            simd.store(high, results.0.get_mut(at..).unwrap_or(&mut []));
-            simd.store(low, results.1.get_mut(at..).unwrap_or(&mut []));
-        }
-        results
-    }
-}
 
 /// x less the logarithm of the sum.
 #[derive(Clone, Copy, Default)]
@@ -82,16 +24,6 @@ struct Subtract {
     center: f32,
     high: f32,
     low: f32,
-}
-
-impl Subtract {
-    /// Where a row has a likely element.
-    #[inline(always)]
-    fn find_likely<S: Simd>(self, simd: S, x: &[f32]) -> usize {
-        let max = largest(simd, x);
-        let is_likely = self.apply(simd.splat(max)).first() > LN_LIKELY;
-        if is_likely { position(simd, x, max) } else { NOWHERE }
-    }
 }
 
 impl Function for Subtract {
@@ -116,30 +48,11 @@ impl Multiply {
         Self { high, low, small: 2.0 * SMALL / high }
     }
 
-    /// By the reciprocals of sums.
-    #[inline(always)]
-    fn by_inverses<S: Simd, const H: usize>(simd: S, sums: &Sums<H>) -> [Self; H] {
-        let mut multiply = [Self::default(); H];
-        let (high, low) = sums.map(simd, Inverse, &sums.words);
-        for i in 0..H {
-            multiply[i] = Self::new(high[i], low[i]);
-        }
-        multiply
-    }
-
     /// By the reciprocal.
     #[inline(always)]
     pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
         let one = (simd.splat(1.0), simd.splat(0.0));
         let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
-        Self::new(high.first(), low.first())
-    }
-
-    /// By a number more.
-    #[inline(always)]
-    pub(crate) fn times<S: Simd>(self, simd: S, factor: f32) -> Self {
-        let words = (simd.splat(self.high), simd.splat(self.low));
-        let (high, low) = times(simd.splat(factor), words);
         Self::new(high.first(), low.first())
     }
 }
@@ -180,43 +93,29 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
 const SMALL: f32 = 9.403_955e-38; // 2^-123
 const ROOM: f32 = 4_294_967_296.0;
 
-/// The element of a row that is likely, if one is, and its probability. Stored, e^x is
-/// rounded, and so is its product: a certain class would not be quite certain.
-struct Likely {
-    at: usize,
-    p: f32,
-}
-
-impl Likely {
-    /// Before the row's stored results are multiplied.
-    #[inline(always)]
-    fn find<S: Simd, R: Row>(
-        simd: S,
-        sum: &ShiftedSum<S>,
-        multiply: Multiply,
-        row: &mut R,
-    ) -> Self {
-        let likely = sum.most * multiply.high > LIKELY;
-        if !likely {
-            return Self { at: NOWHERE, p: 0.0 };
-        }
-        let (max, at) = if R::IN_PLACE {
-            (sum.max, position_of_largest(simd, row.output()))
-        } else {
-            (largest(simd, row.input()), position_of_largest(simd, row.input()))
-        };
-        let all = sum.total.value(simd);
-        let all = (simd.splat(all.0), simd.splat(all.1));
-        let (high, low) = divide(sum.shift.words(simd.splat(max)), all);
-        Self { at, p: (high + low).first() }
+/// The element of a row that is likely, if one is, and its probability, before stored
+/// results are multiplied. Stored, e^x is rounded, and so is its product: a certain class
+/// would not be quite certain.
+#[inline(always)]
+fn likely<S: Simd, R: Row>(
+    simd: S,
+    sum: &ShiftedSum<S>,
+    factor: Multiply,
+    row: &mut R,
+) -> (usize, f32) {
+    let is_likely = sum.most * factor.high > LIKELY;
+    if !is_likely {
+        return (NOWHERE, 0.0);
     }
-
-    #[inline(always)]
-    fn write(self, out: &mut [f32]) {
-        if let Some(out) = out.get_mut(self.at) {
-            *out = self.p;
-        }
-    }
+    let (max, at) = if R::IN_PLACE {
+        (sum.max, position_of_largest(simd, row.output()))
+    } else {
+        (largest(simd, row.input()), position_of_largest(simd, row.input()))
+    };
+    let all = sum.total.value(simd);
+    let all = (simd.splat(all.0), simd.splat(all.1));
+    let (high, low) = divide(sum.shift.words(simd.splat(max)), all);
+    (at, (high + low).first())
 }
 
 #[inline(always)]
@@ -262,65 +161,167 @@ impl RowFunction for Softmax {
 
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
-        self,
+        &mut self,
         simd: S,
         columns: usize,
         rows: &mut R,
-        Memory { stream, scratch, queue }: &mut Memory<'_>,
+        memory: &mut Memory<'_>,
     ) {
-        let stream = *stream;
-        let length = rows.input().len();
-        // A long row out of cache is not stored, but computed again.
-        let again = H == 1 && stream;
-        let mut sums = [ShiftedSum::nan(simd); H];
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let row = i * columns..(i + 1) * columns;
-            if row.end > length {
-                break;
-            }
-            let scratch = scratch.get_mut(row.clone());
-            let row = rows.part(row, scratch);
-            *sum = if H == 1 {
-                finite_sum(simd, &mut { row }, !again)
-            } else {
-                finite_sum(simd, &mut WithQueue { row, queue }, true)
-            };
-        }
-        let multiply = Multiply::by_inverses(simd, &Sums::new(simd, &sums));
-        for i in 0..H {
-            let (row, sum, multiply) = (i * columns..(i + 1) * columns, &sums[i], multiply[i]);
-            if row.end > length {
-                break;
-            }
-            let likely = Likely::find(simd, sum, multiply, &mut rows.part(row.clone(), None));
-            if again {
-                let (x, out) = rows.both();
-                sweep::map_streaming(simd, Again::new(sum.shift, multiply), x, out);
-                likely.write(out);
-            } else {
-                let out = scratch.get_mut(row.clone());
-                let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
-                sweep::map_back(simd, multiply, out);
-                likely.write(out);
-            }
-        }
-        if again {
-            simd.fence();
-        }
+        write_long_quotients::<S, R, H>(simd, columns, rows, memory, self);
     }
 
     #[inline(always)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
-        self,
+        &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
         mut rows: R,
     ) {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
-        let (high, low) = panel.map_rows(simd, Inverse, &sums, &sums);
-        write_quotients(simd, panel, [&high, &low], rows.output());
+        let inverses = panel.map_rows(simd, Inverse, [&sums[0], &sums[1]]);
+        write_quotients(simd, panel, &inverses, rows.output());
     }
+}
+
+impl OfRows for Softmax {
+    #[inline(always)]
+    fn hole(&self, _: usize) -> Option<usize> {
+        Some(NOWHERE)
+    }
+
+    #[inline(always)]
+    fn factors<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        sums: &[ShiftedSum<S>; H],
+    ) -> [Multiply; H] {
+        let [sum, low] = values(simd, sums);
+        let [high, low] = map_rows(simd, Inverse, H, [&sum, &low]);
+        let mut factors = [Multiply::default(); H];
+        for i in 0..H {
+            factors[i] = Multiply::new(high[0][i], low[0][i]);
+        }
+        factors
+    }
+
+    #[inline(always)]
+    fn apart<S: Simd, R: Row>(
+        &self,
+        simd: S,
+        _: usize,
+        sum: &ShiftedSum<S>,
+        factor: Multiply,
+        row: &mut R,
+    ) -> (usize, f32) {
+        likely(simd, sum, factor, row)
+    }
+}
+
+/// What goes into the quotients of long rows, besides their sums.
+pub(super) trait OfRows {
+    /// The element of row i that is not summed; `None` if there is to be nothing but zeros.
+    fn hole(&self, i: usize) -> Option<usize>;
+    /// By what e^x · 2^-N of each row are multiplied.
+    fn factors<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        sums: &[ShiftedSum<S>; H],
+    ) -> [Multiply; H];
+    /// An element of row i that is no such product, and its value.
+    fn apart<S: Simd, R: Row>(
+        &self,
+        simd: S,
+        i: usize,
+        sum: &ShiftedSum<S>,
+        factor: Multiply,
+        row: &mut R,
+    ) -> (usize, f32);
+}
+
+/// The quotients of at most H long rows.
+#[inline(always)]
+pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
+    simd: S,
+    columns: usize,
+    rows: &mut R,
+    Memory { stream, scratch, queue }: &mut Memory<'_>,
+    of_rows: &mut impl OfRows,
+) {
+    let length = rows.input().len();
+    // A long row out of cache is not stored, but computed again.
+    let again = H == 1 && R::WRITES && *stream;
+    let mut sums = [ShiftedSum::nan(simd); H];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let row = i * columns..(i + 1) * columns;
+        if row.end > length {
+            break;
+        }
+        let Some(hole) = of_rows.hole(i) else { continue };
+        let scratch = scratch.get_mut(row.clone());
+        let row = rows.part(row, scratch);
+        *sum = if H == 1 {
+            finite_sum(simd, &mut { row }, hole, !again)
+        } else {
+            finite_sum(simd, &mut WithQueue { row, queue }, hole, true)
+        };
+    }
+    let factors = of_rows.factors::<_, R, H>(simd, &sums);
+    if !R::WRITES {
+        return;
+    }
+    for i in 0..H {
+        let (row, sum, factor) = (i * columns..(i + 1) * columns, &sums[i], factors[i]);
+        if row.end > length {
+            break;
+        }
+        let is_zero = of_rows.hole(i).is_none();
+        let (at, y) = of_rows.apart(simd, i, sum, factor, &mut rows.part(row.clone(), None));
+        let out = if again && !is_zero {
+            let (x, out) = rows.both();
+            sweep::map_streaming(simd, Again::new(sum.shift, factor), x, out);
+            out
+        } else {
+            let out = scratch.get_mut(row.clone());
+            let out = out.or(rows.output().get_mut(row)).unwrap_or(&mut []);
+            if is_zero {
+                sweep::fill(simd, 0.0, out);
+            } else {
+                sweep::map_back(simd, factor, out);
+            }
+            out
+        };
+        if let Some(out) = out.get_mut(at) {
+            *out = y;
+        }
+    }
+    if again {
+        simd.fence();
+    }
+}
+
+/// Each of at most [`ROWS`] sums, in two words.
+#[inline(always)]
+pub(super) fn values<S: Simd, const H: usize>(
+    simd: S,
+    sums: &[ShiftedSum<S>; H],
+) -> [PerRow<1>; 2] {
+    let mut values = [[[f32::NAN; ROWS]; 1]; 2];
+    if let [sum] = &sums[..] {
+        (values[0][0][0], values[1][0][0]) = sum.total.value(simd);
+        return values;
+    }
+    let mut all = [Total::zero(simd); ROWS];
+    for (all, sum) in all.iter_mut().zip(sums) {
+        *all = sum.total;
+    }
+    let mut pairs = [Total::zero(simd); ROWS / 2];
+    for i in 0..ROWS / 2 {
+        pairs[i] = all[i].with(simd, all[i + ROWS / 2]);
+    }
+    let (high, low) = Total::values(simd, pairs);
+    (values[0][0], values[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));
+    values
 }
 
 /// The quotients, from reciprocals of sums.
@@ -328,9 +329,10 @@ impl RowFunction for Softmax {
 pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
     simd: S,
     panel: &Panel<'_, N, G>,
-    inverses: [&PerRow<G>; 2],
+    [inverse, low]: &[PerRow<G>; 2],
     out: &mut [f32],
 ) {
+    let inverses = [inverse, low];
     if panel.is_calm {
         panel.map(simd, Quotient, inverses, out);
     } else {
@@ -342,10 +344,11 @@ pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
 #[derive(Clone, Copy)]
 pub(super) struct Inverse;
 
-impl RowsFunction for Inverse {
+impl RowsFunction<2, 2> for Inverse {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), _: (V, V), _: V) -> (V, V) {
-        divide((sum.0.splat(1.0), sum.0.splat(0.0)), sum)
+    fn apply<V: Lanes>(self, [sum, low]: [V; 2]) -> [V; 2] {
+        let (inverse, inverse_low) = divide((sum.splat(1.0), sum.splat(0.0)), (sum, low));
+        [inverse, inverse_low]
     }
 }
 
@@ -392,20 +395,19 @@ impl RowFunction for LogSoftmax {
 
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
-        self,
+        &mut self,
         simd: S,
         columns: usize,
         rows: &mut R,
         Memory { stream, scratch, queue }: &mut Memory<'_>,
     ) {
-        let length = rows.input().len();
-        let mut subtract = [Subtract::default(); H];
-        let (mut likely, mut of_likely) = ([NOWHERE; H], [0.0; H]);
+        let (stream, length) = (*stream, rows.input().len());
+        let (mut subtract, mut likely) = ([Subtract::default(); H], [NOWHERE; H]);
+        // Of the likely elements.
+        let (mut x, mut y) = ([[f32::NAN; ROWS]; 1], [[f32::NAN; ROWS]; 1]);
         let mut again = false;
-        // Once more without the likely elements, if there are any.
         loop {
             let mut sums = [ShiftedSum::nan(simd); H];
-            let mut own = ([1.0; H], [0.0; H]);
             for i in 0..H {
                 let (row, hole) = (i * columns..(i + 1) * columns, likely[i]);
                 if row.end > length {
@@ -414,37 +416,35 @@ impl RowFunction for LogSoftmax {
                 if again && hole == NOWHERE {
                     continue;
                 }
-                let x = rows.input().get(row).unwrap_or(&[]);
-                let sum = if H == 1 {
-                    exp_sum::<_, _, true>(simd, &mut &*x, hole, false)
+                let row = rows.input().get(row).unwrap_or(&[]);
+                sums[i] = if H == 1 {
+                    finite_sum(simd, &mut { row }, hole, false)
                 } else {
-                    exp_sum::<_, _, true>(simd, &mut WithQueue { row: x, queue }, hole, false)
+                    finite_sum(simd, &mut WithQueue { row, queue }, hole, false)
                 };
-                if let ExpSum::Finite(sum) = sum {
-                    sums[i] = sum;
-                }
-                if let Some(x) = x.get(hole) {
-                    let (high, low) = sums[i].shift.words(simd.splat(*x));
-                    (own.0[i], own.1[i]) = (high.first(), low.first());
-                }
             }
-            let words = Sums::new(simd, &sums);
+            let ([sum, low], [center, exponent]) = (values(simd, &sums), shifts(&sums));
             if again {
-                (of_likely, _) = words.map(simd, LnOfShare, &own);
+                [y] = map_rows(simd, LnOfShare, H, [&sum, &low, &x, &center, &exponent]);
                 break;
             }
-            let (high, low) = words.map(simd, Ln, &words.words);
+            let [high, low] = map_rows(simd, Ln, H, [&sum, &low, &exponent]);
             for i in 0..H {
-                subtract[i] = Subtract { center: sums[i].shift.center, high: high[i], low: low[i] };
-                if sums[i].most > words.words.0[i] * PERHAPS {
-                    let x = rows.input().get(i * columns..(i + 1) * columns).unwrap_or(&[]);
-                    likely[i] = subtract[i].find_likely(simd, x);
-                    again |= likely[i] != NOWHERE;
+                subtract[i] = Subtract { center: center[0][i], high: high[0][i], low: low[0][i] };
+                if sums[i].most > PERHAPS * sum[0][i] {
+                    let row = i * columns..(i + 1) * columns;
+                    let row = rows.input().get(row).unwrap_or(&[]);
+                    x[0][i] = largest(simd, row);
+                    if subtract[i].apply(simd.splat(x[0][i])).first() > LN_LIKELY {
+                        likely[i] = position(simd, row, x[0][i]);
+                        again = true;
+                    }
                 }
             }
             if !again {
                 break;
             }
+            // Once more without the likely elements.
         }
         for i in 0..H {
             let row = i * columns..(i + 1) * columns;
@@ -452,7 +452,7 @@ impl RowFunction for LogSoftmax {
                 break;
             }
             let mut row = rows.part(row.clone(), scratch.get_mut(row));
-            if H == 1 && *stream {
+            if H == 1 && stream {
                 let (x, out) = row.both();
                 sweep::map_streaming(simd, subtract[i], x, out);
                 simd.fence();
@@ -460,37 +460,49 @@ impl RowFunction for LogSoftmax {
                 sweep::map_row(simd, subtract[i], &mut row);
             }
             if let Some(out) = row.output().get_mut(likely[i]) {
-                *out = of_likely[i];
+                *out = y[0][i];
             }
         }
     }
 
     #[inline(always)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
-        self,
+        &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
         mut rows: R,
     ) {
         panel.exp(simd, rows.input());
         let sums = panel.sums(simd);
-        let (high, low) = panel.map_rows(simd, Ln, &sums, &sums);
+        let [sum, sum_low] = &sums;
+        let [high, low] = panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent]);
         let none_likely = if panel.is_calm {
             panel.map_rows_of(simd, Difference, [&high, &low], &mut rows, LN_PERHAPS)
         } else {
-            let (center, _) = panel.center();
-            panel.map_rows_of(simd, FarDifference, [&high, &low, &center], &mut rows, LN_PERHAPS)
+            let of_rows = [&high, &low, &panel.center];
+            panel.map_rows_of(simd, FarDifference, of_rows, &mut rows, LN_PERHAPS)
         };
         if none_likely {
             return;
         }
-        let (least, _) = panel.map_rows(simd, Likelihood, &sums, &sums);
+        let [least] = panel.map_rows(simd, Likelihood, [sum]);
         if panel.remove_above(simd, &least) {
             let others = panel.sums(simd);
-            let (likely, _) = panel.map_rows(simd, LnOfLikely, &sums, &others);
+            let of_rows = [sum, sum_low, &others[0], &others[1]];
+            let [likely] = panel.map_rows(simd, LnOfLikely, of_rows);
             panel.map_rows_of(simd, OrLikely, [&likely], &mut rows.output(), 0.0);
         }
     }
+}
+
+/// The center and N of each row.
+#[inline(always)]
+fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> [PerRow<1>; 2] {
+    let [mut center, mut exponent] = [[[f32::NAN; ROWS]; 1]; 2];
+    for i in 0..H.min(ROWS) {
+        (center[0][i], exponent[0][i]) = (sums[i].shift.center, sums[i].shift.exponent);
+    }
+    [center, exponent]
 }
 
 /// x less the logarithm of the sum, in words.
@@ -519,36 +531,42 @@ impl PanelFunction<3> for FarDifference {
 #[derive(Clone, Copy)]
 struct Likelihood;
 
-impl RowsFunction for Likelihood {
+impl RowsFunction<1, 1> for Likelihood {
     #[inline(always)]
-    fn apply<V: Lanes>(self, (sum, low): (V, V), _: (V, V), _: V) -> (V, V) {
-        (sum * LIKELY, low)
+    fn apply<V: Lanes>(self, [sum]: [V; 1]) -> [V; 1] {
+        [sum * LIKELY]
     }
+}
+
+/// −ln(1 + others / own).
+#[inline(always)]
+fn ln_of_share<V: Lanes>(others: (V, V), own: (V, V)) -> V {
+    let ln = ln_1p_positive(divide(others, own));
+    // Zero less zero is +0.
+    ln.splat(0.0) - ln
 }
 
 /// −ln(1 + tail) of a row's sum, and of its sum without the likely element.
 #[derive(Clone, Copy)]
 struct LnOfLikely;
 
-impl RowsFunction for LnOfLikely {
+impl RowsFunction<4, 1> for LnOfLikely {
     #[inline(always)]
-    fn apply<V: Lanes>(self, sum: (V, V), others: (V, V), exponent: V) -> (V, V) {
-        let (high, error) = two_sum(sum.0, -others.0);
-        let own = fast_two_sum(high, error + (sum.1 - others.1));
-        LnOfShare.apply(others, own, exponent)
+    fn apply<V: Lanes>(self, [sum, low, others, others_low]: [V; 4]) -> [V; 1] {
+        let (high, error) = two_sum(sum, -others);
+        let own = fast_two_sum(high, error + (low - others_low));
+        [ln_of_share((others, others_low), own)]
     }
 }
 
-/// −ln(1 + others / own).
+/// The same of the sum without the likely element, and of its score, center and N.
 #[derive(Clone, Copy)]
 struct LnOfShare;
 
-impl RowsFunction for LnOfShare {
+impl RowsFunction<5, 1> for LnOfShare {
     #[inline(always)]
-    fn apply<V: Lanes>(self, others: (V, V), own: (V, V), _: V) -> (V, V) {
-        let ln = ln_1p_positive(divide(others, own));
-        // Zero less zero is +0.
-        (ln.splat(0.0) - ln, ln)
+    fn apply<V: Lanes>(self, [others, low, score, center, exponent]: [V; 5]) -> [V; 1] {
+        [ln_of_share((others, low), words_of_each(score, center, exponent))]
     }
 }
 

@@ -28,11 +28,11 @@
 //! that of tanh, see `tanh.rs`, times c/T, for each of two scores: where that is 32, up to
 //! ¾ ULP of a probability.
 
-use super::cross_entropy::{InPlace, Read, Scores, WithGradient, fill};
+use super::cross_entropy::{InPlace, Read, Scores, WithGradient};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Shift, maximum};
 use crate::loss::label::Labels;
-use crate::loss::{CrossEntropy, Label, Loss, add_words};
+use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::{power, shifted_exp_of_words};
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
@@ -40,7 +40,7 @@ use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::scalar::F32;
 use crate::simd::{BLOCK, Kernel, Lanes, Mask, SIXTEENTHS, Simd};
-use crate::sweep::{RUN, Total};
+use crate::sweep::{RUN, Total, fill};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
 pub trait Targets<'a> {
@@ -88,7 +88,11 @@ impl<'a> Checked<'a> {
     #[inline(always)]
     fn get(self, row: usize) -> Option<Target<'a>> {
         match self {
-            Self::Labels(labels) => labels.0.class(row).map(|label| Target { label, soft: &[] }),
+            Self::Labels(labels) => {
+                let mut label = [NOWHERE];
+                labels.0.read(row, &mut label);
+                (label != [NOWHERE]).then_some(Target { label: label[0], soft: &[] })
+            }
             Self::Soft(rows) => Some(Target { label: NOWHERE, soft: rows.row(row)? }),
         }
     }
@@ -341,7 +345,7 @@ impl Kernel for TargetLoss<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { mut rows, count, losses, .. }, targets, formula } = self;
-        let mut total = Loss::default();
+        let mut total = Losses::default();
         let mut losses = losses.iter_mut();
         // No zeros: those would be a call of memset.
         let nothing = [[f32::NAN; BLOCK]; 2];
@@ -352,7 +356,7 @@ impl Kernel for TargetLoss<'_> {
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
                 let weight = formula.coefficients.weights.get(target.label);
-                total.add_row(loss, weight.copied().unwrap_or(1.0));
+                total.add(simd, &[loss], &[weight.copied().unwrap_or(1.0)], 1);
             } else {
                 fill(simd, 0.0, row.out);
             }
@@ -360,7 +364,7 @@ impl Kernel for TargetLoss<'_> {
                 *out = loss;
             }
         }
-        total.carried()
+        total.sum(simd)
     }
 }
 

@@ -22,10 +22,16 @@ macro_rules! labels {
         }
 
         impl Erased<'_> {
+            /// The labels from a row on, as far as there are places for them.
             #[inline(always)]
-            fn get(self, row: usize) -> Option<i64> {
+            fn read(self, first: usize, out: &mut [usize], of: impl Fn(i64) -> usize) {
                 match self {
-                    $(Self::$variant(labels) => labels.get(row).map(|label| label.wide()),)*
+                    $(Self::$variant(labels) => {
+                        let labels = labels.get(first..).unwrap_or(&[]);
+                        for (label, out) in labels.iter().zip(out) {
+                            *out = of(label.wide());
+                        }
+                    })*
                 }
             }
         }
@@ -55,7 +61,7 @@ labels!(U8(u8), U16(u16), U32(u32), Usize(usize), I32(i32), I64(i64));
 #[derive(Clone, Copy)]
 pub(crate) struct Labels<'a> {
     labels: Erased<'a>,
-    ignored: Option<i64>,
+    pub(crate) ignored: Option<i64>,
 }
 
 impl<'a> Labels<'a> {
@@ -77,10 +83,18 @@ impl<'a> Labels<'a> {
         Ok(Self { labels: L::erase(labels), ignored })
     }
 
-    /// The column that the label of a row names, `None` if the row does not count.
+    /// The columns that the labels from a row on name, [`NOWHERE`] where the row does not
+    /// count.
     #[inline(always)]
-    pub(crate) fn class(self, row: usize) -> Option<usize> {
-        let label = self.labels.get(row)?;
-        if Some(label) == self.ignored { None } else { Some(label as usize) }
+    pub(crate) fn read(self, first: usize, classes: &mut [usize]) {
+        match self.ignored {
+            None => self.labels.read(first, classes, |label| label as usize),
+            Some(ignored) => self.labels.read(first, classes, |label| {
+                if label == ignored { NOWHERE } else { label as usize }
+            }),
+        }
     }
 }
+
+/// No column.
+pub(crate) const NOWHERE: usize = usize::MAX;

@@ -387,7 +387,8 @@ const LIKELY: f32 = 0.75;
 const LN_LIKELY: f32 = -0.287_682_08;
 /// Where no result exceeds this, no t without its δ, of at most 0.022, is likely.
 const LN_PERHAPS: f32 = LN_LIKELY - 0.023;
-/// The part of a sum that [`ShiftedSum::most`] of one with a likely element exceeds.
+/// The part of a sum that [`ShiftedSum::most`] exceeds where there is a likely element: it
+/// is 0.947 of that at least.
 const PERHAPS: f32 = 0.94 * LIKELY;
 
 impl RowFunction for LogSoftmax {

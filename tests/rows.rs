@@ -249,7 +249,7 @@ impl Placed {
 
 /// Whether row `at` of a matrix has the expected results, in place or not.
 fn forms_agree(
-    (backend, f): (Backend, impl RowFunction + Copy),
+    (backend, f): (Backend, impl RowFunction),
     x: &Placed,
     at: usize,
     expected: &[f32],
@@ -384,13 +384,7 @@ fn rows_equal_single_vectors_whatever_the_stride() {
     }
 }
 
-fn rows_agree(
-    backend: Backend,
-    f: impl RowFunction + Copy,
-    x: Rows<'_>,
-    stride: usize,
-    what: &str,
-) {
+fn rows_agree(backend: Backend, f: impl RowFunction, x: Rows<'_>, stride: usize, what: &str) {
     let columns = x.columns();
     let mut out = vec![-7.0; x.rows() * stride];
     let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();

@@ -16,7 +16,7 @@ use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{
     NOWHERE, Scaled, Shift, ShiftedSum, scaled_product, weighted_ln_1p_of_ratio, words_of_each,
 };
-use crate::kernel::panel::{Panel, PerRow, ROWS, RowsFunction, map_rows};
+use crate::kernel::panel::{Panel, PerRow, ROWS, RowsFunction, Values, map_rows};
 use crate::kernel::row::{Matrix, Row};
 use crate::kernel::row_map::{Memory, RowFunction, for_rows};
 use crate::kernel::softmax::{Multiply, OfRows, values, write_long_quotients, write_quotients};
@@ -180,8 +180,8 @@ impl RowFunction for LabelRows<'_> {
         rows: &mut R,
         memory: &mut Memory<'_>,
     ) {
-        let labelled = self.labelled(rows.input(), columns);
-        let mut long = LongRows { rows: self, labelled, results: Results::nan() };
+        let mut long = LongRows { rows: self, labelled: Labelled::new(), results: Results::new() };
+        long.rows.read(&mut long.labelled, rows.input(), columns);
         write_long_quotients::<_, _, H>(simd, columns, rows, memory, &mut long);
     }
 
@@ -190,58 +190,83 @@ impl RowFunction for LabelRows<'_> {
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        mut rows: R,
+        panels: impl Iterator<Item = R>,
     ) {
-        panel.exp(simd, rows.input());
         let columns = panel.columns;
-        let labelled = self.labelled::<G>(rows.input(), columns);
-        for (i, label) in labelled.label.as_flattened().iter().enumerate().take(panel.rows) {
-            panel.remove((i * columns).saturating_add(*label));
-        }
-        let sums = panel.sums(simd);
-        let shifts = [&panel.center, &panel.exponent];
-        let results = self.results::<_, _, R>(simd, &labelled, &sums, shifts);
-        if !R::WRITES {
-            return;
-        }
-        write_quotients(simd, panel, &results.factor, rows.output());
-        let at_labels = results.at_label.as_flattened().iter();
-        let labels = labelled.label.as_flattened().iter().zip(at_labels);
-        for (i, (label, at_label)) in labels.enumerate().take(panel.rows) {
-            let row = rows.output().get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);
-            if *label == NOWHERE {
-                sweep::fill(simd, 0.0, row);
-            } else if let Some(out) = row.get_mut(*label) {
-                *out = *at_label;
+        let (mut labelled, mut sums, mut results) =
+            (Labelled::<G>::new(), Values::new(), Results::new());
+        for mut rows in panels {
+            panel.exp(simd, rows.input());
+            self.read(&mut labelled, rows.input(), columns);
+            for (i, label) in labelled.label.as_flattened().iter().enumerate().take(panel.rows) {
+                panel.remove((i * columns).saturating_add(*label));
+            }
+            panel.sums(simd, &mut sums);
+            let shifts = [&panel.center, &panel.exponent];
+            self.add::<_, _, R>(simd, &labelled, &sums, shifts, &mut results);
+            if R::WRITES {
+                write_quotients(simd, panel, results.factor.each(), rows.output());
+                write_at_labels(simd, &labelled, &results, columns, rows.output());
             }
         }
     }
 }
 
+/// The gradients at the labels, and zeros where a row does not count.
+#[inline(always)]
+fn write_at_labels<S: Simd, const G: usize>(
+    simd: S,
+    labelled: &Labelled<G>,
+    results: &Results<G>,
+    columns: usize,
+    out: &mut [f32],
+) {
+    let at_labels = results.at_label.as_flattened().iter();
+    let labels = labelled.label.as_flattened().iter().zip(at_labels);
+    for (i, (label, at_label)) in labels.enumerate().take(labelled.rows) {
+        if *label == NOWHERE {
+            let row = out.get_mut(i * columns..(i + 1) * columns).unwrap_or(&mut []);
+            sweep::fill(simd, 0.0, row);
+        } else if let Some(out) = out.get_mut(i * columns + label) {
+            *out = *at_label;
+        }
+    }
+}
+
 /// What some rows have besides their elements.
+#[repr(C, align(64))]
 struct Labelled<const G: usize> {
-    rows: usize,
-    /// The label's column, [`NOWHERE`] if the row does not count.
-    label: [[usize; ROWS]; G],
     /// The label's score.
     score: PerRow<G>,
     weight: PerRow<G>,
+    /// The label's column, [`NOWHERE`] if the row does not count.
+    label: [[usize; ROWS]; G],
+    rows: usize,
+}
+
+impl<const G: usize> Labelled<G> {
+    #[inline(always)]
+    fn new() -> Self {
+        let one = [[1.0; ROWS]; G];
+        Self { rows: 0, label: [[NOWHERE; ROWS]; G], score: one, weight: one }
+    }
 }
 
 /// Their results.
+#[repr(C, align(64))]
 struct Results<const G: usize> {
     loss: PerRow<G>,
     /// The gradient at the label.
     at_label: PerRow<G>,
     /// By what e^x · 2^-N is multiplied elsewhere, in two words.
-    factor: [PerRow<G>; 2],
+    factor: Values<G, 2>,
 }
 
 impl<const G: usize> Results<G> {
     #[inline(always)]
-    fn nan() -> Self {
+    fn new() -> Self {
         let nan = [[f32::NAN; ROWS]; G];
-        Self { loss: nan, at_label: nan, factor: [nan; 2] }
+        Self { loss: nan, at_label: nan, factor: Values::new() }
     }
 
     /// One by one what is not a number, or far from ordinary.
@@ -268,7 +293,7 @@ impl<const G: usize> Results<G> {
             let (high, low) = times(simd.splat(weight), inverse);
             factor = (high.first(), low.first());
         }
-        let Self { loss: losses, at_label: at_labels, factor: [high, low] } = self;
+        let Self { loss: losses, at_label: at_labels, factor: Values([high, low]) } = self;
         let results = [(losses, loss), (at_labels, at_label), (high, factor.0), (low, factor.1)];
         for (of_rows, value) in results {
             if let Some(of_row) = of_rows.as_flattened_mut().get_mut(i) {
@@ -285,52 +310,44 @@ fn of_row<const G: usize>(of_rows: &PerRow<G>, i: usize) -> f32 {
 }
 
 impl LabelRows<'_> {
-    /// Of rows that come next, one after the other.
+    /// What belongs to the rows that come next.
     #[inline(always)]
-    fn labelled<const G: usize>(&self, x: &[f32], columns: usize) -> Labelled<G> {
+    fn read<const G: usize>(&self, of_rows: &mut Labelled<G>, x: &[f32], columns: usize) {
         let rows = x.len().checked_div(columns).unwrap_or(1);
-        let mut labelled = Labelled {
-            rows,
-            label: [[NOWHERE; ROWS]; G],
-            // Of a row that does not count, any number.
-            score: [[1.0; ROWS]; G],
-            weight: [[1.0; ROWS]; G],
-        };
-        let labels = labelled.label.as_flattened_mut();
+        of_rows.rows = rows;
+        let labels = of_rows.label.as_flattened_mut();
         self.labels.read(self.next, labels.get_mut(..rows).unwrap_or(&mut []));
-        let scores = labelled.score.as_flattened_mut().iter_mut();
+        let scores = of_rows.score.as_flattened_mut().iter_mut();
         for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(rows) {
-            if let Some(x) = x.get((i * columns).saturating_add(*label)) {
-                *score = *x;
-            }
+            // Of a row that does not count, any number.
+            *score = x.get((i * columns).saturating_add(*label)).copied().unwrap_or(1.0);
         }
         if !self.weights.is_empty() || self.labels.ignored.is_some() {
-            let weights = labelled.weight.as_flattened_mut();
+            let weights = of_rows.weight.as_flattened_mut();
             for (label, weight) in labels.iter().zip(weights).take(rows) {
                 let one = if *label == NOWHERE { 0.0 } else { 1.0 };
                 *weight = self.weights.get(*label).copied().unwrap_or(one);
             }
         }
-        labelled
     }
 
-    /// From the sums of the elements but the label.
+    /// Adds the losses of these rows, from the sums of the elements but the label.
     #[inline(always)]
-    fn results<S: Simd, const G: usize, R: Row>(
+    fn add<S: Simd, const G: usize, R: Row>(
         &mut self,
         simd: S,
-        labelled: &Labelled<G>,
-        [sum, low]: &[PerRow<G>; 2],
+        Labelled { rows, label, score, weight }: &Labelled<G>,
+        Values([sum, low]): &Values<G, 2>,
         [center, exponent]: [&PerRow<G>; 2],
-    ) -> Results<G> {
-        let Labelled { rows, label, score, weight } = labelled;
+        results: &mut Results<G>,
+    ) {
         let of_rows = [sum, low, score, center, exponent, weight];
-        let mut results = Results::nan();
+        let Results { loss, at_label, factor: Values([high, factor_low]) } = results;
         if R::WRITES {
-            let [loss, at_label, high, low] = map_rows(simd, LossAndGradient, *rows, of_rows);
-            results = Results { loss, at_label, factor: [high, low] };
+            let results = [loss, at_label, high, factor_low];
+            map_rows(simd, LossAndGradient, *rows, of_rows, results);
         } else {
-            [results.loss] = map_rows(simd, LossAndGradient, *rows, of_rows);
+            map_rows(simd, LossAndGradient, *rows, of_rows, [loss]);
         }
         for at in (0..*rows).step_by(S::F32::COUNT) {
             let losses = results.loss.as_flattened().get(at..).unwrap_or(&[]);
@@ -356,7 +373,6 @@ impl LabelRows<'_> {
         let out = self.losses.get_mut(self.next..).unwrap_or(&mut []);
         sweep::map(simd, Itself, losses, out);
         self.next += rows;
-        results
     }
 }
 
@@ -385,13 +401,8 @@ impl OfRows for LongRows<'_, '_> {
             (*center, *exponent) = (sum.shift.center, sum.shift.exponent);
         }
         let (values, shifts) = (values(simd, sums), [&center, &exponent]);
-        self.results = self.rows.results::<_, _, R>(simd, &self.labelled, &values, shifts);
-        let [high, low] = &self.results.factor;
-        let mut factors = [Multiply::default(); H];
-        for (factor, (high, low)) in factors.iter_mut().zip(high[0].iter().zip(&low[0])) {
-            *factor = Multiply::new(*high, *low);
-        }
-        factors
+        self.rows.add::<_, _, R>(simd, &self.labelled, &values, shifts, &mut self.results);
+        Multiply::by(&self.results.factor)
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@
 use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
-use crate::kernel::panel::{self, Ln, Panel, RowsFunction};
+use crate::kernel::panel::{self, Ln, Panel, RowsFunction, Values};
 use crate::kernel::row::{take, take_mut};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
@@ -110,15 +110,12 @@ impl Kernel for RowsLogSumExp<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let columns = self.x.columns();
         match self.x.flat() {
-            Some(mut x) if panel::serves::<S>(self.x.rows(), columns) => {
+            Some(x) if panel::serves::<S>(self.x.rows(), columns) => {
                 let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &[]);
-                while !x.is_empty() {
-                    let out = take_mut(&mut self.out, panel::height(columns));
-                    by_panel(simd, &mut panel, take(&mut x, panel::length(columns)), out);
-                }
+                by_panels(simd, &mut panel, x, self.out);
             }
             _ => {
                 for (x, out) in self.x.iter().zip(self.out) {
@@ -129,27 +126,44 @@ impl Kernel for RowsLogSumExp<'_> {
     }
 }
 
-/// ln Σ e^x of short rows.
+/// ln Σ e^x of short rows, one after the other.
 #[inline(always)]
-fn by_panel<S: Simd, const N: usize, const G: usize>(
+fn by_panels<S: Simd, const N: usize, const G: usize>(
     simd: S,
     panel: &mut Panel<'_, N, G>,
-    x: &[f32],
-    out: &mut [f32],
+    mut x: &[f32],
+    mut out: &mut [f32],
 ) {
     let columns = panel.columns;
-    panel.exp(simd, x);
-    let [sum, low] = panel.sums(simd);
-    let of_rows = [&sum, &low, &panel.exponent, &panel.center];
-    let [result, _] = panel.map_rows(simd, LnOfSum, of_rows);
-    for (i, (result, out)) in result.as_flattened().iter().zip(out).enumerate() {
-        *out = *result;
-        // One by one what is not a number, or may have a dominant element.
-        if result.is_nan() || result.abs() < NEAR_0 {
-            let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
-            *out = extend(simd, State::new(), row).value();
+    let (mut sums, mut ln) = (Values::new(), Values::new());
+    while !x.is_empty() {
+        let x = take(&mut x, panel::length(columns));
+        panel.exp(simd, x);
+        ln_of_sums(simd, panel, &mut sums, &mut ln);
+        let out = take_mut(&mut out, panel::height(columns));
+        for (i, (result, out)) in ln.0[0].as_flattened().iter().zip(out).enumerate() {
+            *out = *result;
+            // One by one what is not a number, or may have a dominant element.
+            if result.is_nan() || result.abs() < NEAR_0 {
+                let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
+                *out = extend(simd, State::new(), row).value();
+            }
         }
     }
+}
+
+/// ln Σ e^x of a panel's rows, in two words.
+#[inline(always)]
+fn ln_of_sums<S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &Panel<'_, N, G>,
+    sums: &mut Values<G, 2>,
+    ln: &mut Values<G, 2>,
+) {
+    panel.sums(simd, sums);
+    let [sum, low] = sums.each();
+    let of_rows = [sum, low, &panel.exponent, &panel.center];
+    panel.map_rows(simd, LnOfSum, of_rows, ln.each_mut());
 }
 
 /// ln Σ e^x in two words, from the sum of e^x · 2^-N, N and the center.
@@ -220,9 +234,9 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
         // The bits of a row among others.
         let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), &[]);
         panel.exp(simd, x);
-        let [sum, low] = panel.sums(simd);
-        let of_rows = [&sum, &low, &panel.exponent, &panel.center];
-        let [high, low] = panel.map_rows(simd, LnOfSum, of_rows);
+        let (mut sums, mut ln) = (Values::new(), Values::new());
+        ln_of_sums(simd, &panel, &mut sums, &mut ln);
+        let [high, low] = ln.0;
         let (high, low) = (high[0][0], low[0][0]);
         if !high.is_nan() {
             return State { high, low };

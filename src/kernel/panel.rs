@@ -71,6 +71,28 @@ pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
 
 /// A value a row.
 pub(crate) type PerRow<const G: usize> = [[f32; ROWS]; G];
+/// Several values a row, on cache lines of their own.
+#[repr(align(64))]
+pub(crate) struct Values<const G: usize, const T: usize>(pub(crate) [PerRow<G>; T]);
+
+impl<const G: usize, const T: usize> Values<G, T> {
+    /// Not known yet.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        // No zeros: those would be a call of memset.
+        Self([[[f32::NAN; ROWS]; G]; T])
+    }
+
+    #[inline(always)]
+    pub(crate) fn each(&self) -> [&PerRow<G>; T] {
+        self.0.each_ref()
+    }
+
+    #[inline(always)]
+    pub(crate) fn each_mut(&mut self) -> [&mut PerRow<G>; T] {
+        self.0.each_mut()
+    }
+}
 
 /// A function of e^x · 2^-N in two words, and of values that belong to its row.
 pub(crate) trait PanelFunction<const T: usize>: Copy {
@@ -201,13 +223,13 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         Total::new(high, low)
     }
 
-    /// Each row's sum, in two words.
+    /// Each row's sum, in two words. What is kept for rows is written in place: arrays for
+    /// all groups take long to make.
     #[inline(always)]
-    pub(crate) fn sums<S: Simd>(&self, simd: S) -> [PerRow<G>; 2] {
-        let mut sums = [[[f32::NAN; ROWS]; G]; 2];
+    pub(crate) fn sums<S: Simd>(&self, simd: S, Values(sums): &mut Values<G, 2>) {
         if N == ONE || self.rows == 1 {
             (sums[0][0][0], sums[1][0][0]) = self.total(simd, 0).value(simd);
-            return sums;
+            return;
         }
         for g in 0..G {
             if g * ROWS >= self.rows {
@@ -225,7 +247,6 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             let (high, low) = Total::values(simd, totals);
             (sums[0][g], sums[1][g]) = (simd.block_to_array(high), simd.block_to_array(low));
         }
-        sums
     }
 
     /// A function of values of each row.
@@ -235,8 +256,9 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         simd: S,
         f: F,
         of_rows: [&PerRow<G>; T],
-    ) -> [PerRow<G>; U] {
-        map_rows(simd, f, self.rows, of_rows)
+        results: [&mut PerRow<G>; U],
+    ) {
+        map_rows(simd, f, self.rows, of_rows, results);
     }
 
     /// Leaves an element out of the sums.
@@ -404,9 +426,8 @@ pub(crate) fn map_rows<
     f: F,
     rows: usize,
     of_rows: [&PerRow<G>; T],
-) -> [PerRow<G>; U] {
-    // No zeros: those would be a call of memset.
-    let mut results = [[[f32::NAN; ROWS]; G]; U];
+    results: [&mut PerRow<G>; U],
+) {
     for g in 0..G {
         for at in (0..ROWS).step_by(S::F32::COUNT) {
             if g * ROWS + at >= rows {
@@ -422,7 +443,6 @@ pub(crate) fn map_rows<
             }
         }
     }
-    results
 }
 
 /// The logarithm of a sum of e^x · 2^-N, less the center, from the sum and N.

@@ -20,13 +20,13 @@ pub trait RowFunction {
         rows: &mut R,
         memory: &mut Memory<'_>,
     );
-    /// Of a panel of short rows, one after the other.
+    /// Of short rows, a panel at a time.
     #[doc(hidden)]
     fn short<S: Simd, R: Row, const N: usize, const G: usize>(
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        rows: R,
+        panels: impl Iterator<Item = R>,
     );
 }
 
@@ -85,15 +85,11 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
         Way::Panels => {
             let numbers = panel::row_numbers(simd, columns);
             let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
-            for rows in rows.several(panel::height(columns)) {
-                f.short(simd, &mut panel, rows);
-            }
+            f.short(simd, &mut panel, rows.several(panel::height(columns)));
         }
         Way::Panel => {
             let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-            for row in rows.several(1) {
-                f.short(simd, &mut panel, row);
-            }
+            f.short(simd, &mut panel, rows.several(1));
         }
         Way::Batches => {
             let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);

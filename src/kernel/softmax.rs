@@ -9,7 +9,9 @@
 //! see [`crate::contract::SOFTMAX`].
 
 use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, largest, words_of_each};
-use crate::kernel::panel::{Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, map_rows};
+use crate::kernel::panel::{
+    Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, Values, map_rows,
+};
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::kernel::target_loss::position;
@@ -46,6 +48,16 @@ impl Multiply {
     #[inline(always)]
     pub(crate) fn new(high: f32, low: f32) -> Self {
         Self { high, low, small: 2.0 * SMALL / high }
+    }
+
+    /// By each of some factors.
+    #[inline(always)]
+    pub(super) fn by<const H: usize>(Values([high, low]): &Values<1, 2>) -> [Self; H] {
+        let mut factors = [Self::default(); H];
+        for (factor, (high, low)) in factors.iter_mut().zip(high[0].iter().zip(&low[0])) {
+            *factor = Self::new(*high, *low);
+        }
+        factors
     }
 
     /// By the reciprocal.
@@ -175,12 +187,15 @@ impl RowFunction for Softmax {
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        mut rows: R,
+        panels: impl Iterator<Item = R>,
     ) {
-        panel.exp(simd, rows.input());
-        let sums = panel.sums(simd);
-        let inverses = panel.map_rows(simd, Inverse, [&sums[0], &sums[1]]);
-        write_quotients(simd, panel, &inverses, rows.output());
+        let (mut sums, mut inverses) = (Values::new(), Values::new());
+        for mut rows in panels {
+            panel.exp(simd, rows.input());
+            panel.sums(simd, &mut sums);
+            panel.map_rows(simd, Inverse, sums.each(), inverses.each_mut());
+            write_quotients(simd, panel, inverses.each(), rows.output());
+        }
     }
 }
 
@@ -196,13 +211,9 @@ impl OfRows for Softmax {
         simd: S,
         sums: &[ShiftedSum<S>; H],
     ) -> [Multiply; H] {
-        let [sum, low] = values(simd, sums);
-        let [high, low] = map_rows(simd, Inverse, H, [&sum, &low]);
-        let mut factors = [Multiply::default(); H];
-        for i in 0..H {
-            factors[i] = Multiply::new(high[0][i], low[0][i]);
-        }
-        factors
+        let mut inverses = Values::new();
+        map_rows(simd, Inverse, H, values(simd, sums).each(), inverses.each_mut());
+        Multiply::by(&inverses)
     }
 
     #[inline(always)]
@@ -302,14 +313,12 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
 
 /// Each of at most [`ROWS`] sums, in two words.
 #[inline(always)]
-pub(super) fn values<S: Simd, const H: usize>(
-    simd: S,
-    sums: &[ShiftedSum<S>; H],
-) -> [PerRow<1>; 2] {
-    let mut values = [[[f32::NAN; ROWS]; 1]; 2];
+pub(super) fn values<S: Simd, const H: usize>(simd: S, sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
+    let mut of_rows = Values::new();
+    let Values(values) = &mut of_rows;
     if let [sum] = &sums[..] {
         (values[0][0][0], values[1][0][0]) = sum.total.value(simd);
-        return values;
+        return of_rows;
     }
     let mut all = [Total::zero(simd); ROWS];
     for (all, sum) in all.iter_mut().zip(sums) {
@@ -321,7 +330,7 @@ pub(super) fn values<S: Simd, const H: usize>(
     }
     let (high, low) = Total::values(simd, pairs);
     (values[0][0], values[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));
-    values
+    of_rows
 }
 
 /// The quotients, from reciprocals of sums.
@@ -329,10 +338,9 @@ pub(super) fn values<S: Simd, const H: usize>(
 pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
     simd: S,
     panel: &Panel<'_, N, G>,
-    [inverse, low]: &[PerRow<G>; 2],
+    inverses: [&PerRow<G>; 2],
     out: &mut [f32],
 ) {
-    let inverses = [inverse, low];
     if panel.is_calm {
         panel.map(simd, Quotient, inverses, out);
     } else {
@@ -405,7 +413,7 @@ impl RowFunction for LogSoftmax {
         let (stream, length) = (*stream, rows.input().len());
         let (mut subtract, mut likely) = ([Subtract::default(); H], [NOWHERE; H]);
         // Of the likely elements.
-        let (mut x, mut y) = ([[f32::NAN; ROWS]; 1], [[f32::NAN; ROWS]; 1]);
+        let (mut x, mut y) = (Values::<1, 1>::new(), Values::<1, 1>::new());
         let mut again = false;
         loop {
             let mut sums = [ShiftedSum::nan(simd); H];
@@ -424,20 +432,24 @@ impl RowFunction for LogSoftmax {
                     finite_sum(simd, &mut WithQueue { row, queue }, hole, false)
                 };
             }
-            let ([sum, low], [center, exponent]) = (values(simd, &sums), shifts(&sums));
+            let (of_sums, mut ln) = (values(simd, &sums), Values::<1, 2>::new());
+            let ([sum, low], Values([center, exponent])) = (of_sums.each(), shifts(&sums));
             if again {
-                [y] = map_rows(simd, LnOfShare, H, [&sum, &low, &x, &center, &exponent]);
+                let [x] = x.each();
+                map_rows(simd, LnOfShare, H, [sum, low, x, &center, &exponent], y.each_mut());
                 break;
             }
-            let [high, low] = map_rows(simd, Ln, H, [&sum, &low, &exponent]);
+            map_rows(simd, Ln, H, [sum, low, &exponent], ln.each_mut());
+            let [high, low] = ln.each();
             for i in 0..H {
                 subtract[i] = Subtract { center: center[0][i], high: high[0][i], low: low[0][i] };
                 if sums[i].most > PERHAPS * sum[0][i] {
                     let row = i * columns..(i + 1) * columns;
                     let row = rows.input().get(row).unwrap_or(&[]);
-                    x[0][i] = largest(simd, row);
-                    if subtract[i].apply(simd.splat(x[0][i])).first() > LN_LIKELY {
-                        likely[i] = position(simd, row, x[0][i]);
+                    let max = largest(simd, row);
+                    if subtract[i].apply(simd.splat(max)).first() > LN_LIKELY {
+                        likely[i] = position(simd, row, max);
+                        x.0[0][0][i] = max;
                         again = true;
                     }
                 }
@@ -461,7 +473,7 @@ impl RowFunction for LogSoftmax {
                 sweep::map_row(simd, subtract[i], &mut row);
             }
             if let Some(out) = row.output().get_mut(likely[i]) {
-                *out = y[0][i];
+                *out = y.0[0][0][i];
             }
         }
     }
@@ -471,39 +483,47 @@ impl RowFunction for LogSoftmax {
         &mut self,
         simd: S,
         panel: &mut Panel<'_, N, G>,
-        mut rows: R,
+        panels: impl Iterator<Item = R>,
     ) {
-        panel.exp(simd, rows.input());
-        let sums = panel.sums(simd);
-        let [sum, sum_low] = &sums;
-        let [high, low] = panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent]);
-        let none_likely = if panel.is_calm {
-            panel.map_rows_of(simd, Difference, [&high, &low], &mut rows, LN_PERHAPS)
-        } else {
-            let of_rows = [&high, &low, &panel.center];
-            panel.map_rows_of(simd, FarDifference, of_rows, &mut rows, LN_PERHAPS)
-        };
-        if none_likely {
-            return;
-        }
-        let [least] = panel.map_rows(simd, Likelihood, [sum]);
-        if panel.remove_above(simd, &least) {
-            let others = panel.sums(simd);
-            let of_rows = [sum, sum_low, &others[0], &others[1]];
-            let [likely] = panel.map_rows(simd, LnOfLikely, of_rows);
-            panel.map_rows_of(simd, OrLikely, [&likely], &mut rows.output(), 0.0);
+        let (mut sums, mut others) = (Values::new(), Values::new());
+        let (mut ln, mut least, mut likely) = (Values::new(), Values::new(), Values::new());
+        for mut rows in panels {
+            panel.exp(simd, rows.input());
+            panel.sums(simd, &mut sums);
+            let [sum, sum_low] = sums.each();
+            panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent], ln.each_mut());
+            let [high, low] = ln.each();
+            let none_likely = if panel.is_calm {
+                panel.map_rows_of(simd, Difference, [high, low], &mut rows, LN_PERHAPS)
+            } else {
+                let of_rows = [high, low, &panel.center];
+                panel.map_rows_of(simd, FarDifference, of_rows, &mut rows, LN_PERHAPS)
+            };
+            if none_likely {
+                continue;
+            }
+            panel.map_rows(simd, Likelihood, [sum], least.each_mut());
+            let [least] = least.each();
+            if panel.remove_above(simd, least) {
+                panel.sums(simd, &mut others);
+                let [others, others_low] = others.each();
+                let of_rows = [sum, sum_low, others, others_low];
+                panel.map_rows(simd, LnOfLikely, of_rows, likely.each_mut());
+                panel.map_rows_of(simd, OrLikely, likely.each(), &mut rows.output(), 0.0);
+            }
         }
     }
 }
 
 /// The center and N of each row.
 #[inline(always)]
-fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> [PerRow<1>; 2] {
-    let [mut center, mut exponent] = [[[f32::NAN; ROWS]; 1]; 2];
+fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
+    let mut shifts = Values::new();
     for i in 0..H.min(ROWS) {
-        (center[0][i], exponent[0][i]) = (sums[i].shift.center, sums[i].shift.exponent);
+        shifts.0[0][0][i] = sums[i].shift.center;
+        shifts.0[1][0][i] = sums[i].shift.exponent;
     }
-    [center, exponent]
+    shifts
 }
 
 /// x less the logarithm of the sum, in words.

@@ -13,7 +13,7 @@ use std::fmt::Display;
 use std::ops::Range;
 
 /// Runs a row function on one vector.
-fn row(backend: Backend, f: impl RowFunction, x: &[f32]) -> Vec<f32> {
+fn row(backend: Backend, f: impl RowFunction + Copy, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.5; x.len()];
     let (x, rows) = (Rows::new(x, x.len()), RowsMut::new(&mut out, x.len()));
     backend.run(RowMap::new(f, x.unwrap(), rows.unwrap()).unwrap());
@@ -249,7 +249,7 @@ impl Placed {
 
 /// Whether row `at` of a matrix has the expected results, in place or not.
 fn forms_agree(
-    (backend, f): (Backend, impl RowFunction),
+    (backend, f): (Backend, impl RowFunction + Copy),
     x: &Placed,
     at: usize,
     expected: &[f32],
@@ -343,7 +343,7 @@ fn large_matrices_give_the_same_bits() {
 }
 
 /// [`row`] in place.
-fn in_place(backend: Backend, f: impl RowFunction, x: &[f32]) -> Vec<f32> {
+fn in_place(backend: Backend, f: impl RowFunction + Copy, x: &[f32]) -> Vec<f32> {
     let mut out = x.to_vec();
     backend.run(RowMapInPlace::new(f, RowsMut::new(&mut out, x.len()).unwrap()));
     out
@@ -384,7 +384,13 @@ fn rows_equal_single_vectors_whatever_the_stride() {
     }
 }
 
-fn rows_agree(backend: Backend, f: impl RowFunction, x: Rows<'_>, stride: usize, what: &str) {
+fn rows_agree(
+    backend: Backend,
+    f: impl RowFunction + Copy,
+    x: Rows<'_>,
+    stride: usize,
+    what: &str,
+) {
     let columns = x.columns();
     let mut out = vec![-7.0; x.rows() * stride];
     let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();

@@ -426,7 +426,7 @@ impl RowFunction for LogSoftmax {
                     continue;
                 }
                 let row = rows.input().get(row).unwrap_or(&[]);
-                sums[i] = if H == 1 {
+                sums[i] = if const { H == 1 } {
                     finite_sum(simd, &mut { row }, hole, false)
                 } else {
                     finite_sum(simd, &mut WithQueue { row, queue }, hole, false)
@@ -465,7 +465,7 @@ impl RowFunction for LogSoftmax {
                 break;
             }
             let mut row = rows.part(row.clone(), scratch.get_mut(row));
-            if H == 1 && stream {
+            if const { H == 1 } && stream {
                 let (x, out) = row.both();
                 sweep::map_streaming(simd, subtract[i], x, out);
                 simd.fence();

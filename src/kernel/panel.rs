@@ -57,14 +57,14 @@ pub(crate) fn length(columns: usize) -> usize {
 pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
     let mut numbers = [0.0; ALL];
     let group = (ROWS * columns).min(ALL - BLOCK);
-    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.chunks_mut(BLOCK)) {
+    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.as_chunks_mut().0) {
         let mut row = simd.load_block(&NUMBERS, 0.0);
         for row in row.as_mut() {
             // No quotient is within 1/256 of a whole number.
             let rows = (*row + (at as f32 + 0.5)) * (1.0 / columns as f32) - 0.5;
             *row = rows * (1.0 / 16.0) + SIXTEENTHS;
         }
-        numbers.copy_from_slice(&simd.block_to_array(row));
+        *numbers = simd.block_to_array(row);
     }
     numbers
 }

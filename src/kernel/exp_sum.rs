@@ -215,18 +215,6 @@ pub(crate) fn ln_of_shifted<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
     fast_two_sum(sum, error + (low - LN_FACTOR[1]))
 }
 
-/// ln(1 + others / own), for sums of e^x · 2^-N and a label of that score.
-#[inline(always)]
-pub(crate) fn ln_1p_of_ratio<S: Simd>(
-    simd: S,
-    shift: Shift,
-    score: f32,
-    others: (f32, f32),
-    own: (f32, f32),
-) -> f32 {
-    weighted_ln_1p_of_ratio(simd, 1.0, shift, score, others, own)
-}
-
 /// weight · ln(1 + others / own), rounded once. A weight of 0 wins over an infinity.
 #[inline(always)]
 pub(crate) fn weighted_ln_1p_of_ratio<S: Simd>(

@@ -10,6 +10,7 @@
 //! other panels each row has its own.
 
 use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
+use crate::kernel::row::Row;
 use crate::math::shifted_exp::{power, shifted_exp};
 use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
 use crate::sweep::Total;
@@ -56,14 +57,14 @@ pub(crate) fn length(columns: usize) -> usize {
 pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
     let mut numbers = [0.0; ALL];
     let group = (ROWS * columns).min(ALL - BLOCK);
-    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.chunks_mut(BLOCK)) {
+    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.as_chunks_mut().0) {
         let mut row = simd.load_block(&NUMBERS, 0.0);
         for row in row.as_mut() {
             // No quotient is within 1/256 of a whole number.
             let rows = (*row + (at as f32 + 0.5)) * (1.0 / columns as f32) - 0.5;
             *row = rows * (1.0 / 16.0) + SIXTEENTHS;
         }
-        numbers.copy_from_slice(&simd.block_to_array(row));
+        *numbers = simd.block_to_array(row);
     }
     numbers
 }
@@ -268,17 +269,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// Takes x in the place of t·δ.
-    #[inline(always)]
-    pub(crate) fn copy<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        for at in (0..x.len()).step_by(S::F32::COUNT) {
-            let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
-            let at = at.min(N - BLOCK);
-            simd.store(x, &mut self.low[at..at + BLOCK]);
-        }
-    }
-
-    /// A function of every element.
+    /// A function of every t and t·δ.
     #[inline(always)]
     pub(crate) fn map<S: Simd, const T: usize>(
         &self,
@@ -287,37 +278,53 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         of_rows: [&PerRow<G>; T],
         out: &mut [f32],
     ) {
-        let group = ROWS * self.columns;
+        let low = self.low.get(..out.len()).unwrap_or(&[]);
+        self.map_rows_of(simd, f, of_rows, &mut (low, out), 0.0);
+    }
+
+    /// A function of every t, and of an element of the rows in the place of t·δ; whether no
+    /// result exceeds `most`. A NaN may count as either.
+    #[inline(always)]
+    pub(crate) fn map_rows_of<S: Simd, R: Row, const T: usize>(
+        &self,
+        simd: S,
+        f: impl PanelFunction<T>,
+        of_rows: [&PerRow<G>; T],
+        rows: &mut R,
+        most: f32,
+    ) -> bool {
+        let (group, length) = (ROWS * self.columns, rows.input().len());
+        let mut largest = simd.splat(f32::NEG_INFINITY);
         for g in 0..G {
-            let (start, end) = (g * group, ((g + 1) * group).min(out.len()));
-            let Some(out) = out.get_mut(start..end) else { break };
+            let (start, end) = (g * group, ((g + 1) * group).min(length));
+            if start >= end {
+                break;
+            }
             let mut tables = [&of_rows[0][g]; T];
             for i in 0..T {
                 tables[i] = &of_rows[i][g];
             }
-            let of_group = self.group(start, out.len());
+            let mut rows = rows.part(start..end, None);
+            // In whole blocks: t, and the elements' rows.
+            let length = (end - start).next_multiple_of(BLOCK);
+            let exp = self.exp.get(start..start + length).unwrap_or(&[]);
+            let of_group = [exp, self.row.get(..length).unwrap_or(&[])];
             let mut at = 0;
-            while at + S::F32::COUNT <= out.len() {
-                let y = Self::apply(simd, f, of_group, tables, at);
-                simd.store(y, out.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
+            while at + S::F32::COUNT <= end - start {
+                let x = rows.input().get(at..at + S::F32::COUNT).unwrap_or(&[]);
+                let y = Self::apply(simd, f, of_group, simd.load(x, 0.0), tables, at);
+                largest = y.max(largest);
+                simd.store(y, rows.output().get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
                 at += S::F32::COUNT;
             }
-            if at < out.len() {
-                let y = Self::apply(simd, f, of_group, tables, at);
-                simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
+            if at < end - start {
+                let x = simd.load(rows.input().get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+                let y = Self::apply(simd, f, of_group, x, tables, at);
+                largest = y.max(largest);
+                simd.store(y, rows.output().get_mut(at..).unwrap_or(&mut []));
             }
         }
-    }
-
-    /// Of a group, in whole blocks: t, t·δ, and the elements' rows.
-    #[inline(always)]
-    fn group(&self, start: usize, length: usize) -> [&[f32]; 3] {
-        let length = length.next_multiple_of(BLOCK);
-        [
-            self.exp.get(start..start + length).unwrap_or(&[]),
-            self.low.get(start..start + length).unwrap_or(&[]),
-            self.row.get(..length).unwrap_or(&[]),
-        ]
+        largest.le(simd.splat(most)).all()
     }
 
     /// The function, of a vector.
@@ -325,14 +332,14 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     fn apply<S: Simd, const T: usize>(
         simd: S,
         f: impl PanelFunction<T>,
-        [exp, low, row]: [&[f32]; 3],
+        [exp, row]: [&[f32]; 2],
+        x: S::F32,
         tables: [&[f32; ROWS]; T],
         at: usize,
     ) -> S::F32 {
         let of_row = Self::of_row(simd, row.get(at..at + S::F32::COUNT).unwrap_or(&[]), tables);
         let exp = simd.load(exp.get(at..at + S::F32::COUNT).unwrap_or(&[]), 0.0);
-        let low = simd.load(low.get(at..at + S::F32::COUNT).unwrap_or(&[]), 0.0);
-        f.apply((exp, low), of_row)
+        f.apply((exp, x), of_row)
     }
 
     /// What belongs to the rows of these numbers.

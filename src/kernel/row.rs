@@ -184,12 +184,15 @@ impl<'a> Queue<'a> {
     /// The next vectors.
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {
-        for line in take(&mut self.ahead, S::Wide::COUNT).chunks(BLOCK) {
-            simd.prefetch(line);
+        if let Some(ahead) = self.ahead.split_off(..S::Wide::COUNT) {
+            for at in (0..S::Wide::COUNT).step_by(BLOCK) {
+                simd.prefetch(ahead.get(at..).unwrap_or(&[]));
+            }
         }
-        if self.from.len() >= S::Wide::COUNT {
-            let (from, to) =
-                (take(&mut self.from, S::Wide::COUNT), take_mut(&mut self.to, S::Wide::COUNT));
+        // Of known length: without a check for every vector.
+        if let Some(from) = self.from.split_off(..S::Wide::COUNT)
+            && let Some(to) = self.to.split_off_mut(..S::Wide::COUNT)
+        {
             for at in (0..S::Wide::COUNT).step_by(S::F32::COUNT) {
                 let y = simd.load(from.get(at..).unwrap_or(&[]), 0.0);
                 simd.stream(y, to.get_mut(at..).unwrap_or(&mut []));

@@ -30,7 +30,7 @@
 
 use super::cross_entropy::{InPlace, Read, Scores, WithGradient};
 use crate::error::Error;
-use crate::kernel::exp_sum::{NOWHERE, Shift, largest, maximum};
+use crate::kernel::exp_sum::{NOWHERE, Shift, maximum};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
@@ -39,7 +39,7 @@ use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::scalar::F32;
-use crate::simd::{BLOCK, Kernel, Lanes, SIXTEENTHS, Simd};
+use crate::simd::{BLOCK, Kernel, Lanes, Mask, SIXTEENTHS, Simd};
 use crate::sweep::{RUN, Total, fill};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
@@ -641,13 +641,15 @@ fn store<S: Simd>(simd: S, words: (S::F32, S::F32), j: usize, to: &mut [[f32; BL
 /// Where a row's largest element is.
 #[inline(always)]
 pub(super) fn position<S: Simd>(simd: S, x: &[f32], largest_x: f32) -> usize {
-    for (i, part) in x.chunks(RUN).enumerate() {
-        if largest(simd, part) == largest_x {
-            for (j, x) in part.iter().enumerate() {
-                if *x == largest_x {
-                    return i * RUN + j;
-                }
-            }
+    for at in (0..x.len()).step_by(BLOCK) {
+        let rest = x.get(at..).unwrap_or(&[]);
+        let block = simd.load_block(rest, f32::NEG_INFINITY);
+        let mut below = true;
+        for lanes in block.as_ref() {
+            below &= lanes.lt(simd.splat(largest_x)).all();
+        }
+        if !below {
+            return rest.iter().position(|x| *x == largest_x).map_or(NOWHERE, |j| at + j);
         }
     }
     NOWHERE

@@ -15,8 +15,7 @@ pub use label::Label;
 use crate::error::Error;
 use crate::kernel::row::take;
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::simd::{BLOCK, Simd};
-use crate::sweep::Total;
+use crate::simd::BLOCK;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
@@ -93,18 +92,18 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Those of some rows, of which so many count; the others are 0 and weigh nothing.
-    #[inline(always)]
-    pub(crate) fn add<S: Simd>(&mut self, simd: S, losses: &[f32], weights: &[f32], count: usize) {
-        self.loss.add(simd, losses);
-        self.weight.add(simd, weights);
+    /// A call, as it comes once for many rows and needs no vectors.
+    #[inline(never)]
+    pub(crate) fn add(&mut self, losses: &[f32], weights: &[f32], count: usize) {
+        self.loss.add(losses);
+        self.weight.add(weights);
         self.count = self.count.saturating_add(count);
     }
 
     /// All of them.
-    #[inline(always)]
-    pub(crate) fn sum<S: Simd>(mut self, simd: S) -> Loss {
-        let (sum, low) = self.loss.sum(simd);
-        let (weight, weight_low) = self.weight.sum(simd);
+    #[inline(never)]
+    pub(crate) fn sum(&mut self) -> Loss {
+        let ((sum, low), (weight, weight_low)) = (self.loss.sum(), self.weight.sum());
         Loss { sum, weight, count: self.count, low, weight_low }
     }
 }
@@ -116,44 +115,44 @@ struct Numbers {
     last: [f32; BLOCK],
     length: usize,
     /// The sums of those before, in two words.
-    words: [[f32; BLOCK]; 2],
+    high: [f32; BLOCK],
+    low: [f32; BLOCK],
 }
 
 impl Numbers {
-    #[inline(always)]
-    fn add<S: Simd>(&mut self, simd: S, mut x: &[f32]) {
+    fn add(&mut self, mut x: &[f32]) {
         while !x.is_empty() {
-            if self.length == 0 && x.len() >= BLOCK {
-                self.add_block(simd, take(&mut x, BLOCK));
+            if self.length == 0
+                && let Some((block, rest)) = x.split_first_chunk()
+            {
+                self.add_block(block);
+                x = rest;
                 continue;
             }
-            for (last, x) in self.last.iter_mut().skip(self.length).zip(x) {
+            let (last, added) = (self.last.iter_mut().skip(self.length), self.length);
+            for (last, x) in last.zip(x) {
                 *last = *x;
+                self.length += 1;
             }
-            let added = take(&mut x, BLOCK - self.length).len();
-            self.length += added;
+            take(&mut x, self.length - added);
             if self.length == BLOCK {
-                self.add_block(simd, &{ self.last });
+                self.add_block(&{ self.last });
                 self.length = 0;
             }
         }
     }
 
-    #[inline(always)]
-    fn add_block<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        let [high, low] = &self.words;
-        let mut total = Total::new(simd.load_block(high, 0.0), simd.load_block(low, 0.0));
-        total.add(simd.load_block(x, 0.0));
-        total.carry();
-        self.words = total.to_arrays(simd);
+    fn add_block(&mut self, x: &[f32; BLOCK]) {
+        for ((high, low), x) in self.high.iter_mut().zip(&mut self.low).zip(x) {
+            (*high, *low) = add_words((*high, *low), (*x, 0.0));
+        }
     }
 
-    #[inline(always)]
-    fn sum<S: Simd>(&mut self, simd: S) -> (f32, f32) {
-        let last = self.last;
-        self.add_block(simd, last.get(..self.length).unwrap_or(&[]));
-        let [high, low] = &self.words;
-        Total::new(simd.load_block(high, 0.0), simd.load_block(low, 0.0)).value(simd)
+    fn sum(&mut self) -> (f32, f32) {
+        let rest = self.last.iter().take(self.length);
+        let words = self.high.iter().zip(&self.low).map(|(high, low)| (*high, *low));
+        let words = words.chain(rest.map(|x| (*x, 0.0)));
+        words.fold((0.0, 0.0), add_words)
     }
 }
 
@@ -188,7 +187,8 @@ impl Sum for Loss {
 #[inline(always)]
 pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
     let (sum, error) = two_sum(a, b);
-    if sum.is_finite() { fast_two_sum(sum, error + (a_low + b_low)) } else { (sum, 0.0) }
+    let (high, low) = fast_two_sum(sum, error + (a_low + b_low));
+    if sum.is_finite() { (high, low) } else { (sum, 0.0) }
 }
 
 /// `Ok` for a finite number that is not negative.

@@ -113,6 +113,8 @@ pub trait Simd: Copy {
     /// Whether [`stream`](Self::stream) goes past the caches.
     const STREAMS: bool = false;
 
+    /// Runs a kernel as a function of its own, which has a stack frame of its own.
+    fn call<K: Kernel>(self, kernel: K) -> K::Output;
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
     /// The first lanes of `from`. Lanes past its end hold `fill`.

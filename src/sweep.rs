@@ -341,12 +341,6 @@ impl<S: Simd> Total<S> {
         Self { high, low }
     }
 
-    /// The words of every lane.
-    #[inline(always)]
-    pub(crate) fn to_arrays(self, simd: S) -> [[f32; BLOCK]; 2] {
-        [simd.block_to_array(self.high), simd.block_to_array(self.low)]
-    }
-
     /// The same in every lane.
     #[inline(always)]
     pub(crate) fn constant(simd: S, value: f32) -> Self {

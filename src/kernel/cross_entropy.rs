@@ -156,7 +156,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
         let mut f = LabelRows { labels, weights, losses, total: Losses::default(), next: 0 };
         for_rows(simd, &mut f, [count, columns], rows);
-        f.total.sum(simd)
+        f.total.sum()
     }
 }
 
@@ -366,7 +366,7 @@ impl LabelRows<'_> {
         let count = label.as_flattened().iter().take(*rows).filter(counted).count();
         let losses = results.loss.as_flattened().get(..*rows).unwrap_or(&[]);
         let weights = weight.as_flattened().get(..*rows).unwrap_or(&[]);
-        self.total.add(simd, losses, weights, count);
+        self.total.add(losses, weights, count);
         let out = self.losses.get_mut(self.next..).unwrap_or(&mut []);
         sweep::map(simd, Itself, losses, out);
         self.next += rows;

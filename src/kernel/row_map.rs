@@ -57,23 +57,78 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
     [count, columns]: [usize; 2],
     rows: M,
 ) {
-    let (ahead, several) = (rows.ahead(), rows.is_flat() && count > 1);
-    let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
-    // Constants by themselves: what they exclude is not even compiled.
-    if columns <= panel::COLUMNS {
-        if const { S::EXCHANGES } && several {
-            let numbers = panel::row_numbers(simd, columns);
-            let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
-            return f.short(simd, &mut panel, rows.several(panel::height(columns)));
+    let several = S::EXCHANGES && rows.is_flat() && count > 1;
+    // Each way is an entry of its own: unoptimised, all in one took 2 MB of stack.
+    if columns > panel::COLUMNS {
+        let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
+        if const { S::EXCHANGES && F::BATCHES } && several && columns <= BATCH / 2 {
+            simd.call(Batches { f, columns, rows, stream });
+        } else {
+            simd.call(OneByOne { f, columns, rows, stream });
         }
-        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
-        return f.short(simd, &mut panel, rows.several(1));
+    } else if const { S::EXCHANGES } && several {
+        simd.call(Panels { f, columns, rows });
+    } else {
+        simd.call(PanelsOfOne { f, columns, rows });
     }
-    if const { S::EXCHANGES && F::BATCHES } && several && columns <= BATCH / 2 {
+}
+
+/// Short rows, many at a time.
+struct Panels<'a, F, M> {
+    f: &'a mut F,
+    columns: usize,
+    rows: M,
+}
+
+impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { f, columns, rows } = self;
+        let numbers = panel::row_numbers(simd, columns);
+        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+        f.short(simd, &mut panel, rows.several(panel::height(columns)));
+    }
+}
+
+/// Short rows that do not follow each other, or whose lanes are not exchanged.
+struct PanelsOfOne<'a, F, M> {
+    f: &'a mut F,
+    columns: usize,
+    rows: M,
+}
+
+impl<F: RowFunction, M: Matrix> Kernel for PanelsOfOne<'_, F, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { f, columns, rows } = self;
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+        f.short(simd, &mut panel, rows.several(1));
+    }
+}
+
+/// Longer rows, several at a time.
+struct Batches<'a, F, M> {
+    f: &'a mut F,
+    columns: usize,
+    rows: M,
+    stream: bool,
+}
+
+impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { f, columns, rows, stream } = self;
+        let ahead = rows.ahead();
         let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
         let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
         let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
-        for mut rows in rows.several((BATCH / columns).clamp(1, BATCH_ROWS)) {
+        for mut rows in rows.several((BATCH / columns.max(1)).clamp(1, BATCH_ROWS)) {
             read += rows.input().len();
             let ahead = if stream { ahead.get(read..).unwrap_or(&[]) } else { &[] };
             let queue = Queue::of(simd, other, before.as_mut(), ahead);
@@ -86,12 +141,29 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
             (scratch, other) = (other, scratch);
         }
         Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
-        return simd.fence();
+        simd.fence();
     }
-    for mut row in rows.several(1) {
-        let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
-        let mut memory = Memory { stream, scratch, queue };
-        f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
+}
+
+/// Long rows.
+struct OneByOne<'a, F, M> {
+    f: &'a mut F,
+    columns: usize,
+    rows: M,
+    stream: bool,
+}
+
+impl<F: RowFunction, M: Matrix> Kernel for OneByOne<'_, F, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { f, columns, rows, stream } = self;
+        for mut row in rows.several(1) {
+            let (queue, scratch): (_, &mut [f32]) = (Queue::none(), &mut []);
+            let mut memory = Memory { stream, scratch, queue };
+            f.long::<_, _, 1>(simd, columns, &mut row, &mut memory);
+        }
     }
 }
 

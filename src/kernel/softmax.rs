@@ -295,7 +295,7 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
         }
         let is_zero = of_rows.hole(i).is_none();
         let (at, y) = of_rows.apart(simd, i, sum, factor, &mut rows.part(row.clone(), None));
-        let out = if again && !is_zero {
+        let out = if const { H == 1 } && again && !is_zero {
             let (x, out) = rows.both();
             sweep::map_streaming(simd, Again::new(sum.shift, factor), x, out);
             out

@@ -356,7 +356,7 @@ impl Kernel for TargetLoss<'_> {
             if let Some(target) = targets.get(i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
                 let weight = formula.coefficients.weights.get(target.label);
-                total.add(simd, &[loss], &[weight.copied().unwrap_or(1.0)], 1);
+                total.add(&[loss], &[weight.copied().unwrap_or(1.0)], 1);
             } else {
                 fill(simd, 0.0, row.out);
             }
@@ -364,7 +364,7 @@ impl Kernel for TargetLoss<'_> {
                 *out = loss;
             }
         }
-        total.sum(simd)
+        total.sum()
     }
 }
 

@@ -69,6 +69,12 @@ impl Simd for Avx512 {
     const STREAMS: bool = true;
 
     #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves the features.
+        unsafe { entry(kernel) }
+    }
+
+    #[inline(always)]
     fn splat(self, value: f32) -> F32 {
         F32(unsafe { _mm512_set1_ps(value) })
     }

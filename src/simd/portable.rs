@@ -30,6 +30,11 @@ impl Simd for Portable {
     const FUSED: bool = FUSED;
 
     #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        run(kernel)
+    }
+
+    #[inline(always)]
     fn splat(self, value: f32) -> F32 {
         F32(f32x8::splat(value))
     }

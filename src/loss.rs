@@ -75,8 +75,7 @@ impl Loss {
 
     /// The sum of `count` losses of weight 1, in two words.
     pub(crate) fn of_sum((sum, low): (f32, f32), count: usize) -> Self {
-        let weight = count as f32;
-        let weight_low = (count as i64).wrapping_sub(weight as i64) as f32;
+        let (weight, weight_low) = words(count);
         Self { sum, weight, count, low, weight_low }
     }
 }
@@ -87,23 +86,30 @@ impl Loss {
 pub(crate) struct Losses {
     loss: Numbers,
     weight: Numbers,
+    /// How many have a weight of 1 that is not among those.
+    ones: usize,
     count: usize,
 }
 
 impl Losses {
     /// Those of some rows, of which so many count; the others are 0 and weigh nothing.
-    /// A call, as it comes once for many rows and needs no vectors.
+    /// Without weights, each is 1. A call, as it comes once for many rows and needs no
+    /// vectors.
     #[inline(never)]
     pub(crate) fn add(&mut self, losses: &[f32], weights: &[f32], count: usize) {
         self.loss.add(losses);
         self.weight.add(weights);
         self.count = self.count.saturating_add(count);
+        if weights.is_empty() {
+            self.ones = self.ones.saturating_add(count);
+        }
     }
 
     /// All of them.
     #[inline(never)]
     pub(crate) fn sum(&mut self) -> Loss {
-        let ((sum, low), (weight, weight_low)) = (self.loss.sum(), self.weight.sum());
+        let (sum, low) = self.loss.sum();
+        let (weight, weight_low) = add_words(self.weight.sum(), words(self.ones));
         Loss { sum, weight, count: self.count, low, weight_low }
     }
 }
@@ -181,6 +187,12 @@ impl Sum for Loss {
     fn sum<I: Iterator<Item = Self>>(losses: I) -> Self {
         losses.fold(Self::default(), Self::add)
     }
+}
+
+/// A count in two words.
+fn words(count: usize) -> (f32, f32) {
+    let high = count as f32;
+    (high, (count as i64).wrapping_sub(high as i64) as f32)
 }
 
 /// The sum of two numbers in two words; what is not finite leaves nothing.

@@ -70,6 +70,10 @@ pub(crate) mod scalar;
 /// that every backend adds in the same order.
 pub(crate) const BLOCK: usize = 16;
 
+/// Memory on cache lines of its own: vectors that lie across two take longer.
+#[repr(align(64))]
+pub(crate) struct Aligned<const N: usize>(pub(crate) [f32; N]);
+
 /// `EIGHTHS + k` for a whole number `k / 8` of small size has `k` in its lowest
 /// bits: adding it rounds to eighths, and its bits index tables and build
 /// powers of two.

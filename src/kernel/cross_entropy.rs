@@ -365,7 +365,8 @@ impl LabelRows<'_> {
         let counted = |label: &&usize| **label != NOWHERE;
         let count = label.as_flattened().iter().take(*rows).filter(counted).count();
         let losses = results.loss.as_flattened().get(..*rows).unwrap_or(&[]);
-        let weights = weight.as_flattened().get(..*rows).unwrap_or(&[]);
+        let weights = if self.weights.is_empty() { &[] } else { weight.as_flattened() };
+        let weights = weights.get(..*rows).unwrap_or(&[]);
         self.total.add(losses, weights, count);
         let out = self.losses.get_mut(self.next..).unwrap_or(&mut []);
         sweep::map(simd, Itself, losses, out);

@@ -12,7 +12,7 @@
 use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
 use crate::kernel::row::Row;
 use crate::math::shifted_exp::{power, shifted_exp};
-use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
+use crate::simd::{Aligned, BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
 use crate::sweep::Total;
 
 /// Rows of a group: a lane each where there is one value a row.
@@ -54,10 +54,10 @@ pub(crate) fn length(columns: usize) -> usize {
 
 /// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them.
 #[inline(always)]
-pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
-    let mut numbers = [0.0; ALL];
+pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> Aligned<ALL> {
+    let mut all = Aligned([0.0; ALL]);
     let group = (ROWS * columns).min(ALL - BLOCK);
-    for (at, numbers) in (0..group).step_by(BLOCK).zip(numbers.as_chunks_mut().0) {
+    for (at, numbers) in (0..group).step_by(BLOCK).zip(all.0.as_chunks_mut().0) {
         let mut row = simd.load_block(&NUMBERS, 0.0);
         for row in row.as_mut() {
             // No quotient is within 1/256 of a whole number.
@@ -66,7 +66,7 @@ pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> [f32; ALL] {
         }
         *numbers = simd.block_to_array(row);
     }
-    numbers
+    all
 }
 
 /// A value a row.
@@ -120,7 +120,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// For rows of so many elements. One row needs no numbers, but as many places.
     #[inline(always)]
     pub(crate) fn new(columns: usize, row: &'a [f32]) -> Self {
-        let (center, exponent) = ([[0.0; ROWS]; G], [[-LEVEL; ROWS]; G]);
+        let Shift { center, exponent } = CALM_SHIFT;
+        let (center, exponent) = ([[center; ROWS]; G], [[exponent; ROWS]; G]);
         Self {
             columns,
             rows: 0,
@@ -137,8 +138,10 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
-        self.center = [[CALM_SHIFT.center; ROWS]; G];
-        self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
+        if !self.is_calm {
+            self.center = [[CALM_SHIFT.center; ROWS]; G];
+            self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
+        }
         self.is_calm = self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT);
         if !self.is_calm {
             self.exp_by_row(simd, x);
@@ -172,18 +175,19 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         shift: Shift,
     ) -> bool {
         let mut most = simd.splat(0.0);
-        let length = x.len().next_multiple_of(BLOCK);
-        let exp = self.exp.get_mut(start..start + length).unwrap_or(&mut []);
-        let low = self.low.get_mut(start..start + length).unwrap_or(&mut []);
-        let mut at = 0;
-        while at + S::F32::COUNT <= x.len() {
-            let x = x.get(at..at + S::F32::COUNT).unwrap_or(&[]);
-            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low, at);
-            at += S::F32::COUNT;
+        let exp = blocks_mut(self.exp.get_mut(start..).unwrap_or(&mut []));
+        let low = blocks_mut(self.low.get_mut(start..).unwrap_or(&mut []));
+        let (x, rest) = x.as_chunks::<BLOCK>();
+        for i in 0..x.len() {
+            let (Some(x), Some(exp), Some(low)) = (x.get(i), exp.get_mut(i), low.get_mut(i)) else {
+                break;
+            };
+            exp_of_block::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low);
         }
-        if at < x.len() {
-            let x = x.get(at..).unwrap_or(&[]);
-            exp_of_vector::<S, ONE_FOR_ALL>(simd, x, shift, &mut most, exp, low, at);
+        if let (false, Some(exp), Some(low)) =
+            (rest.is_empty(), exp.get_mut(x.len()), low.get_mut(x.len()))
+        {
+            exp_of_block::<S, ONE_FOR_ALL>(simd, rest, shift, &mut most, exp, low);
         }
         S::F32::all_within([most], CALM)
     }
@@ -300,46 +304,48 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if start >= end {
                 break;
             }
-            let mut tables = [&of_rows[0][g]; T];
+            // Copies, which stay in registers: what is written might be the others.
+            let mut tables = [[0.0; ROWS]; T];
             for i in 0..T {
-                tables[i] = &of_rows[i][g];
+                tables[i] = of_rows[i][g];
             }
+            let tables = tables.each_ref();
             let mut rows = rows.part(start..end, None);
-            // In whole blocks: t, and the elements' rows.
-            let length = (end - start).next_multiple_of(BLOCK);
-            let exp = self.exp.get(start..start + length).unwrap_or(&[]);
-            let of_group = [exp, self.row.get(..length).unwrap_or(&[])];
-            let mut at = 0;
-            while at + S::F32::COUNT <= end - start {
-                let x = rows.input().get(at..at + S::F32::COUNT).unwrap_or(&[]);
-                let y = Self::apply(simd, f, of_group, simd.load(x, 0.0), tables, at);
-                largest = y.max(largest);
-                simd.store(y, rows.output().get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
-                at += S::F32::COUNT;
-            }
-            if at < end - start {
-                let x = simd.load(rows.input().get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-                let y = Self::apply(simd, f, of_group, x, tables, at);
-                largest = y.max(largest);
-                simd.store(y, rows.output().get_mut(at..).unwrap_or(&mut []));
+            let (exp, row) = (blocks(self.exp.get(start..).unwrap_or(&[])), blocks(self.row));
+            for i in 0..(end - start).div_ceil(BLOCK) {
+                let (Some(exp), Some(row)) = (exp.get(i), row.get(i)) else { break };
+                let block = i * BLOCK..(i + 1) * BLOCK;
+                if rows.input().get(block.clone()).is_some() {
+                    let block = &mut rows.part(block, None);
+                    largest = Self::map_block(simd, f, [exp, row], tables, block, largest);
+                } else {
+                    let rest = &mut rows.part(i * BLOCK..end - start, None);
+                    largest = Self::map_block(simd, f, [exp, row], tables, rest, largest);
+                }
             }
         }
         largest.le(simd.splat(most)).all()
     }
 
-    /// The function, of a vector.
+    /// The function, of a block, and the larger of the results and of another number.
     #[inline(always)]
-    fn apply<S: Simd, const T: usize>(
+    fn map_block<S: Simd, R: Row, const T: usize>(
         simd: S,
         f: impl PanelFunction<T>,
-        [exp, row]: [&[f32]; 2],
-        x: S::F32,
+        [exp, row]: [&[f32; BLOCK]; 2],
         tables: [&[f32; ROWS]; T],
-        at: usize,
+        rows: &mut R,
+        mut largest: S::F32,
     ) -> S::F32 {
-        let of_row = Self::of_row(simd, row.get(at..at + S::F32::COUNT).unwrap_or(&[]), tables);
-        let exp = simd.load(exp.get(at..at + S::F32::COUNT).unwrap_or(&[]), 0.0);
-        f.apply((exp, x), of_row)
+        for at in (0..BLOCK).step_by(S::F32::COUNT) {
+            let of_row = Self::of_row(simd, row.get(at..).unwrap_or(&[]), tables);
+            let exp = simd.load(exp.get(at..).unwrap_or(&[]), 0.0);
+            let x = simd.load(rows.input().get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+            let y = f.apply((exp, x), of_row);
+            largest = y.max(largest);
+            simd.store(y, rows.output().get_mut(at..).unwrap_or(&mut []));
+        }
+        largest
     }
 
     /// What belongs to the rows of these numbers.
@@ -385,27 +391,39 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     }
 }
 
-/// t and t·δ of each x, from `at` on, and the largest |x|.
+/// t and t·δ of a block of x, and the largest |x|.
 #[inline(always)]
-fn exp_of_vector<S: Simd, const ONE_FOR_ALL: bool>(
+fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
     simd: S,
     x: &[f32],
     shift: Shift,
     most: &mut S::F32,
-    exp: &mut [f32],
-    low: &mut [f32],
-    at: usize,
+    exp: &mut [f32; BLOCK],
+    low: &mut [f32; BLOCK],
 ) {
-    let mut x = simd.load(x, 0.0);
-    if ONE_FOR_ALL {
-        *most = most.max_magnitude(x);
-    } else {
-        x = shift.floored(x - shift.center);
+    for at in (0..BLOCK).step_by(S::F32::COUNT) {
+        let mut x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
+        if ONE_FOR_ALL {
+            *most = most.max_magnitude(x);
+        } else {
+            x = shift.floored(x - shift.center);
+        }
+        let zero_point = x.splat(SIXTEENTHS - shift.exponent);
+        let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
+        simd.store(t, exp.get_mut(at..).unwrap_or(&mut []));
+        simd.store(t * delta, low.get_mut(at..).unwrap_or(&mut []));
     }
-    let zero_point = x.splat(SIXTEENTHS - shift.exponent);
-    let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
-    simd.store(t, exp.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
-    simd.store(t * delta, low.get_mut(at..at + S::F32::COUNT).unwrap_or(&mut []));
+}
+
+/// Whole blocks.
+#[inline(always)]
+fn blocks(x: &[f32]) -> &[[f32; BLOCK]] {
+    x.as_chunks().0
+}
+
+#[inline(always)]
+fn blocks_mut(x: &mut [f32]) -> &mut [[f32; BLOCK]] {
+    x.as_chunks_mut().0
 }
 
 /// A function of values of a row, for as many rows as there are lanes.

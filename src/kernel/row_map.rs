@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::kernel::panel::{self, Panel};
 use crate::kernel::row::{Matrix, Queue, Row};
 use crate::rows::{Rows, RowsMut, check_shape};
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Aligned, Kernel, Simd};
 
 /// A function of a row.
 pub trait RowFunction {
@@ -87,7 +87,7 @@ impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows } = self;
         let numbers = panel::row_numbers(simd, columns);
-        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers);
+        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers.0);
         f.short(simd, &mut panel, rows.several(panel::height(columns)));
     }
 }
@@ -125,8 +125,8 @@ impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, stream } = self;
         let ahead = rows.ahead();
-        let (mut scratch, mut other) = ([0.0; BATCH], [0.0; BATCH]);
-        let (mut scratch, mut other) = (&mut scratch[..], &mut other[..]);
+        let (mut scratch, mut other) = (Aligned([0.0; BATCH]), Aligned([0.0; BATCH]));
+        let (mut scratch, mut other) = (&mut scratch.0[..], &mut other.0[..]);
         let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
         for mut rows in rows.several((BATCH / columns.max(1)).clamp(1, BATCH_ROWS)) {
             read += rows.input().len();

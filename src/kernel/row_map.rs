@@ -128,9 +128,10 @@ impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
         let (mut scratch, mut other) = (Aligned([0.0; BATCH]), Aligned([0.0; BATCH]));
         let (mut scratch, mut other) = (&mut scratch.0[..], &mut other.0[..]);
         let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
-        for mut rows in rows.several((BATCH / columns.max(1)).clamp(1, BATCH_ROWS)) {
+        let height = if M::Row::WRITES { BATCH / columns.max(1) } else { BATCH_ROWS };
+        for mut rows in rows.several(height.clamp(1, BATCH_ROWS)) {
+            let ahead = if stream { ahead.get(read + BATCH..).unwrap_or(&[]) } else { &[] };
             read += rows.input().len();
-            let ahead = if stream { ahead.get(read..).unwrap_or(&[]) } else { &[] };
             let queue = Queue::of(simd, other, before.as_mut(), ahead);
             let stores = stream && M::Row::WRITES;
             let scratch_or_none = if stores { &mut *scratch } else { &mut [] };

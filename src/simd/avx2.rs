@@ -104,6 +104,9 @@ impl Simd for Avx2 {
         if let Some(to) = to.first_chunk_mut::<8>() {
             return unsafe { _mm256_storeu_ps(to.as_mut_ptr(), value.0) };
         }
+        if to.is_empty() {
+            return; // as in `load`
+        }
         unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
     }
 

@@ -107,6 +107,9 @@ impl Simd for Avx512 {
         if let Some(to) = to.first_chunk_mut::<16>() {
             return unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value.0) };
         }
+        if to.is_empty() {
+            return; // as in `load`
+        }
         let mask = tail(to.len());
         if to.len() <= 8 {
             let half = unsafe { _mm512_castps512_ps256(value.0) };

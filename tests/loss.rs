@@ -4,24 +4,37 @@
 mod common;
 
 use common::{
-    Random, TERM, assert_same, backends, js_term, kl_term, label_loss, label_loss_and_gradient,
-    same, ulp, unit, x_ln_y,
+    Random, TERM, assert_same, backends, js_term, kl_term, label_loss_and_gradient, same, ulp,
+    unit, x_ln_y,
 };
 use logits::contract::{DISTRIBUTION, DIVERGENCE, GRADIENT, KL_DIVERGENCE_OF_SCORES, LOSS};
 use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, KlDivergenceOfScores, RowsEntropy, RowsOfTwo,
+    CrossEntropy, Entropy, JsDivergence, KlDivergence, KlDivergenceOfScores, LabelLoss,
+    RowsEntropy, RowsOfTwo, Scores,
 };
 use logits::{Backend, Rows, RowsMut, loss, rows};
 
 /// The loss of one row and its gradient.
 fn loss_and_gradient(backend: Backend, scores: &[f32], label: usize) -> (f32, Vec<f32>) {
+    weighted_loss_and_gradient(backend, scores, label, 1.0, loss::CrossEntropy::new())
+}
+
+/// With the weight that the label's class has.
+fn weighted_loss_and_gradient(
+    backend: Backend,
+    scores: &[f32],
+    label: usize,
+    weight: f32,
+    of: loss::CrossEntropy<'_>,
+) -> (f32, Vec<f32>) {
     let mut gradient = vec![0.5; scores.len()];
     let rows = Rows::new(scores, scores.len()).unwrap();
     let target = RowsMut::new(&mut gradient, scores.len()).unwrap();
     let labels = [label as u32];
-    let loss = backend.run(label_loss_and_gradient(rows, &labels, target).unwrap());
-    let alone = backend.run(label_loss(rows, &labels).unwrap());
-    assert!(same(loss.sum, alone.sum) && loss.count == 1 && loss.weight == 1.0);
+    let with_gradient = Scores::with_gradient(rows, target).unwrap();
+    let loss = backend.run(LabelLoss::new(of, with_gradient, &labels).unwrap());
+    let alone = backend.run(LabelLoss::new(of, Scores::new(rows), &labels).unwrap());
+    assert!(same(loss.sum, alone.sum) && loss.count == 1 && loss.weight == weight);
     (loss.sum, gradient)
 }
 
@@ -75,11 +88,20 @@ fn errors_stay_within_the_contract() {
     }
     for backend in backends() {
         let mut worst = [(0.0, String::new()), (0.0, String::new())];
-        for (label, scores) in &cases {
-            let (loss, gradient) = loss_and_gradient(backend, scores, *label);
+        for (i, (label, scores)) in cases.iter().enumerate() {
+            // Every other row without a weight.
+            let n = scores.len();
+            let most = 24.0 - libm::log2f(n as f32);
+            let weight = if i % 2 == 0 { 1.0 } else { libm::exp2f(random.between(-13.0, most)) };
+            let weights = vec![weight; n];
+            let of = loss::CrossEntropy::new();
+            let of = if i % 2 == 0 { of } else { of.class_weights(&weights) };
+            let (loss, gradient) = weighted_loss_and_gradient(backend, scores, *label, weight, of);
             let (exact_loss, exact_gradient) = exact(scores, *label);
-            let what = format!("n = {}, loss {exact_loss:e}", scores.len());
-            let errors = gradient.iter().zip(&exact_gradient).map(|(&g, &e)| ulp(g, e));
+            let exact_loss = exact_loss * f64::from(weight);
+            let what = format!("n = {n}, weight {weight:e}, loss {exact_loss:e}");
+            let errors = gradient.iter().zip(&exact_gradient);
+            let errors = errors.map(|(&g, &e)| ulp(g, e * f64::from(weight)));
             let errors = [ulp(loss, exact_loss), errors.fold(0.0, f64::max)];
             for (worst, error) in worst.iter_mut().zip(errors) {
                 if error > worst.0 {

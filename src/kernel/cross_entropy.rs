@@ -433,7 +433,7 @@ impl LossAndGradient {
         let (near, far) = (loss.splat(NEAR), loss.splat(FAR));
         let loss = V::select(ratio.0.lt(far).and(near.lt(ratio.0)), loss, loss.splat(f32::NAN));
         // Alone: 0, or the NaN that its score is.
-        V::select(others.0.eq(loss.splat(0.0)), own.0 - own.0, loss)
+        V::select(others.0.eq(loss.splat(0.0)), own.0 * 0.0, loss)
     }
 }
 

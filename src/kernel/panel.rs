@@ -9,7 +9,7 @@
 //! rounds alike for all N. So one N serves all rows of which no |x| is large, and in
 //! other panels each row has its own.
 
-use crate::kernel::exp_sum::{LEVEL, Shift, largest, ln_of_shifted};
+use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::Row;
 use crate::math::shifted_exp::{power, shifted_exp};
 use crate::simd::{Aligned, BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
@@ -27,7 +27,7 @@ pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
 
 /// Magnitudes up to which one N serves.
 const CALM: f32 = 40.0;
-const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
+const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: 0.0 };
 
 /// The lanes' numbers.
 const NUMBERS: [f32; BLOCK] =
@@ -433,6 +433,7 @@ pub(crate) trait RowsFunction<const T: usize, const U: usize>: Copy {
 
 /// A function of values of so many rows.
 #[inline(always)]
+#[allow(clippy::needless_pass_by_value)] // references
 pub(crate) fn map_rows<
     S: Simd,
     F: RowsFunction<T, U>,

@@ -42,12 +42,11 @@ use crate::rows::{Rows, RowsMut};
 ///
 /// **Accuracy.** [`contract::LOSS`](crate::contract::LOSS) and
 /// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels and no option but an
-/// ignored one, [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS) and
-/// [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
+/// ignored one and class weights, [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS)
+/// and [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
 /// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰, targets that are
 /// 0 or at least 2⁻¹⁰⁰, and temperatures and caps from 2⁻⁴⁰ to 2⁴⁰ with c/T up to 2⁵:
-/// beyond that errors grow with c/T. Class weights of labels alone round the loss once more:
-/// see [`contract::LOSS`](crate::contract::LOSS). A gradient is a difference: where a probability all but
+/// beyond that errors grow with c/T. A gradient is a difference: where a probability all but
 /// agrees with its target, what is left of it has lost their first digits. The sum of the
 /// losses is kept in two words.
 ///

@@ -171,8 +171,6 @@ struct LabelRows<'a> {
 }
 
 impl RowFunction for LabelRows<'_> {
-    const BATCHES: bool = true;
-
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         &mut self,

@@ -8,9 +8,6 @@ use crate::simd::{Aligned, Kernel, Simd};
 
 /// A function of a row.
 pub trait RowFunction {
-    /// Whether it gains from several long rows at once.
-    #[doc(hidden)]
-    const BATCHES: bool;
     /// Of at most H long rows, one after the other.
     #[doc(hidden)]
     fn long<S: Simd, R: Row, const H: usize>(
@@ -61,7 +58,7 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
     // Each way is an entry of its own: unoptimised, all in one took 2 MB of stack.
     if columns > panel::COLUMNS {
         let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
-        if const { S::EXCHANGES && F::BATCHES } && several && columns <= BATCH / 2 {
+        if const { S::EXCHANGES } && several && columns <= BATCH / 2 {
             simd.call(Batches { f, columns, rows, stream });
         } else {
             simd.call(OneByOne { f, columns, rows, stream });

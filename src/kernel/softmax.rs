@@ -176,8 +176,6 @@ impl Function for Again {
 pub struct Softmax;
 
 impl RowFunction for Softmax {
-    const BATCHES: bool = true;
-
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         &mut self,
@@ -407,8 +405,6 @@ const LN_PERHAPS: f32 = LN_LIKELY - 0.023;
 const PERHAPS: f32 = 0.94 * LIKELY;
 
 impl RowFunction for LogSoftmax {
-    const BATCHES: bool = true;
-
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         &mut self,

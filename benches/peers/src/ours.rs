@@ -80,7 +80,7 @@ fn elementwise(f: impl kernel::Function + Send + 'static) -> Vec<Peer> {
     on_each(move |backend, input, out| backend.run(Map::new(f, input.x, out).unwrap()))
 }
 
-fn rows(f: impl RowFunction + Send + 'static) -> Vec<Peer> {
+fn rows(f: impl RowFunction + Copy + Send + 'static) -> Vec<Peer> {
     on_each(move |backend, input, out| {
         backend.run(RowMap::new(f, matrix(input), matrix_mut(input, out)).unwrap());
     })

@@ -7,6 +7,7 @@
 use crate::kernel::row::Row;
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd, Vectors};
+use core::ops::Range;
 
 /// A function of one element, for every lane alike.
 pub trait Function: Copy {
@@ -207,16 +208,21 @@ pub(crate) trait PairFunction: Copy {
     const NOTHING: f32;
     /// The term and the value. One that is not used is not computed.
     fn apply<V: Lanes>(self, x: V, t: V) -> (V, V);
+    /// The same, to the bit, for several vectors of pairs side by side, if none of them
+    /// needs more than the shortest way; terms are not negative.
+    #[inline(always)]
+    fn apply_short<V: Lanes>(self, x: V, t: V) -> Option<(V, V)> {
+        let _ = (x, t);
+        None
+    }
 }
 
 /// Where the x of pairs are, and where what is kept goes.
-pub trait Place: Sized {
-    /// Takes the first `count` off.
-    fn take(&mut self, count: usize) -> Self;
-    /// The x from an index on, then `fill`.
-    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32;
-    /// Keeps what belongs to the x from an index on.
-    fn store<S: Simd>(&mut self, simd: S, at: usize, term: S::F32, value: S::F32);
+pub trait Place {
+    /// The x.
+    fn x(&self) -> &[f32];
+    /// Keeps what belongs to the x of a range.
+    fn store<S: Simd, V: Vectors<S>>(&mut self, simd: S, at: Range<usize>, term: V, value: V);
 }
 
 /// The sum of the terms in two words; values are kept on the way.
@@ -227,22 +233,42 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
     mut place: impl Place,
     t: &[f32],
 ) -> (f32, f32) {
-    let mut total = Total::zero(simd);
-    for t in t.chunks(BLOCK) {
-        let mut place = place.take(t.len());
-        let mut terms = simd.block(simd.splat(0.0));
-        for (j, kept) in terms.as_mut().iter_mut().enumerate() {
-            let at = j * S::F32::COUNT;
-            if at < t.len() {
-                let x = place.load(simd, at, F::NOTHING);
-                let (term, value) = f.apply(x, simd.load(t.get(at..).unwrap_or(&[]), 0.0));
-                place.store(simd, at, term, value);
-                *kept = term;
+    let wide = Run::<S>::WIDE;
+    let (mut total, mut at) = (Total::zero(simd), 0);
+    while at < t.len() {
+        // Slices of a length that is known: their loads and stores are of whole vectors.
+        while let (Some(x), Some(t)) = (range(place.x(), at, wide), range(t, at, wide)) {
+            let pairs = (S::Wide::load(simd, x), S::Wide::load(simd, t));
+            let Some((term, value)) = f.apply_short(pairs.0, pairs.1) else { break };
+            place.store(simd, at..at + wide, term, value);
+            for (j, term) in term.as_ref().iter().enumerate() {
+                total.add_positive_term(j % (BLOCK / S::F32::COUNT), *term);
             }
+            at += wide;
         }
-        total.add(terms);
+        let end = t.len().min(at.saturating_add(wide));
+        while at < end {
+            let mut terms = simd.block(simd.splat(0.0));
+            for (j, kept) in terms.as_mut().iter_mut().enumerate() {
+                let at = at + j * S::F32::COUNT;
+                if at < end {
+                    let x = simd.load(place.x().get(at..).unwrap_or(&[]), F::NOTHING);
+                    let (term, value) = f.apply(x, simd.load(t.get(at..).unwrap_or(&[]), 0.0));
+                    place.store(simd, at..end.min(at + S::F32::COUNT), term, value);
+                    *kept = term;
+                }
+            }
+            total.add(terms);
+            at += BLOCK;
+        }
     }
     total.value(simd)
+}
+
+/// `length` elements of x from `at` on, if there are as many.
+#[inline(always)]
+fn range(x: &[f32], at: usize, length: usize) -> Option<&[f32]> {
+    x.get(at..)?.get(..length)
 }
 
 /// `length` elements of x from `at` on, or as many as there are.
@@ -376,6 +402,15 @@ impl<S: Simd> Total<S> {
         let (sum, error) = two_sum(self.high.as_ref()[j], high);
         self.high.as_mut()[j] = sum;
         self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
+    }
+
+    /// Adds a term that is not negative to lanes `j · COUNT` and following of the block:
+    /// as [`add`](Self::add), to the bit.
+    #[inline(always)]
+    fn add_positive_term(&mut self, j: usize, term: S::F32) {
+        let (sum, error) = two_sum_positive(self.high.as_ref()[j], term);
+        self.high.as_mut()[j] = sum;
+        self.low.as_mut()[j] = self.low.as_ref()[j] + error;
     }
 
     /// Moves into `high` what fits there, so that `low`, whose additions round, stays

@@ -398,6 +398,38 @@ fn a_pair_gives_the_same_bits_everywhere() {
     assert_same(&g, &gradient, &"public, probabilities");
 }
 
+/// Targets of 0 and 1 without weights have a way of their own, for many pairs at once: the
+/// same bits as alone, and as beside targets and scores that keep their vectors from it.
+#[test]
+fn short_way_gives_the_same_bits() {
+    let mut random = Random::new(31);
+    for bound in [1.0, 12.0, 64.0] {
+        let mut x = random.vector(1000, -bound, bound);
+        (x[7], x[8], x[9], x[10]) = (0.0, -0.0, bound, -bound);
+        let t = targets(&mut random, &x, false);
+        let plain = on_scores(BinaryCrossEntropy::new());
+        assert_same_everywhere(plain, &x, &t);
+        // Every other pair is one that takes the long way.
+        let mixed = |y: f32, u: f32| -> [Vec<f32>; 2] {
+            [
+                x.iter().map(|&x| [x, y]).collect::<Vec<_>>().concat(),
+                t.iter().map(|&t| [t, u]).collect::<Vec<_>>().concat(),
+            ]
+        };
+        for backend in backends() {
+            let (_, alone, alone_gradient) = run(backend, plain, &x, &t);
+            for (y, u) in [(0.5, 0.25), (65.0, 0.0), (NAN, 1.0), (1.0, NAN), (1.0, 2.0)] {
+                let [x, t] = mixed(y, u);
+                let (_, l, g) = run(backend, plain, &x, &t);
+                for i in 0..alone.len() {
+                    assert!(same(l[2 * i], alone[i]), "beside ({y}, {u}) on {backend:?}");
+                    assert!(same(g[2 * i], alone_gradient[i]), "beside ({y}, {u}) on {backend:?}");
+                }
+            }
+        }
+    }
+}
+
 /// The sum of ten million losses, and of few of very different sizes.
 #[test]
 fn sums_keep_every_digit() {

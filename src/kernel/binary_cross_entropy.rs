@@ -26,10 +26,11 @@ use crate::error::{Error, check_length};
 use crate::loss::{BinaryCrossEntropy, Loss};
 use crate::math::exp::NORMAL;
 use crate::math::ln::{ln_1m_words, ln_words};
-use crate::math::logistic::{Logistic, Tail};
+use crate::math::logistic::{Logistic, Precise, Tail};
 use crate::math::words::{add, divide, product, rounded, times, two_product, two_sum};
-use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::simd::{Kernel, Lanes, Mask, Simd, Vectors};
 use crate::sweep::{self, PairFunction, Place};
+use core::ops::Range;
 
 /// A binary loss with its parameters checked.
 pub trait BinaryFunction: Copy {
@@ -72,6 +73,32 @@ impl PairFunction for OnScores {
     fn apply<V: Lanes>(self, x: V, t: V) -> (V, V) {
         apply_on_scores(self, x, t)
     }
+
+    /// Without weights, for t = 1 what x gives, for t = 0 what −x does:
+    ///
+    /// ```text
+    /// s        = t = 1 ? −x : x
+    /// loss     = ln(1 + z) + max(s, 0)
+    /// gradient = ±σ(s) = ±(s < 0 ? z : 1) / (1 + z)
+    /// ```
+    ///
+    /// All that is left out of [`near`](ScoreFunction::near) are products with 0 and ±1.
+    #[inline(always)]
+    fn apply_short<V: Lanes>(self, x: V, t: V) -> Option<(V, V)> {
+        let (zero, one) = (x.splat(0.0), x.splat(1.0));
+        let is_hard = t.mul_add(-t, t).eq(zero);
+        if !self.weights.are_one || !V::all_within([x], Self::NEAR) || !is_hard.all() {
+            return None;
+        }
+        let is_zero = t.eq(zero);
+        let s = V::select(is_zero, x, -x);
+        let is_tail = s.lt(zero);
+        let logistic = Logistic::new(s);
+        let ((z, z_low), (ln, ln_low)) = (logistic.z, logistic.ln_1p);
+        let numerator = (V::select(is_tail, z, one), V::select(is_tail, z_low, zero));
+        let sigmoid = logistic.quotient(numerator);
+        Some((ln + (s.max(zero) + ln_low), V::select(is_zero, sigmoid, -sigmoid)))
+    }
 }
 
 /// A loss of scores in two parts.
@@ -104,12 +131,12 @@ impl ScoreFunction for OnScores {
 
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
+        let weights = self.weights;
         let logistic = Logistic::new(x);
         let (z, z_low) = logistic.z;
-        let weights = self.weights;
         // Unfused, a weight would be a rounding more.
         let is_plain = V::FUSED || weights.are_one;
-        let (ln, ln_low) = if is_plain { logistic.ln_1p() } else { logistic.ln_1p_words() };
+        let (ln, ln_low) = if is_plain { logistic.ln_1p } else { Precise::new(x).ln_1p_words() };
         let (terms, is_hard) = weights.terms(x, t);
 
         let product = terms.tail * z;
@@ -383,33 +410,23 @@ impl<F: BinaryFunction, P: Place> Kernel for BinaryLoss<'_, F, P> {
 
 impl Place for &[f32] {
     #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        self.split_off(..count).unwrap_or(&[])
+    fn x(&self) -> &[f32] {
+        self
     }
 
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
-        simd.load(self.get(at..).unwrap_or(&[]), fill)
-    }
-
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, _: S, _: usize, _: S::F32, _: S::F32) {}
+    fn store<S: Simd, V: Vectors<S>>(&mut self, _: S, _: Range<usize>, _: V, _: V) {}
 }
 
 impl Place for &mut [f32] {
     #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        self.split_off_mut(..count).unwrap_or(&mut [])
+    fn x(&self) -> &[f32] {
+        self
     }
 
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
-        simd.load(self.get(at..).unwrap_or(&[]), fill)
-    }
-
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, at: usize, _: S::F32, gradient: S::F32) {
-        simd.store(gradient, self.get_mut(at..).unwrap_or(&mut []));
+    fn store<S: Simd, V: Vectors<S>>(&mut self, simd: S, at: Range<usize>, _: V, gradient: V) {
+        gradient.store(simd, self.get_mut(at).unwrap_or(&mut []));
     }
 }
 
@@ -421,18 +438,13 @@ pub struct Losses<'a> {
 
 impl Place for Losses<'_> {
     #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        Self { x: self.x.take(count), out: self.out.take(count) }
+    fn x(&self) -> &[f32] {
+        self.x
     }
 
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
-        self.x.load(simd, at, fill)
-    }
-
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, at: usize, loss: S::F32, _: S::F32) {
-        simd.store(loss, self.out.get_mut(at..).unwrap_or(&mut []));
+    fn store<S: Simd, V: Vectors<S>>(&mut self, simd: S, at: Range<usize>, loss: V, _: V) {
+        loss.store(simd, self.out.get_mut(at).unwrap_or(&mut []));
     }
 }
 
@@ -444,17 +456,12 @@ pub struct Gradient<'a> {
 
 impl Place for Gradient<'_> {
     #[inline(always)]
-    fn take(&mut self, count: usize) -> Self {
-        Self { x: self.x.take(count), gradient: self.gradient.take(count) }
+    fn x(&self) -> &[f32] {
+        self.x
     }
 
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, at: usize, fill: f32) -> S::F32 {
-        self.x.load(simd, at, fill)
-    }
-
-    #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, at: usize, _: S::F32, gradient: S::F32) {
-        simd.store(gradient, self.gradient.get_mut(at..).unwrap_or(&mut []));
+    fn store<S: Simd, V: Vectors<S>>(&mut self, simd: S, at: Range<usize>, _: V, gradient: V) {
+        gradient.store(simd, self.gradient.get_mut(at).unwrap_or(&mut []));
     }
 }

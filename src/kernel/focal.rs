@@ -14,7 +14,7 @@
 
 use super::binary_cross_entropy::{ScoreFunction, Weights, apply_on_scores};
 use crate::math::exp::Parts;
-use crate::math::logistic::Logistic;
+use crate::math::logistic::Precise;
 use crate::math::words::{add, product, rounded, times, two_sum};
 use crate::simd::{EIGHTHS, Lanes};
 use crate::sweep::PairFunction;
@@ -58,7 +58,7 @@ impl ScoreFunction for Focal {
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let (zero, one, gamma) = (x.splat(0.0), x.splat(1.0), x.splat(self.gamma));
-        let logistic = Logistic::new(x);
+        let logistic = Precise::new(x);
         let lesser = logistic.quotient_words(logistic.z);
         let greater = logistic.quotient_words((one, zero));
         // softplus(−|x|) and softplus(|x|)

@@ -1,24 +1,135 @@
 //! What σ(x), σ(−x), softplus(x) and softplus(−x) have in common.
 //!
 //! **Method.** With z = e^-|x| ≤ 1 the lesser σ is z/(1 + z), the greater 1/(1 + z),
-//! the lesser softplus ln(1 + z), and the greater that and |x|. One exponential, one
-//! reciprocal and one logarithm serve them all. z is carried in two words, and the
-//! reciprocal with what it leaves of 1.
+//! the lesser softplus ln(1 + z), and the greater that and |x|. One exponential serves
+//! them all. z is carried in two words.
 //!
-//! **Error.** ln(1 + z) errs as in `ln.rs`, and by the rounding of what 1 + z
-//! leaves; most where z is about 2^-24, but in two words not there. A quotient has the
-//! last addition's half an ULP and less than a tenth for z; where multiplication is not fused, another half for that of the numerator.
+//! With fused multiplication one table serves the rest: 1/c and ln c for c near
+//! 1 + k/15 and k the whole number nearest to 15z, so that with r = (1 + z)/c − 1
+//!
+//! ```text
+//! 1/(1 + z) = 1/c · 1/(1 + r)
+//! ln(1 + z) = ln c + ln(1 + r)
+//! ```
+//!
+//! are a polynomial each, without a division. Each ln c is nearly an f32, so that one word
+//! will do; the first c is 1 and the last 2, so that what is small or 1/2 comes out so.
+//! Without, and where the results are to be in two words, it is a division, with what it
+//! leaves of 1, and the logarithm of 1 + z.
+//!
+//! **Error.** By the table, r errs by 2^-30, which is at most a quarter of an ULP of
+//! ln(1 + z), and not at all where k is 0; the polynomials err by 4.3e-10 and 2.6e-9. Else
+//! ln(1 + z) errs as in `ln.rs`, and by the rounding of what 1 + z leaves; most where z is
+//! about 2^-24, but in two words not there. A quotient has the last addition's half an ULP
+//! and less than a tenth for z; where multiplication is not fused, another half for that
+//! of the numerator.
+//!
+//! **Coefficients** by `logistic.sollya`, beside this file.
 
 #[cfg(doc)]
 use super::exp::NORMAL;
 use super::exp::{Parts, exp_words};
 use super::ln::{Sum, ln_1p_words, or_series};
+use super::polynomial::horner;
 use super::words::{fast_two_sum, product, remainder};
-use crate::simd::{EIGHTHS, Lanes};
+use crate::simd::{EIGHTHS, Lanes, SIXTEENTHS};
+
+/// 1/c for c near 1 + k/15.
+const RECIPROCAL: [f32; 16] = [
+    1.0,
+    0.93752634525299072265625,
+    0.882316052913665771484375,
+    0.833305537700653076171875,
+    0.789446890354156494140625,
+    0.750065326690673828125,
+    0.714264571666717529296875,
+    0.681782186031341552734375,
+    0.652181923389434814453125,
+    0.62493503093719482421875,
+    0.60008561611175537109375,
+    0.57697260379791259765625,
+    0.555632412433624267578125,
+    0.535728037357330322265625,
+    0.51721632480621337890625,
+    0.5,
+];
+
+/// ln c, but for 2^-34, that of 2 but for 2^-28.
+const LN: [f32; 16] = [
+    0.0,
+    6.451041996479034423828125e-2,
+    0.1252049505710601806640625,
+    0.18235491216182708740234375,
+    0.236422717571258544921875,
+    0.287594974040985107421875,
+    0.3365018367767333984375,
+    0.3830450475215911865234375,
+    0.4274317324161529541015625,
+    0.4701075851917266845703125,
+    0.51068294048309326171875,
+    0.54996049404144287109375,
+    0.587648332118988037109375,
+    0.624128639698028564453125,
+    0.659294068813323974609375,
+    0.693147182464599609375,
+];
+
+/// (ln(1 + r) − r) / r² on −1/31.5 ≤ r ≤ 1/30, largest error 4.3e-10 of ln(1 + r).
+const LN_1P: [f32; 4] = [
+    -0.499999940395355224609375,
+    0.3333336412906646728515625,
+    -0.2502214908599853515625,
+    0.199654996395111083984375,
+];
+
+/// (1/(1 + r) − 1) / r on the same domain, largest error 2.6e-9 of 1/(1 + r).
+const INVERSE: [f32; 4] = [
+    -0.99999964237213134765625,
+    1.0000016689300537109375,
+    -1.00132930278778076171875,
+    0.998267233371734619140625,
+];
 
 /// z = e^-|x| for |x| ≤ [`NORMAL`], and what is made of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Logistic<V> {
+    /// z in two words.
+    pub(crate) z: (V, V),
+    /// 1/(1 + z) = reciprocal · (1 + left).
+    reciprocal: V,
+    left: V,
+    /// ln(1 + z) as an exact summand and a rounded one.
+    pub(crate) ln_1p: (V, V),
+}
+
+impl<V: Lanes> Logistic<V> {
+    #[inline(always)]
+    pub(crate) fn new(x: V) -> Self {
+        if !V::FUSED {
+            return Precise::new(x).logistic();
+        }
+        let (z, z_low) = exp_words(-x.abs());
+        let index = z.mul_add(x.splat(15.0 / 16.0), x.splat(SIXTEENTHS));
+        let [reciprocal, ln] = index.lookup([&RECIPROCAL, &LN]);
+        let r = z.mul_add(reciprocal, reciprocal - 1.0);
+        let rest = z_low * reciprocal;
+        let left = r.mul_add(horner(r, INVERSE), -rest);
+        let ln_low = r + (r * horner(r, LN_1P)).mul_add(r, rest);
+        Self { z: (z, z_low), reciprocal, left, ln_1p: (ln, ln_low) }
+    }
+
+    /// (numerator + low) / (1 + z).
+    #[inline(always)]
+    pub(crate) fn quotient(&self, (numerator, low): (V, V)) -> V {
+        let quotient = numerator * self.reciprocal;
+        let error = numerator.mul_add(self.reciprocal, -quotient);
+        quotient + low.mul_add(self.reciprocal, quotient.mul_add(self.left, error))
+    }
+}
+
+/// As [`Logistic`], for results in two words.
+#[derive(Clone, Copy)]
+pub(crate) struct Precise<V> {
     /// z in two words.
     pub(crate) z: (V, V),
     /// 1/(1 + z) = reciprocal · (1 + left).
@@ -29,7 +140,7 @@ pub(crate) struct Logistic<V> {
     rest: V,
 }
 
-impl<V: Lanes> Logistic<V> {
+impl<V: Lanes> Precise<V> {
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
         let one = x.splat(1.0);
@@ -40,11 +151,11 @@ impl<V: Lanes> Logistic<V> {
         Self { z: (z, z_low), reciprocal, left, sum, rest: (error + z_low) * reciprocal }
     }
 
-    /// ln(1 + z) as an exact summand and a rounded one.
     #[inline(always)]
-    pub(crate) fn ln_1p(&self) -> (V, V) {
-        let near = Sum::new(self.sum.split_exp2(), self.rest).summands();
-        or_series(self.z, self.z.0, near)
+    pub(crate) fn logistic(self) -> Logistic<V> {
+        let Self { z, reciprocal, left, sum, rest } = self;
+        let near = Sum::new(sum.split_exp2(), rest).summands();
+        Logistic { z, reciprocal, left, ln_1p: or_series(z, z.0, near) }
     }
 
     /// ln(1 + z) in two words.
@@ -53,15 +164,7 @@ impl<V: Lanes> Logistic<V> {
         ln_1p_words(self.z, self.sum, self.rest)
     }
 
-    /// (numerator + low) / (1 + z).
-    #[inline(always)]
-    pub(crate) fn quotient(&self, (numerator, low): (V, V)) -> V {
-        let quotient = numerator * self.reciprocal;
-        let error = numerator.mul_add(self.reciprocal, -quotient);
-        quotient + low.mul_add(self.reciprocal, quotient.mul_add(self.left, error))
-    }
-
-    /// As [`quotient`](Self::quotient), in two words.
+    /// numerator / (1 + z) in two words.
     #[inline(always)]
     pub(crate) fn quotient_words(&self, numerator: (V, V)) -> (V, V) {
         product(numerator, (self.reciprocal, self.reciprocal * self.left))
@@ -90,5 +193,35 @@ impl<V: Lanes> Tail<V> {
         let (high, low) = product(factor, (self.0, self.1));
         let scale = 1.262_177_448_353_618_9e-29; // 2^-96
         (high * scale, low * scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::polynomial::check::{assert_error, assert_words, value};
+    use super::*;
+
+    #[test]
+    fn tables_are_logarithms_of_nearby_numbers() {
+        for (k, (reciprocal, ln)) in RECIPROCAL.into_iter().zip(LN).enumerate() {
+            let error = if k == 15 { libm::exp2(-28.0) } else { libm::exp2(-34.0) };
+            assert_words(ln, 0.0, -libm::log(reciprocal.into()), error);
+            for z in [k as f64 - 0.5, k as f64 + 0.5] {
+                let r = (1.0 + z.clamp(0.0, 15.0) / 15.0) * f64::from(reciprocal) - 1.0;
+                assert!((-1.0 / 31.5..=1.0 / 30.0 + 1e-9).contains(&r), "{r:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn polynomials_err_as_stated() {
+        let domain = [-1.0 / 31.5, 1.0 / 30.0];
+        assert_error(4.3e-10, domain, |r| {
+            if r == 0.0 {
+                return 0.0;
+            }
+            (r + r * r * value(&LN_1P, r) - libm::log1p(r)) / libm::log1p(r)
+        });
+        assert_error(2.6e-9, domain, |r| 1.0 + r * value(&INVERSE, r) - 1.0 / (1.0 + r));
     }
 }

@@ -251,10 +251,12 @@ pub(crate) fn weighted_ln_1p_of_ratio<S: Simd>(
     rounded(times(simd.splat(weight), ln)).first()
 }
 
-/// weight · (x + low) · 2^n of a positive weight and moderate x, rounded once but where it
-/// is subnormal.
+/// weight · (x + low) · 2^n of moderate x, rounded once but where it is subnormal.
 #[inline(always)]
 pub(crate) fn scaled_product<S: Simd>(simd: S, weight: f32, x: (S::F32, S::F32), n: f32) -> f32 {
+    if weight == 0.0 {
+        return 0.0;
+    }
     let (weight, n) =
         if weight < f32::MIN_POSITIVE { (weight * 16_777_216.0, n - 24.0) } else { (weight, n) };
     let (weight, e) = simd.splat(weight).split_exp2();
@@ -263,7 +265,7 @@ pub(crate) fn scaled_product<S: Simd>(simd: S, weight: f32, x: (S::F32, S::F32),
 }
 
 /// Below 2^-60 a ratio is the logarithm of 1 more.
-pub(crate) const TINY: f32 = 60.0;
+const TINY: f32 = 60.0;
 
 /// x · 2^n for x of moderate size and n ≤ 250, with one rounding.
 #[inline(always)]

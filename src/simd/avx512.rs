@@ -2,9 +2,9 @@
 //!
 //! Why the `unsafe` here is sound: [`Avx512`] is made only in [`entry`], which
 //! is compiled for these features and called only through [`Support`], which
-//! exists only where the CPU was seen to have them. Vectors come from that
-//! token or from one another, so every intrinsic below runs on a CPU that has
-//! it. Memory is touched through slices whose length was checked on the line
+//! exists only where the CPU was seen to have them, or by who holds a token already.
+//! Vectors come from that token or from one another, so every intrinsic below runs on a
+//! CPU that has it. Memory is touched through slices whose length was checked on the line
 //! before, or by a masked instruction that touches only the lanes within the
 //! slice.
 #![allow(unsafe_code)]

@@ -94,6 +94,53 @@ pub trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// Elements that are read, and where something for each goes.
+pub enum Elements<'a> {
+    /// Nowhere.
+    Read(&'a [f32]),
+    /// Elsewhere.
+    Write(&'a [f32], &'a mut [f32]),
+    /// To their place.
+    InPlace(&'a mut [f32]),
+}
+
+/// What a loop copies past the caches beside its own work, to where vectors are aligned.
+#[derive(Default)]
+pub struct Beside<'a> {
+    pub(crate) from: &'a [f32],
+    pub(crate) to: &'a mut [f32],
+}
+
+/// The numbers of [`crate::math::shifted_exp`].
+pub(crate) struct ExpFormula {
+    pub(crate) log2_e: f32,
+    pub(crate) zero_point: f32,
+    pub(crate) ln_2: [f32; 2],
+    /// The highest coefficient first.
+    pub(crate) polynomial: [f32; 3],
+    pub(crate) table: &'static [f32; 16],
+    /// The least and the most that is in range.
+    pub(crate) powers: [f32; 2],
+}
+
+/// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.
+pub struct ExpSteps<'a, S: Simd> {
+    /// Whole steps of [`Simd::Wide`].
+    pub(crate) x: Elements<'a>,
+    /// A step that is read from elsewhere, and its number.
+    pub(crate) patch: Option<(usize, &'a [f32])>,
+    /// As many elements from there on will be read, or not.
+    pub(crate) ahead: *const f32,
+    pub(crate) beside: Option<Beside<'a>>,
+    pub(crate) formula: ExpFormula,
+    /// Steps until both words of the sum are carried; then they are for each
+    /// [`RUN`](crate::sweep::RUN).
+    pub(crate) carry: usize,
+    /// Both words of the sum.
+    pub(crate) sum: [&'a mut S::Block; 2],
+    pub(crate) reach: &'a mut S::F32,
+}
+
 /// A backend's token: proof that its instructions may be used, and the source
 /// of its vectors.
 pub trait Simd: Copy {
@@ -117,6 +164,9 @@ pub trait Simd: Copy {
     /// Whether [`stream`](Self::stream) goes past the caches.
     const STREAMS: bool = false;
 
+    /// Whether [`exp_steps`](Self::exp_steps) does anything.
+    const EXP_STEPS: bool = false;
+
     /// Runs a kernel as a function of its own, which has a stack frame of its own.
     fn call<K: Kernel>(self, kernel: K) -> K::Output;
     /// The same value in every lane.
@@ -138,6 +188,18 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn prefetch(self, from: &[f32]) {
         let _ = from;
+    }
+    /// Asks for what lies [`AHEAD`](crate::sweep::AHEAD) of `from`, whatever it is.
+    #[inline(always)]
+    fn prefetch_ahead(self, from: &[f32]) {
+        let _ = from;
+    }
+    /// Takes steps of a sum by a loop in this backend's own hand: how many. It stops before
+    /// what is out of range.
+    #[inline(always)]
+    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
+        let _ = steps;
+        0
     }
     /// The same vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
@@ -254,6 +316,8 @@ pub trait Lanes:
     fn le(self, other: Self) -> Self::Mask;
     /// `self == other`, false with a NaN.
     fn eq(self, other: Self) -> Self::Mask;
+    /// A bit for each lane, the first the lowest: of at most 64.
+    fn bits(mask: Self::Mask) -> u64;
     /// `yes` where `mask` holds, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 

@@ -97,7 +97,7 @@ pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
 
 /// Elements ahead of the loop that are asked for where memory is the limit: about
 /// what is read while one line comes. Prefetchers in hardware stop at every page.
-const AHEAD: usize = 2048;
+pub(crate) const AHEAD: usize = 2048;
 
 /// Asks for what a loop at `at` will read of x, `count` elements a step.
 #[inline(always)]
@@ -308,6 +308,20 @@ impl<S: Simd> Run<S> {
         high[j] = sum;
         // In this order `low` waits for one addition only.
         low[j] = low[j] + t.mul_add(delta, error);
+    }
+
+    /// The sum so far.
+    #[inline(always)]
+    pub(crate) fn words(&mut self) -> [&mut S::Block; 2] {
+        [&mut self.high, &mut self.low]
+    }
+
+    /// Moves into `high` what fits there: then additions to `low` round little.
+    #[inline(always)]
+    pub(crate) fn carry(&mut self) {
+        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
+            (*high, *low) = fast_two_sum(*high, *low);
+        }
     }
 
     /// Goes on from a larger bias.

@@ -13,7 +13,7 @@
 use super::cross_entropy::Share;
 use super::target_loss::position;
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, Shift, exp_sum, maximum};
+use crate::kernel::exp_sum::{ExpSum, Shift, exp_sum, head, maximum};
 use crate::math::words::{divide, times, two_sum};
 use crate::rows::Rows;
 use crate::simd::{Kernel, Lanes, Simd};
@@ -73,7 +73,8 @@ impl Kernel for EntropyOfScores<'_> {
 fn entropy<S: Simd>(simd: S, mut x: &[f32]) -> f32 {
     let max = maximum(simd, x);
     let top = position(simd, x, max);
-    let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, &mut x, top, false) else {
+    let head = head(simd, x, top);
+    let ExpSum::Finite(others) = exp_sum::<_, _, true>(simd, &mut x, head, top, false) else {
         return f32::NAN;
     };
     let shift = others.shift;

@@ -22,8 +22,8 @@ pub(crate) use crate::loss::label::NOWHERE;
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shifted_exp::{self, LN_FACTOR};
 use crate::math::words::{divide, fast_two_sum, rounded, times, two_sum};
-use crate::simd::{BLOCK, EIGHTHS, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
-use crate::sweep::{self, RUN, Run, Total};
+use crate::simd::{Aligned, BLOCK, EIGHTHS, ExpSteps, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
+use crate::sweep::{AHEAD, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
@@ -39,6 +39,9 @@ pub(crate) const LEVEL: f32 = 50.0;
 const RISE: f32 = 4.0;
 /// Elements after which the bias is chosen anew.
 const SECTION: usize = 4 * RUN;
+/// Fewer steps are better left to the compiler.
+const FEW: usize = 6;
+const FEW_WITH_HOLE: usize = 2;
 /// Powers of two that elements may rise above the head's maximum: 2^24 of them
 /// have a finite sum.
 const ROOM: f32 = 46.0;
@@ -104,6 +107,12 @@ impl Shift {
     #[inline(always)]
     pub(crate) fn rounded<V: Lanes>(self, x: V) -> V {
         self.in_range(self.floored(x - self.center))
+    }
+
+    /// An x that is in range, where that is possible, and nothing against what is not.
+    #[inline(always)]
+    fn nothing(self) -> f32 {
+        if self.center == 0.0 { self.floor() + 1.0 } else { f32::NEG_INFINITY }
     }
 
     /// Where e^x · 2^-N stops falling.
@@ -285,15 +294,16 @@ pub(crate) enum ExpSum<S: Simd> {
     Finite(ShiftedSum<S>),
 }
 
-/// Sums e^x · 2^-N without the element at `hole`, and writes it if it is to be kept.
+/// Sums e^x · 2^-N without the element at `hole`, and writes it if it is to be kept; from
+/// the largest of the [`head`].
 #[inline(always)]
 pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
+    others: f32,
     hole: usize,
     keep: bool,
 ) -> ExpSum<S> {
-    let others = head(simd, row.input(), hole);
     let head = row.input().get(hole).map_or(others, |x| if *x > others { *x } else { others });
     let (mut max, mut most) = (head, head + ROOM * LN_2);
     let mut top = f32::NAN;
@@ -327,10 +337,11 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
 pub(crate) fn finite_sum<S: Simd, R: Row>(
     simd: S,
     row: &mut R,
+    head: f32,
     hole: usize,
     keep: bool,
 ) -> ShiftedSum<S> {
-    match exp_sum::<S, R, true>(simd, row, hole, keep) {
+    match exp_sum::<S, R, true>(simd, row, head, hole, keep) {
         ExpSum::Finite(sum) => sum,
         _ => ShiftedSum::nan(simd),
     }
@@ -338,7 +349,7 @@ pub(crate) fn finite_sum<S: Simd, R: Row>(
 
 /// The largest of the first elements without the hole.
 #[inline(always)]
-fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
+pub(crate) fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
     let x = x.get(..HEAD).unwrap_or(x);
     let mut most = simd.block(simd.splat(f32::NEG_INFINITY));
     for at in (0..x.len()).step_by(BLOCK) {
@@ -368,17 +379,19 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     let (bias, reach) = (Bias::above(power, shift), Reach(simd.splat(0.0)));
     let mut sums = Sums { total: Total::zero(simd), bias, reach };
     let (mut largest, length) = (LEAST, row.input().len());
-    for start in (0..length).step_by(RUN) {
-        if !sum_run::<S, R, EXACT>(simd, row, shift, most, start, which, &mut sums) {
+    for start in (0..length).step_by(SECTION) {
+        let section = [start, length.min(start + SECTION)];
+        if !sum_section::<S, R, EXACT>(simd, row, shift, most, section, which, &mut sums) {
             return None;
         }
-        let end = start + RUN;
-        if end.is_multiple_of(SECTION) || end >= length {
-            let power = sums.reach.largest(simd);
-            largest = largest.max(power);
-            sums.bias = Bias::above(whole(power - SIXTEENTHS), shift);
-            sums.reach = reach;
+        let power = sums.reach.largest(simd);
+        largest = largest.max(power);
+        // The next section need not wait for a bias that is as good.
+        let bias = Bias::above(whole(power - SIXTEENTHS), shift);
+        if (bias.power - sums.bias.power).abs() > 1.0 {
+            sums.bias = bias;
         }
+        sums.reach = reach;
     }
     let power = shift.exponent + (largest - SIXTEENTHS);
     let drift = if EXACT { 0.0 } else { power * shifted_exp::drift(S::FUSED) };
@@ -457,124 +470,270 @@ struct Sums<S: Simd> {
 }
 
 impl<S: Simd> Sums<S> {
-    /// `(t, δ)` of e^x · 2^-N, from x less the center; `None` if an x passes the bias's
-    /// limit. A NaN does not: it shows in the sum.
+    /// The powers of x less the center, raised to the floor where that is lower; `None` if
+    /// an x passes the bias's limit. A NaN does not: it shows in the sum.
     #[inline(always)]
-    fn terms<V: Vectors<S>, const EXACT: bool>(
-        &mut self,
-        shift: Shift,
-        mut x: V,
-    ) -> Option<(V, V)> {
-        let zero_point = shift.zero_point(x);
-        let mut power = shifted_exp::power(x, zero_point);
+    fn powers<V: Vectors<S>>(&mut self, shift: Shift, x: &mut V) -> Option<V> {
+        let zero_point = shift.zero_point(*x);
+        let mut power = shifted_exp::power(*x, zero_point);
         let mut reach = self.reach.with(power.as_ref());
         if !reach.is_within(self.bias) {
             // In this order a NaN stays one, and does not count.
             if !x.max(x.splat(f32::NEG_INFINITY)).le(x.splat(self.bias.limit)).all() {
                 return None;
             }
-            x = shift.floored(x);
-            power = shifted_exp::power(x, zero_point);
+            *x = shift.floored(*x);
+            power = shifted_exp::power(*x, zero_point);
             reach = self.reach.with(power.as_ref());
             if !reach.is_within(self.bias) {
                 reach = self.reach;
             }
         }
         self.reach = reach;
-        Some(shifted_exp::shifted_exp::<_, EXACT>(x, power, zero_point))
+        Some(power)
     }
 }
 
-/// Adds a run of blocks from `start` to the total, unless an element exceeds `most`.
+/// Adds a section to the total, unless an element exceeds `most`.
 #[inline(always)]
-fn sum_run<S: Simd, R: Row, const EXACT: bool>(
+fn sum_section<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
     row: &mut R,
     shift: Shift,
     most: f32,
-    start: usize,
-    Which { hole, keep }: Which,
+    [start, end]: [usize; 2],
+    which: Which,
     sums: &mut Sums<S>,
 ) -> bool {
     let mut run = Run::new(simd, sums.bias.value);
-    let end = row.input().len().min(start + RUN);
-    // A copy, of extreme rows only: others need not even subtract zero.
-    let centered = if shift.center == 0.0 {
-        None
-    } else {
-        Some(centered::<S>(simd, row.input().get(start..end).unwrap_or(&[]), shift.center))
-    };
-    let mut at = start;
+    let (mut at, mut part) = (start, start + RUN);
     while at < end {
-        while end - at >= Run::<S>::WIDE && hole.wrapping_sub(at) >= Run::<S>::WIDE {
-            let x = match &centered {
-                None => row.input().get(at..at + Run::<S>::WIDE),
-                Some(x) => x.get(at - start..at - start + Run::<S>::WIDE),
-            };
-            let x = S::Wide::load(simd, x.unwrap_or(&[]));
-            sweep::prefetch::<S>(simd, row.input(), at, S::Wide::COUNT);
-            row.beside(simd);
-            let Some((t, delta)) = sums.terms::<_, EXACT>(shift, x) else { break };
-            if R::WRITES && keep {
-                let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
-                t.mul_add(delta, t).store(simd, out);
-            }
-            run.add_wide(t, delta);
-            at += S::Wide::COUNT;
-        }
-        if at >= end {
-            break;
-        }
-        // A block at the row's end, about the hole or beyond the limit.
-        let x = match &centered {
-            None => row.input().get(at..),
-            Some(x) => x.get(at - start..end - start),
-        };
-        // What is missing is in range, and nothing against what is not.
-        let mut x = simd.load_block(x.unwrap_or(&[]), shift.floor() + 1.0);
-        let here = hole.wrapping_sub(at) < BLOCK;
-        let mut of_hole = 0.0;
-        if here {
-            let score = simd.splat(row.input().get(hole).copied().unwrap_or(0.0));
-            of_hole = shift.rounded(score).first();
-            x = without(simd, x, hole - at, f32::NEG_INFINITY);
-        }
-        let (mut t, mut delta, mut within) = (x, x, true);
-        for j in 0..BLOCK / S::F32::COUNT {
-            match sums.terms::<_, EXACT>(shift, x.as_ref()[j]) {
-                Some(terms) => (t.as_mut()[j], delta.as_mut()[j]) = terms,
-                None => within = false,
+        if const { S::EXP_STEPS } && shift.center == 0.0 {
+            let next = [at, part, end];
+            at = sum_by_hand::<S, R, EXACT>(simd, row, shift, next, which, sums, &mut run);
+            while part <= at {
+                part += RUN;
             }
         }
-        if !within {
-            let max = largest(simd, &simd.block_to_array(x));
-            if max > most {
-                return false;
-            }
-            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift);
-            run.raise(sums.bias.value);
-            continue;
-        }
-        if R::WRITES && keep {
-            for j in 0..BLOCK / S::F32::COUNT {
-                let out = row.output().get_mut(at + j * S::F32::COUNT..).unwrap_or(&mut []);
-                simd.store(t.as_ref()[j].mul_add(delta.as_ref()[j], t.as_ref()[j]), out);
+        let stop = end.min(part);
+        at = sum_steps::<S, R, EXACT>(simd, row, shift, [at, stop], which, sums, &mut run);
+        if at < stop {
+            let rest = [at, stop];
+            match sum_part::<S, R, EXACT>(simd, row, shift, most, rest, which, sums, &mut run) {
+                Some(count) => at += count,
+                None => return false,
             }
         }
-        if here {
-            t = without(simd, t, hole - at, 0.0);
-            if let Some(out) = row.output().get_mut(hole).filter(|_| keep) {
-                *out = of_hole;
-            }
+        if at >= part {
+            run.carry();
+            part += RUN;
         }
-        for j in 0..BLOCK / S::F32::COUNT {
-            run.add(j, t.as_ref()[j], delta.as_ref()[j]);
-        }
-        at += BLOCK;
     }
     run.flush(&mut sums.total);
     true
 }
+
+/// Where the step with the hole begins, if it is not before, else the end.
+#[inline(always)]
+fn before<S: Simd>(hole: usize, [at, end]: [usize; 2]) -> usize {
+    if hole < at || end <= hole { end } else { hole - (hole - at) % step::<S>() }
+}
+
+/// Elements of a step, whole or not.
+const fn step<S: Simd>() -> usize {
+    if S::Wide::COUNT > BLOCK { S::Wide::COUNT } else { BLOCK }
+}
+
+/// Adds whole steps by [`Simd::exp_steps`]. Returns how far it came.
+#[inline(always)]
+fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
+    simd: S,
+    row: &mut R,
+    shift: Shift,
+    [at, part, end]: [usize; 3],
+    Which { hole, keep }: Which,
+    sums: &mut Sums<S>,
+    run: &mut Run<S>,
+) -> usize {
+    let (step, rest) = (S::Wide::COUNT, part - at);
+    // A run that does not end with a step is not carried beside steps.
+    let (end, carry) =
+        if rest % step == 0 { (end, rest / step) } else { (end.min(part), usize::MAX) };
+    let end = at + (end - at) / step * step;
+    let is_here = (at..end).contains(&hole);
+    if end - at < step * if is_here { FEW_WITH_HOLE } else { FEW } {
+        return at;
+    }
+    // The step with the hole is read from elsewhere.
+    let (patched, mut patch) = (hole.wrapping_sub(at) / step, Aligned([0.0; MOST]));
+    let (at_hole, mut of_hole) = (hole.wrapping_sub(at) % step, 0.0);
+    if is_here {
+        let x = row.input().get(at + patched * step..end).unwrap_or(&[]);
+        copy(simd, x.get(..step).unwrap_or(&[]), &mut patch.0);
+        if let Some(hole) = patch.0.get_mut(at_hole) {
+            of_hole = shift.rounded(simd.splat(*hole)).first();
+            *hole = shift.nothing();
+        }
+    }
+    let ahead = row.input().as_ptr().wrapping_add(at + AHEAD);
+    let (x, beside) = row.elements(step, at..end, keep);
+    let taken = simd.exp_steps::<EXACT>(ExpSteps {
+        x,
+        patch: if is_here { Some((patched, &patch.0)) } else { None },
+        ahead,
+        beside,
+        formula: shifted_exp::formula(SIXTEENTHS - shift.exponent, [LEAST, sums.bias.power]),
+        carry,
+        sum: run.words(),
+        reach: &mut sums.reach.0,
+    });
+    let end = at + taken * step;
+    if let Some(out) = row.output().get_mut(hole).filter(|_| is_here && keep && hole < end) {
+        *out = of_hole;
+    }
+    end
+}
+
+/// Copies what there is; elements of `to` beyond keep their values.
+#[inline(always)]
+fn copy<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
+    for at in (0..from.len()).step_by(S::F32::COUNT) {
+        let x = simd.load(from.get(at..).unwrap_or(&[]), 0.0);
+        simd.store(x, to.get_mut(at..from.len()).unwrap_or(&mut []));
+    }
+}
+
+/// Adds whole steps from `at` on, before `end` and the hole, and before what passes the
+/// bias's limit. Returns how far it came.
+#[inline(always)]
+fn sum_steps<S: Simd, R: Row, const EXACT: bool>(
+    simd: S,
+    row: &mut R,
+    shift: Shift,
+    [mut at, end]: [usize; 2],
+    Which { hole, keep }: Which,
+    sums: &mut Sums<S>,
+    run: &mut Run<S>,
+) -> usize {
+    let end = before::<S>(hole, [at, end]);
+    while end - at >= Run::<S>::WIDE {
+        let Some(x) = row.input().get(at..at + Run::<S>::WIDE) else { break };
+        simd.prefetch_ahead(x);
+        let mut x = S::Wide::load(simd, x);
+        if shift.center != 0.0 {
+            x = x - shift.center;
+        }
+        row.beside(simd);
+        let Some(power) = sums.powers(shift, &mut x) else { break };
+        let (t, delta) = shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+        if R::WRITES && keep {
+            let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
+            t.mul_add(delta, t).store(simd, out);
+        }
+        run.add_wide(t, delta);
+        at += Run::<S>::WIDE;
+    }
+    at
+}
+
+/// Adds a part of a step: at the row's end, about the hole or beyond the limit. Returns how
+/// many elements, `None` if one exceeds `most`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn sum_part<S: Simd, R: Row, const EXACT: bool>(
+    simd: S,
+    row: &mut R,
+    shift: Shift,
+    most: f32,
+    [at, end]: [usize; 2],
+    Which { hole, keep }: Which,
+    sums: &mut Sums<S>,
+    run: &mut Run<S>,
+) -> Option<usize> {
+    let missing = shift.nothing();
+    let mut count = step::<S>().min(end - at);
+    // One lane at a time, whole blocks come here, too: they are not copied.
+    let is_block = const { S::Wide::COUNT < BLOCK }
+        && count == BLOCK
+        && shift.center == 0.0
+        && BLOCK <= hole.wrapping_sub(at);
+    let mut x = Aligned([missing; MOST]);
+    let Aligned(x) = &mut x;
+    if !is_block {
+        for j in (0..step::<S>()).step_by(S::F32::COUNT) {
+            let from = row.input().get(at + j..at + count).unwrap_or(&[]);
+            let from = simd.load(from, missing) - shift.center;
+            simd.store(from, x.get_mut(j..).unwrap_or(&mut []));
+        }
+    }
+    let score = x.get(hole.wrapping_sub(at)).copied();
+    if let Some(hole) = x.get_mut(hole.wrapping_sub(at)) {
+        *hole = missing;
+    }
+    let (mut t, mut delta) = ([simd.splat(0.0); BLOCK], [simd.splat(0.0); BLOCK]);
+    let mut is_whole = false;
+    if const { S::Wide::COUNT >= BLOCK } {
+        let mut x = S::Wide::load(simd, x);
+        if let Some(power) = sums.powers(shift, &mut x) {
+            is_whole = true;
+            let terms = shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+            for j in 0..terms.0.as_ref().len() {
+                (t[j], delta[j]) = (terms.0.as_ref()[j], terms.1.as_ref()[j]);
+            }
+        }
+    }
+    if !is_whole {
+        // Block by block, whatever the width of steps.
+        count = count.min(BLOCK);
+        loop {
+            let x = if is_block { row.input().get(at..) } else { x.get(..) };
+            let x = x.and_then(|x| x.get(..BLOCK)).unwrap_or(&[]);
+            let mut within = true;
+            for j in 0..BLOCK / S::F32::COUNT {
+                let mut x = simd.load(x.get(j * S::F32::COUNT..).unwrap_or(&[]), 0.0);
+                match sums.powers(shift, &mut x) {
+                    Some(power) => {
+                        (t[j], delta[j]) =
+                            shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+                    }
+                    None => within = false,
+                }
+            }
+            if within {
+                break;
+            }
+            let max = largest(simd, x);
+            if max > most {
+                return None;
+            }
+            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift);
+            run.raise(sums.bias.value);
+        }
+    }
+    for j in 0..step::<S>() / S::F32::COUNT {
+        let first = j * S::F32::COUNT;
+        // Whole blocks are added, whatever the width of vectors.
+        if first >= count.next_multiple_of(BLOCK) {
+            break;
+        }
+        if R::WRITES && keep {
+            // A vector that is not whole ends with the row.
+            let out = row.output().get_mut(at + first..).unwrap_or(&mut []);
+            simd.store(t[j].mul_add(delta[j], t[j]), out);
+        }
+        run.add(first % BLOCK / S::F32::COUNT, t[j], delta[j]);
+    }
+    if let (true, Some(score)) = (keep, score)
+        && let Some(out) = row.output().get_mut(hole).filter(|_| hole < at + count)
+    {
+        let score = simd.splat(score);
+        *out = shift.in_range(shift.floored(score)).first();
+    }
+    Some(count)
+}
+
+/// Elements of a step, at most.
+const MOST: usize = 4 * BLOCK;
 
 /// A block, with a value in the hole.
 #[inline(always)]
@@ -584,17 +743,6 @@ fn without<S: Simd>(simd: S, x: S::Block, hole: usize, value: f32) -> S::Block {
         *x = value;
     }
     simd.load_block(&lanes, 0.0)
-}
-
-/// x less the center.
-#[inline(always)]
-fn centered<S: Simd>(simd: S, x: &[f32], center: f32) -> [f32; RUN] {
-    let mut centered = [f32::NEG_INFINITY; RUN];
-    for at in (0..x.len()).step_by(S::F32::COUNT) {
-        let x = simd.load(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-        simd.store(x - center, centered.get_mut(at..).unwrap_or(&mut []));
-    }
-    centered
 }
 
 /// The largest element, −∞ if there is none. A NaN does not count.
@@ -643,5 +791,6 @@ pub(crate) fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
 /// 2^n for whole n up to 127, zero from −127 down.
 #[inline(always)]
 pub(crate) fn exp2(n: f32) -> f32 {
-    f32::from_bits(((n.clamp(-127.0, 127.0) as i32 + 127) as u32) << 23)
+    // The exponent as a whole number in the lowest bits, without a conversion.
+    f32::from_bits((n.clamp(-127.0, 127.0) + (8_388_608.0 + 127.0)).to_bits() << 23)
 }

@@ -10,7 +10,7 @@
 
 use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, largest};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, head, largest};
 use crate::kernel::panel::{self, Ln, Panel, RowsFunction, Values};
 use crate::kernel::row::{take, take_mut};
 use crate::math::exp::Parts;
@@ -242,7 +242,7 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
             return State { high, low };
         }
     }
-    match exp_sum::<_, _, false>(simd, &mut &*x, NOWHERE, false) {
+    match exp_sum::<_, _, false>(simd, &mut &*x, head(simd, x, NOWHERE), NOWHERE, false) {
         ExpSum::Empty => State::new(),
         ExpSum::Nan => State::of(f32::NAN),
         ExpSum::Infinite => State::of(f32::INFINITY),

@@ -273,6 +273,43 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
+    /// Leaves several out, at most one a row; both words of each.
+    #[inline(always)]
+    pub(crate) fn remove_all(&mut self, all: &[usize], Values([own, low]): &mut Values<G, 2>) {
+        let (own, low) = (own.as_flattened_mut().iter_mut(), low.as_flattened_mut().iter_mut());
+        for (at, (own, own_low)) in all.iter().zip(own.zip(low)) {
+            if let (Some(exp), Some(low)) = (self.exp.get_mut(*at), self.low.get_mut(*at)) {
+                (*own, *own_low) = (*exp, *low);
+                (*exp, *low) = (0.0, 0.0);
+            }
+        }
+    }
+
+    /// The sums of the rows with these elements, at most [`ROWS`].
+    #[inline(always)]
+    pub(crate) fn sums_about<S: Simd>(
+        &self,
+        simd: S,
+        all: &[usize],
+        Values(sums): &mut Values<1, 2>,
+    ) {
+        if N == ONE || self.rows == 1 {
+            (sums[0][0][0], sums[1][0][0]) = self.total(simd, 0).value(simd);
+            return;
+        }
+        let mut rows = [0; ROWS];
+        for (row, at) in rows.iter_mut().zip(all) {
+            *row = at / self.columns.max(1);
+        }
+        let mut totals = [Total::zero(simd); ROWS / 2];
+        for i in 0..ROWS / 2 {
+            let (row, other) = (rows[i], rows[i + ROWS / 2]);
+            totals[i] = self.total(simd, row).with(simd, self.total(simd, other));
+        }
+        let (high, low) = Total::values(simd, totals);
+        (sums[0][0], sums[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));
+    }
+
     /// A function of every t and t·δ.
     #[inline(always)]
     pub(crate) fn map<S: Simd, const T: usize>(

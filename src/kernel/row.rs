@@ -1,8 +1,8 @@
 //! Where a row comes from and goes to.
 
 use crate::rows::{Rows, RowsMut};
-use crate::simd::{BLOCK, Lanes, Simd};
-use core::ops::{Deref, Range};
+use crate::simd::{Beside, Elements, Lanes, Simd};
+use core::ops::Range;
 
 /// A row that is read and, perhaps, written.
 pub trait Row: Sized {
@@ -20,6 +20,14 @@ pub trait Row: Sized {
     fn output(&mut self) -> &mut [f32];
     /// What is read and what is written, for a row that is not in place.
     fn both(&mut self) -> (&[f32], &mut [f32]);
+    /// A part of it for a loop of the backend's, written if it is to be kept, and whole steps
+    /// that are to be copied beside: all of them.
+    fn elements(
+        &mut self,
+        step: usize,
+        range: Range<usize>,
+        keep: bool,
+    ) -> (Elements<'_>, Option<Beside<'_>>);
     /// Work to be done beside each step of a loop over the input.
     #[inline(always)]
     fn beside<S: Simd>(&mut self, _: S) {}
@@ -62,6 +70,16 @@ impl Row for &[f32] {
     }
 
     #[inline(always)]
+    fn elements(
+        &mut self,
+        _: usize,
+        range: Range<usize>,
+        _: bool,
+    ) -> (Elements<'_>, Option<Beside<'_>>) {
+        (Elements::Read(self.get(range).unwrap_or(&[])), None)
+    }
+
+    #[inline(always)]
     fn both(&mut self) -> (&[f32], &mut [f32]) {
         (self, &mut [])
     }
@@ -88,6 +106,22 @@ impl Row for (&[f32], &mut [f32]) {
     #[inline(always)]
     fn output(&mut self) -> &mut [f32] {
         self.1
+    }
+
+    #[inline(always)]
+    fn elements(
+        &mut self,
+        _: usize,
+        range: Range<usize>,
+        keep: bool,
+    ) -> (Elements<'_>, Option<Beside<'_>>) {
+        let x = self.0.get(range.clone()).unwrap_or(&[]);
+        let x = if keep {
+            Elements::Write(x, self.1.get_mut(range).unwrap_or(&mut []))
+        } else {
+            Elements::Read(x)
+        };
+        (x, None)
     }
 
     #[inline(always)]
@@ -125,6 +159,17 @@ impl Row for &mut [f32] {
     }
 
     #[inline(always)]
+    fn elements(
+        &mut self,
+        _: usize,
+        range: Range<usize>,
+        keep: bool,
+    ) -> (Elements<'_>, Option<Beside<'_>>) {
+        let x = self.get_mut(range).unwrap_or(&mut []);
+        (if keep { Elements::InPlace(x) } else { Elements::Read(x) }, None)
+    }
+
+    #[inline(always)]
     fn both(&mut self) -> (&[f32], &mut [f32]) {
         (&[], self)
     }
@@ -140,15 +185,13 @@ impl Row for &mut [f32] {
 pub(crate) struct Queue<'a> {
     from: &'a [f32],
     to: &'a mut [f32],
-    /// What will be read next: it is asked for beside.
-    ahead: &'a [f32],
 }
 
 impl<'a> Queue<'a> {
     /// Of two slices of one length.
     #[inline(always)]
-    fn new<S: Simd>(simd: S, from: &'a [f32], to: &'a mut [f32], ahead: &'a [f32]) -> Self {
-        let mut queue = Self { from, to, ahead };
+    fn new<S: Simd>(simd: S, from: &'a [f32], to: &'a mut [f32]) -> Self {
+        let mut queue = Self { from, to };
         // As far as the first place that is aligned; what is beyond is written again.
         let head = queue.to.as_ptr().align_offset(4 * S::F32::COUNT).min(queue.to.len());
         if head > 0 {
@@ -164,31 +207,25 @@ impl<'a> Queue<'a> {
         simd: S,
         results: &'a [f32],
         rows: Option<&'a mut R>,
-        ahead: &'a [f32],
     ) -> Self {
         match rows {
             Some(rows) => {
                 let length = rows.input().len();
-                Self::new(simd, results.get(..length).unwrap_or(&[]), rows.output(), ahead)
+                Self::new(simd, results.get(..length).unwrap_or(&[]), rows.output())
             }
-            None => Self { ahead, ..Self::none() },
+            None => Self::none(),
         }
     }
 
     /// Nothing.
     #[inline(always)]
     pub(crate) fn none() -> Self {
-        Self { from: &[], to: &mut [], ahead: &[] }
+        Self { from: &[], to: &mut [] }
     }
 
     /// The next vectors.
     #[inline(always)]
     fn step<S: Simd>(&mut self, simd: S) {
-        if let Some(ahead) = self.ahead.split_off(..S::Wide::COUNT) {
-            for at in (0..S::Wide::COUNT).step_by(BLOCK) {
-                simd.prefetch(ahead.get(at..).unwrap_or(&[]));
-            }
-        }
         // Of known length: without a check for every vector.
         if let Some(from) = self.from.split_off(..S::Wide::COUNT)
             && let Some(to) = self.to.split_off_mut(..S::Wide::COUNT)
@@ -198,6 +235,13 @@ impl<'a> Queue<'a> {
                 simd.stream(y, to.get_mut(at..).unwrap_or(&mut []));
             }
         }
+    }
+
+    /// What is to be written beside whole steps, of so many elements at most.
+    #[inline(always)]
+    fn copies(&mut self, step: usize, count: usize) -> Beside<'_> {
+        let count = count.min(self.from.len() / step * step);
+        Beside { from: take(&mut self.from, count), to: take_mut(&mut self.to, count) }
     }
 
     /// All the rest.
@@ -236,6 +280,18 @@ impl<R: Row> Row for WithQueue<'_, '_, R> {
     }
 
     #[inline(always)]
+    fn elements(
+        &mut self,
+        step: usize,
+        range: Range<usize>,
+        keep: bool,
+    ) -> (Elements<'_>, Option<Beside<'_>>) {
+        let beside = self.queue.copies(step, range.len());
+        let (x, _) = self.row.elements(step, range, keep);
+        (x, Some(beside))
+    }
+
+    #[inline(always)]
     fn both(&mut self) -> (&[f32], &mut [f32]) {
         self.row.both()
     }
@@ -259,11 +315,6 @@ impl<R: Row> Row for WithQueue<'_, '_, R> {
 pub trait Matrix {
     /// Of one of them, or of several.
     type Row: Row;
-    #[doc(hidden)]
-    type Ahead: Deref<Target = [f32]>;
-    /// All that will be read, if that may be done before.
-    #[doc(hidden)]
-    fn ahead(&self) -> Self::Ahead;
     /// Whether the rows follow each other without a gap.
     #[doc(hidden)]
     fn is_flat(&self) -> bool;
@@ -274,12 +325,6 @@ pub trait Matrix {
 
 impl<'a> Matrix for Rows<'a> {
     type Row = &'a [f32];
-    type Ahead = &'a [f32];
-
-    #[inline(always)]
-    fn ahead(&self) -> &'a [f32] {
-        self.flat().unwrap_or(&[])
-    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {
@@ -294,12 +339,6 @@ impl<'a> Matrix for Rows<'a> {
 
 impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
     type Row = (&'a [f32], &'a mut [f32]);
-    type Ahead = &'a [f32];
-
-    #[inline(always)]
-    fn ahead(&self) -> &'a [f32] {
-        self.0.flat().unwrap_or(&[])
-    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {
@@ -314,12 +353,6 @@ impl<'a> Matrix for (Rows<'a>, RowsMut<'a>) {
 
 impl<'a> Matrix for RowsMut<'a> {
     type Row = &'a mut [f32];
-    type Ahead = &'a [f32];
-
-    #[inline(always)]
-    fn ahead(&self) -> &'a [f32] {
-        &[]
-    }
 
     #[inline(always)]
     fn is_flat(&self) -> bool {

@@ -121,15 +121,12 @@ impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, stream } = self;
-        let ahead = rows.ahead();
         let (mut scratch, mut other) = (Aligned([0.0; BATCH]), Aligned([0.0; BATCH]));
         let (mut scratch, mut other) = (&mut scratch.0[..], &mut other.0[..]);
-        let (mut read, mut before): (usize, Option<M::Row>) = (0, None);
+        let mut before: Option<M::Row> = None;
         let height = if M::Row::WRITES { BATCH / columns.max(1) } else { BATCH_ROWS };
         for mut rows in rows.several(height.clamp(1, BATCH_ROWS)) {
-            let ahead = if stream { ahead.get(read + BATCH..).unwrap_or(&[]) } else { &[] };
-            read += rows.input().len();
-            let queue = Queue::of(simd, other, before.as_mut(), ahead);
+            let queue = Queue::of(simd, other, before.as_mut());
             let stores = stream && M::Row::WRITES;
             let scratch_or_none = if stores { &mut *scratch } else { &mut [] };
             let mut memory = Memory { stream, scratch: scratch_or_none, queue };
@@ -138,7 +135,7 @@ impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
             before = if stores { Some(rows) } else { None };
             (scratch, other) = (other, scratch);
         }
-        Queue::of(simd, other, before.as_mut(), &[]).finish(simd);
+        Queue::of(simd, other, before.as_mut()).finish(simd);
         simd.fence();
     }
 }

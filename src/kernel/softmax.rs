@@ -15,9 +15,11 @@
 //! **Error.** That of e^x, the roundings of it and of the product, and 2^-27 from the sum:
 //! see [`crate::contract::SOFTMAX`].
 
-use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, largest, words_of_each};
+use crate::kernel::exp_sum::{
+    NOWHERE, Shift, ShiftedSum, finite_sum, head, largest, words_of_each,
+};
 use crate::kernel::panel::{
-    Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, Values, map_rows,
+    GROUPS, Ln, Panel, PanelFunction, PerRow, ROWS, RowsFunction, Values, map_rows,
 };
 use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
@@ -267,8 +269,15 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
     let length = rows.input().len();
     // A long row out of cache is not stored, but computed again.
     let again = H == 1 && R::WRITES && *stream;
+    // All heads first: each waits for itself, not for the row before.
+    let mut heads = [f32::NAN; H];
+    for (i, largest) in heads.iter_mut().enumerate() {
+        if let Some(row) = rows.input().get(i * columns..(i + 1) * columns) {
+            *largest = head(simd, row, of_rows.hole(i).unwrap_or(NOWHERE));
+        }
+    }
     let mut sums = [ShiftedSum::nan(simd); H];
-    for (i, sum) in sums.iter_mut().enumerate() {
+    for (i, (sum, head)) in sums.iter_mut().zip(heads).enumerate() {
         let row = i * columns..(i + 1) * columns;
         if row.end > length {
             break;
@@ -277,9 +286,9 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
         let scratch = scratch.get_mut(row.clone());
         let row = rows.part(row, scratch);
         *sum = if const { H == 1 } {
-            finite_sum(simd, &mut { row }, hole, !again)
+            finite_sum(simd, &mut { row }, head, hole, !again)
         } else {
-            finite_sum(simd, &mut WithQueue { row, queue }, hole, true)
+            finite_sum(simd, &mut WithQueue { row, queue }, head, hole, true)
         };
     }
     let factors = of_rows.factors::<_, R, H>(simd, &sums);
@@ -429,10 +438,11 @@ impl RowFunction for LogSoftmax {
                     continue;
                 }
                 let row = rows.input().get(row).unwrap_or(&[]);
+                let head = head(simd, row, hole);
                 sums[i] = if const { H == 1 } {
-                    finite_sum(simd, &mut { row }, hole, false)
+                    finite_sum(simd, &mut { row }, head, hole, false)
                 } else {
-                    finite_sum(simd, &mut WithQueue { row, queue }, hole, false)
+                    finite_sum(simd, &mut WithQueue { row, queue }, head, hole, false)
                 };
             }
             let (of_sums, mut ln) = (values(simd, &sums), Values::<1, 2>::new());
@@ -488,8 +498,7 @@ impl RowFunction for LogSoftmax {
         panel: &mut Panel<'_, N, G>,
         panels: impl Iterator<Item = R>,
     ) {
-        let (mut sums, mut others) = (Values::new(), Values::new());
-        let (mut ln, mut least, mut likely) = (Values::new(), Values::new(), Values::new());
+        let (mut sums, mut ln) = (Values::new(), Values::new());
         for mut rows in panels {
             panel.exp(simd, rows.input());
             panel.sums(simd, &mut sums);
@@ -505,17 +514,94 @@ impl RowFunction for LogSoftmax {
             if none_likely {
                 continue;
             }
-            panel.map_rows(simd, Likelihood, [sum], least.each_mut());
-            let [least] = least.each();
-            if panel.remove_above(simd, least) {
-                panel.sums(simd, &mut others);
-                let [others, others_low] = others.each();
-                let of_rows = [sum, sum_low, others, others_low];
-                panel.map_rows(simd, LnOfLikely, of_rows, likely.each_mut());
-                panel.map_rows_of(simd, OrLikely, likely.each(), &mut rows.output(), 0.0);
+            if panel.columns < FEW {
+                write_all_likely(simd, panel, sums.each(), rows.output());
+            } else {
+                write_likely(simd, panel, rows.output());
             }
         }
     }
+}
+
+/// Columns from which on it is worth while to find likely elements one by one.
+const FEW: usize = 8;
+
+/// The likely elements, one by one, of a panel whose other results are written.
+#[inline(always)]
+fn write_likely<S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &mut Panel<'_, N, G>,
+    out: &mut [f32],
+) {
+    let mut places = [0; GROUPS * ROWS];
+    let (mut own, mut others, mut y) = (Values::new(), Values::new(), Values::new());
+    let count = positions_above(simd, out, LN_LIKELY, &mut places);
+    let places = places.get(..count).unwrap_or(&[]);
+    panel.remove_all(places, &mut own);
+    for (i, places) in places.chunks(ROWS).enumerate() {
+        let Values([own, own_low]) = &own;
+        panel.sums_about(simd, places, &mut others);
+        let [others, others_low] = others.each();
+        let of_rows = [group(own, i), group(own_low, i), others, others_low];
+        map_rows(simd, LnOfLikely, places.len(), of_rows, y.each_mut());
+        for (at, y) in places.iter().zip(&y.0[0][0]) {
+            if let Some(out) = out.get_mut(*at) {
+                *out = *y;
+            }
+        }
+    }
+}
+
+/// The same, of all rows at once.
+#[inline(always)]
+fn write_all_likely<S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &mut Panel<'_, N, G>,
+    [sum, sum_low]: [&PerRow<G>; 2],
+    mut out: &mut [f32],
+) {
+    let (mut least, mut others) = (Values::new(), Values::new());
+    let (mut own, mut y) = (Values::new(), Values::new());
+    panel.map_rows(simd, Likelihood, [sum], least.each_mut());
+    let [least] = least.each();
+    if panel.remove_above(simd, least) {
+        panel.sums(simd, &mut others);
+        let [others, others_low] = others.each();
+        panel.map_rows(simd, Own, [sum, sum_low, others, others_low], own.each_mut());
+        let [own, own_low] = own.each();
+        panel.map_rows(simd, LnOfLikely, [own, own_low, others, others_low], y.each_mut());
+        panel.map_rows_of(simd, OrLikely, y.each(), &mut out, 0.0);
+    }
+}
+
+/// The i-th group, by itself.
+#[inline(always)]
+fn group<const G: usize>(of_rows: &PerRow<G>, i: usize) -> &PerRow<1> {
+    of_rows.get(i).map_or(&[[0.0; ROWS]], core::array::from_ref)
+}
+
+/// The places of what is above a number, in order: how many there are.
+#[inline(always)]
+fn positions_above<S: Simd>(simd: S, x: &[f32], least: f32, to: &mut [usize]) -> usize {
+    let mut count = 0;
+    for at in (0..x.len()).step_by(S::F32::COUNT) {
+        let x = simd.load(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+        let mut above = S::F32::bits(simd.splat(least).lt(x));
+        // No branch would foretell whether there is one; more are rare.
+        if let Some(to) = to.get_mut(count) {
+            *to = at + above.trailing_zeros() as usize;
+        }
+        count += usize::from(above != 0);
+        above &= above.wrapping_sub(1);
+        while above != 0 {
+            if let Some(to) = to.get_mut(count) {
+                *to = at + above.trailing_zeros() as usize;
+            }
+            count += 1;
+            above &= above.wrapping_sub(1);
+        }
+    }
+    count
 }
 
 /// The center and N of each row.
@@ -570,16 +656,27 @@ fn ln_of_share<V: Lanes>(others: (V, V), own: (V, V)) -> V {
     ln.splat(0.0) - ln
 }
 
-/// −ln(1 + tail) of a row's sum, and of its sum without the likely element.
+/// What is left of a row's sum without the sum of the others.
+#[derive(Clone, Copy)]
+struct Own;
+
+impl RowsFunction<4, 2> for Own {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [sum, low, others, others_low]: [V; 4]) -> [V; 2] {
+        let (high, error) = two_sum(sum, -others);
+        let (own, own_low) = fast_two_sum(high, error + (low - others_low));
+        [own, own_low]
+    }
+}
+
+/// −ln(1 + tail) of what is likely, and of the sum of the others.
 #[derive(Clone, Copy)]
 struct LnOfLikely;
 
 impl RowsFunction<4, 1> for LnOfLikely {
     #[inline(always)]
-    fn apply<V: Lanes>(self, [sum, low, others, others_low]: [V; 4]) -> [V; 1] {
-        let (high, error) = two_sum(sum, -others);
-        let own = fast_two_sum(high, error + (low - others_low));
-        [ln_of_share((others, others_low), own)]
+    fn apply<V: Lanes>(self, [own, own_low, others, others_low]: [V; 4]) -> [V; 1] {
+        [ln_of_share((others, others_low), fast_two_sum(own, own_low))]
     }
 }
 

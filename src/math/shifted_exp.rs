@@ -14,7 +14,7 @@
 //! **Coefficients** by `shifted_exp.sollya` and `shifted_exp.py`, beside this file.
 
 use super::polynomial::horner;
-use crate::simd::Lanes;
+use crate::simd::{ExpFormula, Lanes};
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 
@@ -67,6 +67,13 @@ const POLYNOMIAL: [f32; 2] = [0.500009953975677490234375, 0.16667065024375915527
 #[inline(always)]
 pub(crate) fn power<V: Lanes>(x: V, zero_point: V) -> V {
     x.mul_add(x.splat(LOG2_E), zero_point)
+}
+
+/// [`power`] and [`shifted_exp`] in numbers, for such powers.
+#[inline(always)]
+pub(crate) fn formula(zero_point: f32, powers: [f32; 2]) -> ExpFormula {
+    let polynomial = [POLYNOMIAL[1], POLYNOMIAL[0], 1.0];
+    ExpFormula { log2_e: LOG2_E, zero_point, ln_2: LN_2, polynomial, table: &TABLE, powers }
 }
 
 /// `(t, δ)` with t · (1 + δ) = FACTOR · e^x · 2^-N, from x and its [`power`], for

@@ -10,7 +10,8 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
+use crate::sweep::AHEAD;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -130,6 +131,15 @@ impl Simd for Avx2 {
     fn prefetch(self, from: &[f32]) {
         // No fault wherever it is.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_ahead(self, from: &[f32]) {
+        for at in (0..from.len()).step_by(BLOCK) {
+            let ahead = from.as_ptr().wrapping_add(at + AHEAD);
+            // A prefetch never faults.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
+        }
     }
 
     #[inline(always)]
@@ -271,6 +281,11 @@ impl Lanes for F32 {
     #[inline(always)]
     fn eq(self, other: Self) -> Mask8 {
         Mask8(unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn bits(mask: Mask8) -> u64 {
+        unsafe { _mm256_movemask_ps(mask.0) as u64 }
     }
 
     #[inline(always)]

@@ -10,12 +10,20 @@
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
+#[cfg(target_arch = "x86_64")]
+mod exp_steps;
+
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
+#[cfg(target_arch = "x86_64")]
+use super::{Elements, ExpSteps};
+use crate::sweep::AHEAD;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
+#[cfg(target_arch = "x86_64")]
+use core::ptr;
 
 cpufeatures::new!(cpu, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma");
 
@@ -67,11 +75,66 @@ impl Simd for Avx512 {
     const FUSED: bool = true;
     const EXCHANGES: bool = true;
     const STREAMS: bool = true;
+    #[cfg(target_arch = "x86_64")]
+    const EXP_STEPS: bool = true;
 
     #[inline(always)]
     fn call<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: `self` proves the features.
         unsafe { entry(kernel) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
+        let ExpSteps { x, patch, ahead, beside, formula, carry, sum, reach } = steps;
+        let (count, null) = (Self::Wide::COUNT, ptr::null_mut());
+        let whole = |x: &[f32]| x.len() / count;
+        let x = match x {
+            Elements::Read(x) => (x.as_ptr(), null, whole(x)),
+            Elements::Write(x, out) => (x.as_ptr(), out.as_mut_ptr(), whole(x).min(whole(out))),
+            Elements::InPlace(x) => (x.as_ptr(), x.as_mut_ptr(), whole(x)),
+        };
+        // Each is known where this is inlined, and but one of the eight is left.
+        let (keeps, copies, is_patched) = (x.1 != null, beside.is_some(), patch.is_some());
+        let patch = match patch {
+            Some((step, patch)) if patch.len() >= count => (step, patch.as_ptr()),
+            _ => (usize::MAX, x.0),
+        };
+        let mut beside = beside.unwrap_or_default();
+        let [[high], [low]] = sum;
+        let (formula, sum) = (&formula, [high, low, reach]);
+        macro_rules! variant {
+            ($keep:literal, $beside:literal, $patch:literal) => {
+                // SAFETY: lengths are those of slices.
+                unsafe {
+                    exp_steps::exp_steps::<EXACT, $keep, $beside, $patch>(
+                        x,
+                        patch,
+                        ahead,
+                        &mut beside,
+                        formula,
+                        carry,
+                        sum,
+                    )
+                }
+            };
+        }
+        let taken = match (keeps, copies, is_patched) {
+            (false, false, false) => variant!(false, false, false),
+            (false, false, true) => variant!(false, false, true),
+            (false, true, false) => variant!(false, true, false),
+            (false, true, true) => variant!(false, true, true),
+            (true, false, false) => variant!(true, false, false),
+            (true, false, true) => variant!(true, false, true),
+            (true, true, false) => variant!(true, true, false),
+            (true, true, true) => variant!(true, true, true),
+        };
+        for at in (taken * count..beside.from.len()).step_by(BLOCK) {
+            let y = self.load(beside.from.get(at..).unwrap_or(&[]), 0.0);
+            self.stream(y, beside.to.get_mut(at..).unwrap_or(&mut []));
+        }
+        taken
     }
 
     #[inline(always)]
@@ -138,6 +201,15 @@ impl Simd for Avx512 {
     fn prefetch(self, from: &[f32]) {
         // No fault wherever it is.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_ahead(self, from: &[f32]) {
+        for at in (0..from.len()).step_by(BLOCK) {
+            let ahead = from.as_ptr().wrapping_add(at + AHEAD);
+            // A prefetch never faults.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
+        }
     }
 
     #[inline(always)]
@@ -266,6 +338,11 @@ impl Lanes for F32 {
     #[inline(always)]
     fn eq(self, other: Self) -> __mmask16 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn bits(mask: __mmask16) -> u64 {
+        u64::from(mask)
     }
 
     #[inline(always)]

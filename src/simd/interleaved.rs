@@ -130,6 +130,15 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
+    fn bits(mask: Masks<V::Mask, N>) -> u64 {
+        let mut bits = 0;
+        for i in 0..N {
+            bits |= V::bits(mask.0[i]) << (V::COUNT * i);
+        }
+        bits
+    }
+
+    #[inline(always)]
     fn select(mask: Self::Mask, mut yes: Self, no: Self) -> Self {
         for i in 0..N {
             yes.0[i] = V::select(mask.0[i], yes.0[i], no.0[i]);

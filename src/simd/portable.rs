@@ -163,6 +163,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn bits(mask: Mask8) -> u64 {
+        u64::from(mask.0.to_bitmask())
+    }
+
+    #[inline(always)]
     fn select(mask: Mask8, yes: Self, no: Self) -> Self {
         Self(no.0 ^ (mask.0 & (yes.0 ^ no.0)))
     }

@@ -131,6 +131,11 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
+    fn bits(mask: bool) -> u64 {
+        u64::from(mask)
+    }
+
+    #[inline(always)]
     fn select(mask: bool, yes: Self, no: Self) -> Self {
         if mask { yes } else { no }
     }

@@ -9,8 +9,13 @@
 //! A sum starts from a bias above every T. Then three operations tell exactly what an
 //! addition rounds off (Dekker's sum needs the larger operand first), and what is far
 //! below the bias is summed with the T·δ. A block that passes the limit of the bias
-//! raises it: nothing that was summed changes. A bias far above most T would leave too
-//! much of them to plain additions, so it follows the largest T of a [`SECTION`].
+//! raises it: nothing that was summed changes. What has gathered beside a sum is carried
+//! into it after every [`RUN`]. A bias far above most T would leave too much of them to
+//! plain additions, so it follows the largest T of a [`SECTION`], unless it is as good.
+//!
+//! Rows are taken in steps of several vectors, on AVX-512 by [`Simd::exp_steps`]. A step
+//! with a hole, for an element that is left out, and the row's end have something in their
+//! place that is in range and nothing against what is summed.
 //!
 //! From |max| ≥ 224 on the roles change: reducing x would lose digits, but there
 //! x − max is exact wherever it matters (both are multiples of 2^-16 and their
@@ -39,8 +44,9 @@ pub(crate) const LEVEL: f32 = 50.0;
 const RISE: f32 = 4.0;
 /// Elements after which the bias is chosen anew.
 const SECTION: usize = 4 * RUN;
-/// Fewer steps are better left to the compiler.
+/// Fewer steps are not worth a call of [`Simd::exp_steps`].
 const FEW: usize = 6;
+/// The same if one of them has the hole.
 const FEW_WITH_HOLE: usize = 2;
 /// Powers of two that elements may rise above the head's maximum: 2^24 of them
 /// have a finite sum.
@@ -495,6 +501,9 @@ impl<S: Simd> Sums<S> {
 }
 
 /// Adds a section to the total, unless an element exceeds `most`.
+///
+/// Bits are the same whatever the width of steps: blocks go to the same lanes in the same
+/// order, a bias is raised before the same block, and carried after the same.
 #[inline(always)]
 fn sum_section<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
@@ -666,6 +675,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
             simd.store(from, x.get_mut(j..).unwrap_or(&mut []));
         }
     }
+    // It may lie beyond the part: then it is for another.
     let score = x.get(hole.wrapping_sub(at)).copied();
     if let Some(hole) = x.get_mut(hole.wrapping_sub(at)) {
         *hole = missing;

@@ -105,6 +105,7 @@ pub enum Elements<'a> {
 }
 
 /// What a loop copies past the caches beside its own work, to where vectors are aligned.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
 #[derive(Default)]
 pub struct Beside<'a> {
     pub(crate) from: &'a [f32],
@@ -112,6 +113,7 @@ pub struct Beside<'a> {
 }
 
 /// The numbers of [`crate::math::shifted_exp`].
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
 pub(crate) struct ExpFormula {
     pub(crate) log2_e: f32,
     pub(crate) zero_point: f32,
@@ -124,6 +126,7 @@ pub(crate) struct ExpFormula {
 }
 
 /// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
 pub struct ExpSteps<'a, S: Simd> {
     /// Whole steps of [`Simd::Wide`].
     pub(crate) x: Elements<'a>,

@@ -70,6 +70,8 @@ impl Wanted {
         let fewer = match shape.elements() {
             n if n <= MIDDLE => 1,
             n if n <= 1 << 20 => 4,
+            // Enough to meet a quiet moment.
+            n if n <= 1 << 23 => 8,
             _ => 20,
         };
         let mut best = vec![f64::INFINITY; contenders.len()];

@@ -192,7 +192,7 @@ pub trait Simd: Copy {
     fn prefetch(self, from: &[f32]) {
         let _ = from;
     }
-    /// Asks for what lies [`AHEAD`](crate::sweep::AHEAD) of `from`, whatever it is.
+    /// Asks for what lies [`AHEAD`](crate::sweep::AHEAD) elements after `from`, whatever it is.
     #[inline(always)]
     fn prefetch_ahead(self, from: &[f32]) {
         let _ = from;

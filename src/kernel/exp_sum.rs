@@ -28,7 +28,7 @@ use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shifted_exp::{self, LN_FACTOR};
 use crate::math::words::{divide, fast_two_sum, rounded, times, two_sum};
 use crate::simd::{Aligned, BLOCK, EIGHTHS, ExpSteps, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
-use crate::sweep::{AHEAD, RUN, Run, Total};
+use crate::sweep::{self, AHEAD, Itself, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
 /// From this magnitude of the maximum on, x − max is exact where it matters.
@@ -578,7 +578,7 @@ fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
     let (at_hole, mut of_hole) = (hole.wrapping_sub(at) % step, 0.0);
     if is_here {
         let x = row.input().get(at + patched * step..end).unwrap_or(&[]);
-        copy(simd, x.get(..step).unwrap_or(&[]), &mut patch.0);
+        sweep::map(simd, Itself, x.get(..step).unwrap_or(&[]), &mut patch.0);
         if let Some(hole) = patch.0.get_mut(at_hole) {
             of_hole = shift.rounded(simd.splat(*hole)).first();
             *hole = shift.nothing();
@@ -601,15 +601,6 @@ fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
         *out = of_hole;
     }
     end
-}
-
-/// Copies what there is; elements of `to` beyond keep their values.
-#[inline(always)]
-fn copy<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
-    for at in (0..from.len()).step_by(S::F32::COUNT) {
-        let x = simd.load(from.get(at..).unwrap_or(&[]), 0.0);
-        simd.store(x, to.get_mut(at..from.len()).unwrap_or(&mut []));
-    }
 }
 
 /// Adds whole steps from `at` on, before `end` and the hole, and before what passes the

@@ -2,10 +2,11 @@
 //!
 //! Why the `unsafe` here is sound: [`Avx2`] is made only in [`entry`], which is
 //! compiled for AVX2 and FMA and called only through [`Support`], which exists
-//! only where the CPU was seen to have both, or by who holds a token already. Vectors come from that token or
-//! from one another, so every intrinsic below runs on a CPU that has it. Memory
-//! is touched through slices whose length was checked on the line before, or
-//! by a masked instruction that touches only the lanes within the slice.
+//! only where the CPU was seen to have both, or by who holds a token already.
+//! Vectors come from that token or from one another, so every intrinsic below
+//! runs on a CPU that has it. Memory is touched through slices whose length was
+//! checked on the line before, or by a masked instruction that touches only the
+//! lanes within the slice.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 

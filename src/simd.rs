@@ -128,7 +128,7 @@ pub(crate) struct ExpFormula {
 /// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
 pub struct ExpSteps<'a, S: Simd> {
-    /// Whole steps of [`Simd::Wide`].
+    /// Whole steps of [`Simd::Wide`], at least one.
     pub(crate) x: Elements<'a>,
     /// A step that is read from elsewhere, and its number.
     pub(crate) patch: Option<(usize, &'a [f32])>,

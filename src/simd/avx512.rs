@@ -16,7 +16,7 @@ mod exp_steps;
 use super::interleaved::Interleaved;
 use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
 #[cfg(target_arch = "x86_64")]
-use super::{Beside, Elements, ExpSteps};
+use super::{Elements, ExpSteps};
 use crate::sweep::AHEAD;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
@@ -98,17 +98,6 @@ impl Simd for Avx512 {
                 (to.cast_const(), to, steps)
             }
         };
-        let mut beside = beside;
-        // The loop reads a step before it counts, and copies to aligned places only.
-        if x.2 == 0 || beside.as_ref().is_some_and(|beside| beside.to.as_ptr().addr() % 64 != 0) {
-            if let Some(Beside { from, to }) = &mut beside {
-                for at in (0..from.len()).step_by(BLOCK) {
-                    let y = self.load(from.get(at..).unwrap_or(&[]), 0.0);
-                    self.stream(y, to.get_mut(at..).unwrap_or(&mut []));
-                }
-            }
-            return 0;
-        }
         // Each is known where this is inlined, and but one of the eight is left.
         let (keeps, copies, is_patched) = (x.1 != null, beside.is_some(), patch.is_some());
         let patch = match patch {
@@ -120,8 +109,8 @@ impl Simd for Avx512 {
         let (formula, sum) = (&formula, [high, low, reach]);
         macro_rules! variant {
             ($keep:literal, $beside:literal, $patch:literal) => {
-                // SAFETY: lengths are those of slices; there is a step; what is copied goes to
-                // an aligned place.
+                // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step and
+                // that what is copied goes to aligned places, and only kernels make one.
                 unsafe {
                     exp_steps::exp_steps::<EXACT, $keep, $beside, $patch>(
                         x,

@@ -94,6 +94,23 @@ pub trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// A part of a kernel: a function of its own, which those that share it need not contain.
+pub trait Part<S: Simd> {
+    /// What it returns.
+    type Output;
+    /// Its body.
+    fn run(self, simd: S) -> Self::Output;
+}
+
+impl<S: Simd, K: Kernel> Part<S> for K {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn run(self, simd: S) -> K::Output {
+        Kernel::run(self, simd)
+    }
+}
+
 /// Elements that are read, and where something for each goes.
 pub enum Elements<'a> {
     /// Nowhere.
@@ -170,8 +187,8 @@ pub trait Simd: Copy {
     /// Whether [`exp_steps`](Self::exp_steps) does anything.
     const EXP_STEPS: bool = false;
 
-    /// Runs a kernel as a function of its own, which has a stack frame of its own.
-    fn call<K: Kernel>(self, kernel: K) -> K::Output;
+    /// Runs a part of a kernel as a function of its own, which has a stack frame of its own.
+    fn call<P: Part<Self>>(self, part: P) -> P::Output;
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
     /// The first lanes of `from`. Lanes past its end hold `fill`.

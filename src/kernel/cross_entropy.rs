@@ -180,7 +180,7 @@ impl RowFunction for LabelRows<'_> {
         memory: &mut Memory<'_>,
     ) {
         let mut long = LongRows { rows: self, labelled: Labelled::new(), results: Results::new() };
-        long.rows.read(&mut long.labelled, rows.input(), columns);
+        long.rows.read(simd, &mut long.labelled, rows.input(), columns);
         write_long_quotients::<_, _, H>(simd, columns, rows, memory, &mut long);
     }
 
@@ -196,7 +196,7 @@ impl RowFunction for LabelRows<'_> {
             (Labelled::<G>::new(), Values::new(), Results::new());
         for mut rows in panels {
             panel.exp(simd, rows.input());
-            self.read(&mut labelled, rows.input(), columns);
+            self.read(simd, &mut labelled, rows.input(), columns);
             for (i, label) in labelled.label.as_flattened().iter().enumerate().take(panel.rows) {
                 panel.remove((i * columns).saturating_add(*label));
             }
@@ -305,11 +305,17 @@ fn of_row<const G: usize>(of_rows: &PerRow<G>, i: usize) -> f32 {
 impl LabelRows<'_> {
     /// What belongs to the rows that come next.
     #[inline(always)]
-    fn read<const G: usize>(&self, of_rows: &mut Labelled<G>, x: &[f32], columns: usize) {
+    fn read<S: Simd, const G: usize>(
+        &self,
+        simd: S,
+        of_rows: &mut Labelled<G>,
+        x: &[f32],
+        columns: usize,
+    ) {
         let rows = x.len().checked_div(columns).unwrap_or(1);
         of_rows.rows = rows;
         let labels = of_rows.label.as_flattened_mut();
-        self.labels.read(self.next, labels.get_mut(..rows).unwrap_or(&mut []));
+        self.labels.read(simd, self.next, labels.get_mut(..rows).unwrap_or(&mut []));
         let scores = of_rows.score.as_flattened_mut().iter_mut();
         for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(rows) {
             // Of a row that does not count, any number.

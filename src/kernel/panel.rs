@@ -12,7 +12,7 @@
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::Row;
 use crate::math::shifted_exp::{power, shifted_exp};
-use crate::simd::{Aligned, BLOCK, Lanes, Mask, SIXTEENTHS, Simd};
+use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd};
 use crate::sweep::Total;
 
 /// Rows of a group: a lane each where there is one value a row.
@@ -137,6 +137,15 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// Of rows one after the other, at most [`height`].
     #[inline(always)]
     pub(crate) fn exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        if N == ONE {
+            self.set_exp(simd, x);
+        } else {
+            simd.call(Exp { panel: self, x });
+        }
+    }
+
+    #[inline(always)]
+    fn set_exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         if !self.is_calm {
             self.center = [[CALM_SHIFT.center; ROWS]; G];
@@ -230,11 +239,16 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// Each row's sum, in two words. What is kept for rows is written in place: arrays for
     /// all groups take long to make.
     #[inline(always)]
-    pub(crate) fn sums<S: Simd>(&self, simd: S, Values(sums): &mut Values<G, 2>) {
+    pub(crate) fn sums<S: Simd>(&self, simd: S, sums: &mut Values<G, 2>) {
         if N == ONE || self.rows == 1 {
-            (sums[0][0][0], sums[1][0][0]) = self.total(simd, 0).value(simd);
-            return;
+            (sums.0[0][0][0], sums.0[1][0][0]) = self.total(simd, 0).value(simd);
+        } else {
+            simd.call(Sums { panel: self, sums });
         }
+    }
+
+    #[inline(always)]
+    fn set_sums<S: Simd>(&self, simd: S, Values(sums): &mut Values<G, 2>) {
         for g in 0..G {
             if g * ROWS >= self.rows {
                 break;
@@ -425,6 +439,36 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             }
         }
         any
+    }
+}
+
+/// [`Panel::exp`]: one for all kernels.
+struct Exp<'a, 'b, const N: usize, const G: usize> {
+    panel: &'a mut Panel<'b, N, G>,
+    x: &'a [f32],
+}
+
+impl<S: Simd, const N: usize, const G: usize> Part<S> for Exp<'_, '_, N, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, simd: S) {
+        self.panel.set_exp(simd, self.x);
+    }
+}
+
+/// [`Panel::sums`]: one for all kernels.
+struct Sums<'a, 'b, const N: usize, const G: usize> {
+    panel: &'a Panel<'b, N, G>,
+    sums: &'a mut Values<G, 2>,
+}
+
+impl<S: Simd, const N: usize, const G: usize> Part<S> for Sums<'_, '_, N, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, simd: S) {
+        self.panel.set_sums(simd, self.sums);
     }
 }
 

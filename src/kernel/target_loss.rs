@@ -86,11 +86,11 @@ impl<'a> Targets<'a> for Rows<'a> {
 impl<'a> Checked<'a> {
     /// The target of a row, `None` if the row does not count.
     #[inline(always)]
-    fn get(self, row: usize) -> Option<Target<'a>> {
+    fn get<S: Simd>(self, simd: S, row: usize) -> Option<Target<'a>> {
         match self {
             Self::Labels(labels) => {
                 let mut label = [NOWHERE];
-                labels.0.read(row, &mut label);
+                labels.0.read(simd, row, &mut label);
                 (label != [NOWHERE]).then_some(Target { label: label[0], soft: &[] })
             }
             Self::Soft(rows) => Some(Target { label: NOWHERE, soft: rows.row(row)? }),
@@ -353,7 +353,7 @@ impl Kernel for TargetLoss<'_> {
         for i in 0..count {
             let mut row = rows.row(i);
             let mut loss = 0.0;
-            if let Some(target) = targets.get(i) {
+            if let Some(target) = targets.get(simd, i) {
                 loss = formula.row(simd, &mut row, target, &mut part);
                 let weight = formula.coefficients.weights.get(target.label);
                 total.add(&[loss], &[weight.copied().unwrap_or(1.0)], 1);

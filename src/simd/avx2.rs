@@ -11,7 +11,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Logarithms, Mask, Part, Reduced, Simd, Vectors};
 use crate::sweep::AHEAD;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
@@ -42,8 +42,8 @@ impl Support {
 
 /// Where AVX2 code begins: everything generic below is inlined into it.
 #[target_feature(enable = "avx2,fma")]
-fn entry<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx2(()))
+fn entry<P: Part<Avx2>>(part: P) -> P::Output {
+    part.run(Avx2(()))
 }
 
 /// The token of AVX2 with FMA.
@@ -75,9 +75,9 @@ impl Simd for Avx2 {
     const STREAMS: bool = true;
 
     #[inline(always)]
-    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+    fn call<P: Part<Self>>(self, part: P) -> P::Output {
         // SAFETY: `self` proves the features.
-        unsafe { entry(kernel) }
+        unsafe { entry(part) }
     }
 
     #[inline(always)]

@@ -14,7 +14,7 @@
 mod exp_steps;
 
 use super::interleaved::Interleaved;
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors};
+use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Part, Simd, Vectors};
 #[cfg(target_arch = "x86_64")]
 use super::{Elements, ExpSteps};
 use crate::sweep::AHEAD;
@@ -49,8 +49,8 @@ impl Support {
 
 /// Where AVX-512 code begins: everything generic below is inlined into it.
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-fn entry<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+fn entry<P: Part<Avx512>>(part: P) -> P::Output {
+    part.run(Avx512(()))
 }
 
 /// The token of AVX-512.
@@ -79,9 +79,9 @@ impl Simd for Avx512 {
     const EXP_STEPS: bool = true;
 
     #[inline(always)]
-    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+    fn call<P: Part<Self>>(self, part: P) -> P::Output {
         // SAFETY: `self` proves the features.
-        unsafe { entry(kernel) }
+        unsafe { entry(part) }
     }
 
     #[cfg(target_arch = "x86_64")]

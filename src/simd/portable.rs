@@ -5,7 +5,7 @@
 //! accurate, or differ by target.
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors, least_mantissa};
+use super::{EIGHTHS, Lanes, Mask, Part, Simd, Vectors, least_mantissa};
 use wide::{f32x8, i16x8, i32x8, u32x8};
 
 /// The token of the portable backend.
@@ -14,8 +14,8 @@ pub(crate) struct Portable;
 
 /// Runs a kernel on `wide`'s vectors.
 #[inline(never)]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Portable)
+pub(crate) fn run<P: Part<Portable>>(part: P) -> P::Output {
+    part.run(Portable)
 }
 
 /// Eight lanes.
@@ -30,8 +30,8 @@ impl Simd for Portable {
     const FUSED: bool = FUSED;
 
     #[inline(always)]
-    fn call<K: Kernel>(self, kernel: K) -> K::Output {
-        run(kernel)
+    fn call<P: Part<Self>>(self, part: P) -> P::Output {
+        run(part)
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! part of the target the crate was built for, as the `cfg` beside it says.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Simd, Vectors, least_mantissa};
+use super::{BLOCK, EIGHTHS, Lanes, Mask, Part, Simd, Vectors, least_mantissa};
 
 /// The token of the scalar backend.
 #[derive(Clone, Copy)]
@@ -12,8 +12,8 @@ pub(crate) struct Scalar;
 
 /// Runs a kernel one lane at a time.
 #[inline(never)]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Scalar)
+pub(crate) fn run<P: Part<Scalar>>(part: P) -> P::Output {
+    part.run(Scalar)
 }
 
 /// One lane.
@@ -28,8 +28,8 @@ impl Simd for Scalar {
     const FUSED: bool = FUSED;
 
     #[inline(always)]
-    fn call<K: Kernel>(self, kernel: K) -> K::Output {
-        run(kernel)
+    fn call<P: Part<Self>>(self, part: P) -> P::Output {
+        run(part)
     }
 
     #[inline(always)]

@@ -212,6 +212,28 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         total
     }
 
+    /// Of several rows.
+    #[inline(always)]
+    fn totals<S: Simd, const M: usize>(&self, simd: S, rows: [usize; M]) -> [Total<S>; M] {
+        let mut totals = [Total::zero(simd); M];
+        for i in 0..M {
+            totals[i] = self.first(simd, rows[i]);
+        }
+        let rest = self.columns % BLOCK;
+        for at in (BLOCK..self.columns - rest).step_by(BLOCK) {
+            for i in 0..M {
+                totals[i].add_positive(self.block(simd, rows[i] * self.columns + at, BLOCK));
+            }
+        }
+        if rest > 0 {
+            let at = self.columns - rest;
+            for i in 0..M {
+                totals[i].add_positive(self.block(simd, rows[i] * self.columns + at, rest));
+            }
+        }
+        totals
+    }
+
     /// Those of the first block.
     #[inline(always)]
     fn first<S: Simd>(&self, simd: S, i: usize) -> Total<S> {
@@ -254,13 +276,17 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 break;
             }
             let mut totals = [Total::zero(simd); ROWS / 2];
-            for i in 0..ROWS / 2 {
-                let (row, other) = (g * ROWS + i, g * ROWS + i + ROWS / 2);
-                totals[i] = if self.columns <= BLOCK {
-                    self.first(simd, row).with(simd, self.first(simd, other))
-                } else {
-                    self.total(simd, row).with(simd, self.total(simd, other))
-                };
+            if self.columns <= BLOCK {
+                for i in 0..ROWS / 2 {
+                    let (row, other) = (g * ROWS + i, g * ROWS + i + ROWS / 2);
+                    totals[i] = self.first(simd, row).with(simd, self.first(simd, other));
+                }
+            } else {
+                for i in 0..ROWS / 4 {
+                    let row = g * ROWS + i;
+                    let [a, b, c, d] = self.totals(simd, [row, row + 4, row + 8, row + 12]);
+                    (totals[i], totals[i + 4]) = (a.with(simd, c), b.with(simd, d));
+                }
             }
             let (high, low) = Total::values(simd, totals);
             (sums[0][g], sums[1][g]) = (simd.block_to_array(high), simd.block_to_array(low));

@@ -195,12 +195,8 @@ impl RowFunction for LabelRows<'_> {
         let (mut labelled, mut sums, mut results) =
             (Labelled::<G>::new(), Values::new(), Results::new());
         for mut rows in panels {
-            panel.exp(simd, rows.input());
             self.read(simd, &mut labelled, rows.input(), columns);
-            for (i, label) in labelled.label.as_flattened().iter().enumerate().take(panel.rows) {
-                panel.remove((i * columns).saturating_add(*label));
-            }
-            panel.sums(simd, &mut sums);
+            panel.exp_sums::<S, true>(simd, rows.input(), &labelled.label, &mut sums);
             let shifts = [&panel.center, &panel.exponent];
             self.add::<_, _, R>(simd, &labelled, &sums, shifts, &mut results);
             if R::WRITES {

@@ -17,7 +17,8 @@ use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::rows::Rows;
-use crate::simd::{EIGHTHS, Kernel, Lanes, Simd};
+use crate::simd::{EIGHTHS, Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, Itself};
 
 /// ln Σ e^x of one vector.
 pub struct LogSumExp<'a> {
@@ -135,18 +136,27 @@ fn by_panels<S: Simd, const N: usize, const G: usize>(
     mut out: &mut [f32],
 ) {
     let columns = panel.columns;
+    let height = panel::height(columns, false);
     let (mut sums, mut ln) = (Values::new(), Values::new());
     while !x.is_empty() {
-        let x = take(&mut x, panel::length(columns));
-        panel.exp(simd, x);
-        ln_of_sums(simd, panel, &mut sums, &mut ln);
-        let out = take_mut(&mut out, panel::height(columns));
-        for (i, (result, out)) in ln.0[0].as_flattened().iter().zip(out).enumerate() {
-            *out = *result;
+        let x = take(&mut x, height * columns);
+        ln_of_sums(simd, panel, x, &mut sums, &mut ln);
+        let out = take_mut(&mut out, height);
+        let ln = ln.0[0].as_flattened().get(..out.len()).unwrap_or(&[]);
+        sweep::map(simd, Itself, ln, out);
+        for start in (0..ln.len()).step_by(S::F32::COUNT) {
+            let several = ln.get(start..).unwrap_or(&[]);
+            let distance = simd.load(several, f32::INFINITY).abs();
+            if distance.splat(NEAR_0).le(distance).all() {
+                continue;
+            }
             // One by one what is not a number, or may have a dominant element.
-            if result.is_nan() || result.abs() < NEAR_0 {
+            for (i, ln) in several.iter().enumerate().take(S::F32::COUNT) {
+                let i = start + i;
                 let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
-                *out = extend(simd, State::new(), row).value();
+                if let (true, Some(out)) = (ln.is_nan() || ln.abs() < NEAR_0, out.get_mut(i)) {
+                    *out = extend(simd, State::new(), row).value();
+                }
             }
         }
     }
@@ -156,11 +166,12 @@ fn by_panels<S: Simd, const N: usize, const G: usize>(
 #[inline(always)]
 fn ln_of_sums<S: Simd, const N: usize, const G: usize>(
     simd: S,
-    panel: &Panel<'_, N, G>,
+    panel: &mut Panel<'_, N, G>,
+    x: &[f32],
     sums: &mut Values<G, 2>,
     ln: &mut Values<G, 2>,
 ) {
-    panel.sums(simd, sums);
+    panel.exp_sums::<S, false>(simd, x, &[[NOWHERE; panel::ROWS]; G], sums);
     let [sum, low] = sums.each();
     let of_rows = [sum, low, &panel.exponent, &panel.center];
     panel.map_rows(simd, LnOfSum, of_rows, ln.each_mut());
@@ -233,9 +244,8 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
     if x.len() <= panel::COLUMNS {
         // The bits of a row among others.
         let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), &[]);
-        panel.exp(simd, x);
         let (mut sums, mut ln) = (Values::new(), Values::new());
-        ln_of_sums(simd, &panel, &mut sums, &mut ln);
+        ln_of_sums(simd, &mut panel, x, &mut sums, &mut ln);
         let [high, low] = ln.0;
         let (high, low) = (high[0][0], low[0][0]);
         if !high.is_nan() {

@@ -10,7 +10,7 @@
 //! other panels each row has its own.
 
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
-use crate::kernel::row::Row;
+use crate::kernel::row::{Row, take};
 use crate::math::shifted_exp::{power, shifted_exp};
 use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd};
 use crate::sweep::Total;
@@ -39,17 +39,11 @@ pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
     S::EXCHANGES && rows > 1 && columns <= COLUMNS
 }
 
-/// Rows of a whole panel: whole groups if it holds one.
+/// Rows of a whole panel, of which e^x `is_kept` or only summed: whole groups.
 #[inline(always)]
-pub(crate) fn height(columns: usize) -> usize {
-    let rows = ((ALL - BLOCK) / columns.max(1)).clamp(1, GROUPS * ROWS);
-    if rows < ROWS { rows } else { rows / ROWS * ROWS }
-}
-
-/// Elements of a whole panel; not 0, which the compiler does not see.
-#[inline(always)]
-pub(crate) fn length(columns: usize) -> usize {
-    (height(columns) * columns).max(1)
+pub(crate) fn height(columns: usize, is_kept: bool) -> usize {
+    let all = GROUPS * ROWS;
+    if is_kept { all.min((ALL - BLOCK) / columns.max(1) / ROWS * ROWS) } else { all }
 }
 
 /// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them.
@@ -109,6 +103,8 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     row: &'a [f32],
     pub(crate) columns: usize,
     pub(crate) rows: usize,
+    /// Those of which e^x is there: the last that were summed.
+    kept: usize,
     /// [`Shift`] of each row.
     pub(crate) center: PerRow<G>,
     pub(crate) exponent: PerRow<G>,
@@ -125,6 +121,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         Self {
             columns,
             rows: 0,
+            kept: 0,
             exp: [0.0; N],
             low: [0.0; N],
             row,
@@ -134,38 +131,63 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// Of rows one after the other, at most [`height`].
+    /// The sums of rows one after the other, at most [`height`], without the elements in the
+    /// columns of the holes if there are `HOLES`.
     #[inline(always)]
-    pub(crate) fn exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        if N == ONE {
-            self.set_exp(simd, x);
-        } else {
-            simd.call(Exp { panel: self, x });
-        }
-    }
-
-    #[inline(always)]
-    fn set_exp<S: Simd>(&mut self, simd: S, x: &[f32]) {
+    pub(crate) fn exp_sums<S: Simd, const HOLES: bool>(
+        &mut self,
+        simd: S,
+        mut x: &[f32],
+        holes: &[[usize; ROWS]; G],
+        sums: &mut Values<G, 2>,
+    ) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         if !self.is_calm {
             self.center = [[CALM_SHIFT.center; ROWS]; G];
             self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
+            self.is_calm = true;
         }
-        self.is_calm = self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT);
-        if !self.is_calm {
-            self.exp_by_row(simd, x);
+        let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
+        loop {
+            self.kept = height.min(self.rows - first);
+            let x = take(&mut x, self.kept * self.columns);
+            if N == ONE {
+                self.set_exp(simd, x, first);
+            } else {
+                simd.call(Exp { panel: self, x, first });
+            }
+            if HOLES {
+                let holes = holes.as_flattened().get(first..).unwrap_or(&[]);
+                for (i, hole) in holes.iter().enumerate().take(self.kept) {
+                    self.remove((i * self.columns).saturating_add(*hole));
+                }
+            }
+            self.sums(simd, first, sums);
+            first += height;
+            if first >= self.rows {
+                break;
+            }
+        }
+    }
+
+    /// e^x of rows from the first on.
+    #[inline(always)]
+    fn set_exp<S: Simd>(&mut self, simd: S, x: &[f32], first: usize) {
+        if !self.exp_of::<S, true>(simd, x, 0, CALM_SHIFT) {
+            self.is_calm = false;
+            self.exp_by_row(simd, x, first);
         }
     }
 
     /// With an N for each row. Rows without a finite maximum give NaN.
     #[inline(always)]
-    fn exp_by_row<S: Simd>(&mut self, simd: S, x: &[f32]) {
+    fn exp_by_row<S: Simd>(&mut self, simd: S, x: &[f32], first: usize) {
         for (i, row) in x.chunks_exact(self.columns.max(1)).enumerate() {
             let max = largest(simd, row);
             let shift = Shift::new(if max.is_finite() { max } else { f32::NAN });
             if let (Some(center), Some(exponent)) = (
-                self.center.get_mut(i / ROWS).and_then(|center| center.get_mut(i % ROWS)),
-                self.exponent.get_mut(i / ROWS).and_then(|exponent| exponent.get_mut(i % ROWS)),
+                self.center.as_flattened_mut().get_mut(first + i),
+                self.exponent.as_flattened_mut().get_mut(first + i),
             ) {
                 (*center, *exponent) = (shift.center, shift.exponent);
             }
@@ -205,7 +227,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     fn total<S: Simd>(&self, simd: S, i: usize) -> Total<S> {
         let mut total = self.first(simd, i);
-        let columns = if i < self.rows { self.columns } else { 0 };
+        let columns = if i < self.kept { self.columns } else { 0 };
         for j in (BLOCK..columns).step_by(BLOCK) {
             total.add_positive(self.block(simd, i * self.columns + j, columns - j));
         }
@@ -258,21 +280,24 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         Total::new(high, low)
     }
 
-    /// Each row's sum, in two words. What is kept for rows is written in place: arrays for
-    /// all groups take long to make.
+    /// The sums of the rows that are there, from the first on, in two words. What is kept for
+    /// rows is written in place: arrays for all groups take long to make.
     #[inline(always)]
-    pub(crate) fn sums<S: Simd>(&self, simd: S, sums: &mut Values<G, 2>) {
+    pub(crate) fn sums<S: Simd>(&self, simd: S, first: usize, sums: &mut Values<G, 2>) {
         if N == ONE || self.rows == 1 {
             (sums.0[0][0][0], sums.0[1][0][0]) = self.total(simd, 0).value(simd);
         } else {
-            simd.call(Sums { panel: self, sums });
+            simd.call(Sums { panel: self, first, sums });
         }
     }
 
     #[inline(always)]
-    fn set_sums<S: Simd>(&self, simd: S, Values(sums): &mut Values<G, 2>) {
+    fn set_sums<S: Simd>(&self, simd: S, first: usize, Values(sums): &mut Values<G, 2>) {
+        let [highs, lows] = sums;
         for g in 0..G {
-            if g * ROWS >= self.rows {
+            let to = first / ROWS + g;
+            let (Some(sum), Some(sum_low)) = (highs.get_mut(to), lows.get_mut(to)) else { break };
+            if g * ROWS >= self.kept {
                 break;
             }
             let mut totals = [Total::zero(simd); ROWS / 2];
@@ -289,7 +314,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 }
             }
             let (high, low) = Total::values(simd, totals);
-            (sums[0][g], sums[1][g]) = (simd.block_to_array(high), simd.block_to_array(low));
+            (*sum, *sum_low) = (simd.block_to_array(high), simd.block_to_array(low));
         }
     }
 
@@ -307,7 +332,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
 
     /// Leaves an element out of the sums.
     #[inline(always)]
-    pub(crate) fn remove(&mut self, at: usize) {
+    fn remove(&mut self, at: usize) {
         if let (Some(exp), Some(low)) = (self.exp.get_mut(at), self.low.get_mut(at)) {
             (*exp, *low) = (0.0, 0.0);
         }
@@ -468,10 +493,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     }
 }
 
-/// [`Panel::exp`]: one for all kernels.
+/// [`Panel::set_exp`]: one for all kernels.
 struct Exp<'a, 'b, const N: usize, const G: usize> {
     panel: &'a mut Panel<'b, N, G>,
     x: &'a [f32],
+    first: usize,
 }
 
 impl<S: Simd, const N: usize, const G: usize> Part<S> for Exp<'_, '_, N, G> {
@@ -479,13 +505,14 @@ impl<S: Simd, const N: usize, const G: usize> Part<S> for Exp<'_, '_, N, G> {
 
     #[inline(always)]
     fn run(self, simd: S) {
-        self.panel.set_exp(simd, self.x);
+        self.panel.set_exp(simd, self.x, self.first);
     }
 }
 
 /// [`Panel::sums`]: one for all kernels.
 struct Sums<'a, 'b, const N: usize, const G: usize> {
     panel: &'a Panel<'b, N, G>,
+    first: usize,
     sums: &'a mut Values<G, 2>,
 }
 
@@ -494,7 +521,7 @@ impl<S: Simd, const N: usize, const G: usize> Part<S> for Sums<'_, '_, N, G> {
 
     #[inline(always)]
     fn run(self, simd: S) {
-        self.panel.set_sums(simd, self.sums);
+        self.panel.set_sums(simd, self.first, self.sums);
     }
 }
 

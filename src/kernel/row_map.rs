@@ -85,7 +85,7 @@ impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
         let Self { f, columns, rows } = self;
         let numbers = panel::row_numbers(simd, columns);
         let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers.0);
-        f.short(simd, &mut panel, rows.several(panel::height(columns)));
+        f.short(simd, &mut panel, rows.several(panel::height(columns, M::Row::WRITES)));
     }
 }
 

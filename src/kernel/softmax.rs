@@ -198,8 +198,7 @@ impl RowFunction for Softmax {
     ) {
         let (mut sums, mut inverses) = (Values::new(), Values::new());
         for mut rows in panels {
-            panel.exp(simd, rows.input());
-            panel.sums(simd, &mut sums);
+            panel.exp_sums::<S, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             panel.map_rows(simd, Inverse, sums.each(), inverses.each_mut());
             write_quotients(simd, panel, inverses.each(), rows.output());
         }
@@ -500,8 +499,7 @@ impl RowFunction for LogSoftmax {
     ) {
         let (mut sums, mut ln) = (Values::new(), Values::new());
         for mut rows in panels {
-            panel.exp(simd, rows.input());
-            panel.sums(simd, &mut sums);
+            panel.exp_sums::<S, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             let [sum, sum_low] = sums.each();
             panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent], ln.each_mut());
             let [high, low] = ln.each();
@@ -565,7 +563,7 @@ fn write_all_likely<S: Simd, const N: usize, const G: usize>(
     panel.map_rows(simd, Likelihood, [sum], least.each_mut());
     let [least] = least.each();
     if panel.remove_above(simd, least) {
-        panel.sums(simd, &mut others);
+        panel.sums(simd, 0, &mut others);
         let [others, others_low] = others.each();
         panel.map_rows(simd, Own, [sum, sum_low, others, others_low], own.each_mut());
         let [own, own_low] = own.each();

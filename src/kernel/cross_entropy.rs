@@ -181,6 +181,7 @@ impl RowFunction for LabelRows<'_> {
     ) {
         let mut long = LongRows { rows: self, labelled: Labelled::new(), results: Results::new() };
         long.rows.read(simd, &mut long.labelled, rows.input(), columns);
+        long.labelled.read_scores(rows.input(), columns);
         write_long_quotients::<_, _, H>(simd, columns, rows, memory, &mut long);
     }
 
@@ -196,7 +197,13 @@ impl RowFunction for LabelRows<'_> {
             (Labelled::<G>::new(), Values::new(), Results::new());
         for mut rows in panels {
             self.read(simd, &mut labelled, rows.input(), columns);
-            panel.exp_sums::<S, true>(simd, rows.input(), &labelled.label, &mut sums);
+            if R::WRITES {
+                panel.exp_sums::<S, true, false>(simd, rows.input(), &labelled.label, &mut sums);
+            } else {
+                panel.exp_sums::<S, true, true>(simd, rows.input(), &labelled.label, &mut sums);
+            }
+            // Now they are near.
+            labelled.read_scores(rows.input(), columns);
             let shifts = [&panel.center, &panel.exponent];
             self.add::<_, _, R>(simd, &labelled, &sums, shifts, &mut results);
             if R::WRITES {
@@ -240,6 +247,17 @@ struct Labelled<const G: usize> {
 }
 
 impl<const G: usize> Labelled<G> {
+    /// The scores at the labels.
+    #[inline(always)]
+    fn read_scores(&mut self, x: &[f32], columns: usize) {
+        let Self { rows, label, score, .. } = self;
+        let (labels, scores) = (label.as_flattened(), score.as_flattened_mut());
+        for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(*rows) {
+            // Of a row that does not count, any number.
+            *score = x.get((i * columns).saturating_add(*label)).copied().unwrap_or(1.0);
+        }
+    }
+
     #[inline(always)]
     fn new() -> Self {
         let one = [[1.0; ROWS]; G];
@@ -312,11 +330,6 @@ impl LabelRows<'_> {
         of_rows.rows = rows;
         let labels = of_rows.label.as_flattened_mut();
         self.labels.read(simd, self.next, labels.get_mut(..rows).unwrap_or(&mut []));
-        let scores = of_rows.score.as_flattened_mut().iter_mut();
-        for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(rows) {
-            // Of a row that does not count, any number.
-            *score = x.get((i * columns).saturating_add(*label)).copied().unwrap_or(1.0);
-        }
         if !self.weights.is_empty() || self.labels.ignored.is_some() {
             let weights = of_rows.weight.as_flattened_mut();
             for (label, weight) in labels.iter().zip(weights).take(rows) {

@@ -171,7 +171,7 @@ fn ln_of_sums<S: Simd, const N: usize, const G: usize>(
     sums: &mut Values<G, 2>,
     ln: &mut Values<G, 2>,
 ) {
-    panel.exp_sums::<S, false>(simd, x, &[[NOWHERE; panel::ROWS]; G], sums);
+    panel.exp_sums::<S, false, true>(simd, x, &[[NOWHERE; panel::ROWS]; G], sums);
     let [sum, low] = sums.each();
     let of_rows = [sum, low, &panel.exponent, &panel.center];
     panel.map_rows(simd, LnOfSum, of_rows, ln.each_mut());

@@ -198,7 +198,7 @@ impl RowFunction for Softmax {
     ) {
         let (mut sums, mut inverses) = (Values::new(), Values::new());
         for mut rows in panels {
-            panel.exp_sums::<S, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
+            panel.exp_sums::<S, false, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             panel.map_rows(simd, Inverse, sums.each(), inverses.each_mut());
             write_quotients(simd, panel, inverses.each(), rows.output());
         }
@@ -499,7 +499,7 @@ impl RowFunction for LogSoftmax {
     ) {
         let (mut sums, mut ln) = (Values::new(), Values::new());
         for mut rows in panels {
-            panel.exp_sums::<S, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
+            panel.exp_sums::<S, false, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             let [sum, sum_low] = sums.each();
             panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent], ln.each_mut());
             let [high, low] = ln.each();

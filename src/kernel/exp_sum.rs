@@ -158,7 +158,7 @@ pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
     pub(crate) shift: Shift,
     drift: f32,
-    /// The largest t that was summed.
+    /// The largest t that was summed, without a meaning beside a hole.
     pub(crate) most: f32,
     /// The largest element, if the row is in place.
     pub(crate) max: f32,
@@ -390,8 +390,15 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
         if !sum_section::<S, R, EXACT>(simd, row, shift, most, section, which, &mut sums) {
             return None;
         }
+        // Nobody asks for the largest beside a hole.
+        if section[1] == length && which.hole != NOWHERE {
+            break;
+        }
         let power = sums.reach.largest(simd);
         largest = largest.max(power);
+        if section[1] == length {
+            break;
+        }
         // The next section need not wait for a bias that is as good.
         let bias = Bias::above(whole(power - SIXTEENTHS), shift);
         if (bias.power - sums.bias.power).abs() > 1.0 {

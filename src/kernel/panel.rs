@@ -227,23 +227,16 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         S::F32::all_within([most], CALM)
     }
 
-    /// The lanes' sums of row i, or anything if there is none.
-    #[inline(always)]
-    fn total<S: Simd>(&self, simd: S, i: usize) -> Total<S> {
-        let mut total = self.first(simd, i);
-        let columns = if i < self.kept { self.columns } else { 0 };
-        for j in (BLOCK..columns).step_by(BLOCK) {
-            total.add_positive(self.block(simd, i * self.columns + j, columns - j));
-        }
-        total
-    }
-
-    /// Of several rows.
+    /// The lanes' sums of some rows, or anything for those that are not there: side by side,
+    /// as each addition waits for the one before.
     #[inline(always)]
     fn totals<S: Simd, const M: usize>(&self, simd: S, rows: [usize; M]) -> [Total<S>; M] {
         let mut totals = [Total::zero(simd); M];
         for i in 0..M {
             totals[i] = self.first(simd, rows[i]);
+        }
+        if self.columns <= BLOCK {
+            return totals;
         }
         let rest = self.columns % BLOCK;
         for at in (BLOCK..self.columns - rest).step_by(BLOCK) {
@@ -289,7 +282,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn sums<S: Simd>(&self, simd: S, first: usize, sums: &mut Values<G, 2>) {
         if N == ONE || self.rows == 1 {
-            (sums.0[0][0][0], sums.0[1][0][0]) = self.total(simd, 0).value(simd);
+            let [total] = self.totals(simd, [0]);
+            (sums.0[0][0][0], sums.0[1][0][0]) = total.value(simd);
         } else {
             simd.call(Sums { panel: self, first, sums });
         }
@@ -363,7 +357,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         Values(sums): &mut Values<1, 2>,
     ) {
         if N == ONE || self.rows == 1 {
-            (sums[0][0][0], sums[1][0][0]) = self.total(simd, 0).value(simd);
+            let [total] = self.totals(simd, [0]);
+            (sums[0][0][0], sums[1][0][0]) = total.value(simd);
             return;
         }
         let mut rows = [0; ROWS];
@@ -372,8 +367,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
         let mut totals = [Total::zero(simd); ROWS / 2];
         for i in 0..ROWS / 2 {
-            let (row, other) = (rows[i], rows[i + ROWS / 2]);
-            totals[i] = self.total(simd, row).with(simd, self.total(simd, other));
+            let [a, b] = self.totals(simd, [rows[i], rows[i + ROWS / 2]]);
+            totals[i] = a.with(simd, b);
         }
         let (high, low) = Total::values(simd, totals);
         (sums[0][0], sums[1][0]) = (simd.block_to_array(high), simd.block_to_array(low));

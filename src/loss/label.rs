@@ -108,13 +108,8 @@ impl Kernel for Read<'_> {
         match ignored {
             None => labels.read(first, classes, |label| label as usize),
             Some(ignored) => {
-                labels.read(
-                    first,
-                    classes,
-                    |label| {
-                        if label == ignored { NOWHERE } else { label as usize }
-                    },
-                )
+                let class = |label| if label == ignored { NOWHERE } else { label as usize };
+                labels.read(first, classes, class);
             }
         }
     }

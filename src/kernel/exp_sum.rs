@@ -43,7 +43,7 @@ pub(crate) const LEVEL: f32 = 50.0;
 /// Powers of two between what a bias was made for and what it is good for.
 const RISE: f32 = 4.0;
 /// Elements after which the bias is chosen anew.
-const SECTION: usize = 16 * RUN;
+const SECTION: usize = 32 * RUN;
 /// Fewer steps are not worth a call of [`Simd::exp_steps`].
 const FEW: usize = 6;
 /// The same if one of them has the hole.

@@ -155,7 +155,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if N == ONE {
                 self.set_exp::<S, ONCE>(simd, x, first);
             } else {
-                simd.call(Exp::<N, G, ONCE> { panel: self, x, first });
+                simd.call(ExpRows::<N, G, ONCE> { panel: self, x, first });
             }
             if HOLES {
                 let holes = holes.as_flattened().get(first..).unwrap_or(&[]);
@@ -285,7 +285,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             let [total] = self.totals(simd, [0]);
             (sums.0[0][0][0], sums.0[1][0][0]) = total.value(simd);
         } else {
-            simd.call(Sums { panel: self, first, sums });
+            simd.call(SumRows { panel: self, first, sums });
         }
     }
 
@@ -493,14 +493,14 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
 }
 
 /// [`Panel::set_exp`]: one for all kernels.
-struct Exp<'a, 'b, const N: usize, const G: usize, const ONCE: bool> {
+struct ExpRows<'a, 'b, const N: usize, const G: usize, const ONCE: bool> {
     panel: &'a mut Panel<'b, N, G>,
     x: &'a [f32],
     first: usize,
 }
 
 impl<S: Simd, const N: usize, const G: usize, const ONCE: bool> Part<S>
-    for Exp<'_, '_, N, G, ONCE>
+    for ExpRows<'_, '_, N, G, ONCE>
 {
     type Output = ();
 
@@ -511,13 +511,13 @@ impl<S: Simd, const N: usize, const G: usize, const ONCE: bool> Part<S>
 }
 
 /// [`Panel::sums`]: one for all kernels.
-struct Sums<'a, 'b, const N: usize, const G: usize> {
+struct SumRows<'a, 'b, const N: usize, const G: usize> {
     panel: &'a Panel<'b, N, G>,
     first: usize,
     sums: &'a mut Values<G, 2>,
 }
 
-impl<S: Simd, const N: usize, const G: usize> Part<S> for Sums<'_, '_, N, G> {
+impl<S: Simd, const N: usize, const G: usize> Part<S> for SumRows<'_, '_, N, G> {
     type Output = ();
 
     #[inline(always)]

@@ -3,7 +3,8 @@
 //! A row of ten fills ten lanes of sixteen, and adding up its lanes takes longer than
 //! their exponentials. A group of sixteen rows of ten is ten full vectors, and sixteen
 //! sums are added up together, a row a lane. A panel takes each step for several groups
-//! before the next: what one group waits for, the others fill.
+//! before the next: what one group waits for, the others fill. Where only sums are kept,
+//! they are of more groups than e^x has room for.
 //!
 //! Nothing here depends on N but the range of f32: every operation on e^x · 2^-N
 //! rounds alike for all N. So one N serves all rows of which no |x| is large, and in

@@ -88,12 +88,12 @@ impl Run for Remote {
         process.answer(bytes_mut(out));
     }
 
-    fn time(&mut self, input: Input, out: &mut [f32], calls: u32) -> f64 {
+    fn time(&mut self, input: Input, out: &mut [f32], calls: u32) -> [f64; 2] {
         let mut process = self.process.lock().unwrap();
-        let mut nanoseconds = [0; 8];
+        let mut answer = [[0; 8]; 2];
         process.request(self.function, calls, input, out.len());
-        process.answer(&mut nanoseconds);
-        f64::from_ne_bytes(nanoseconds)
+        process.answer(answer.as_flattened_mut());
+        answer.map(f64::from_ne_bytes)
     }
 }
 

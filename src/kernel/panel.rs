@@ -384,8 +384,43 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         of_rows: [&PerRow<G>; T],
         out: &mut [f32],
     ) {
-        let low = self.low.get(..out.len()).unwrap_or(&[]);
-        self.map_rows_of(simd, f, of_rows, &mut (low, out), 0.0);
+        for (g, out) in out.chunks_mut((ROWS * self.columns).max(1)).enumerate().take(G) {
+            let start = g * ROWS * self.columns;
+            let tables = tables(of_rows, g);
+            let (exp, low) = (self.exp.get(start..), self.low.get(start..));
+            let (exp, low) = (blocks(exp.unwrap_or(&[])), blocks(low.unwrap_or(&[])));
+            let (row, (out, rest)) = (blocks(self.row), out.as_chunks_mut::<BLOCK>());
+            let whole = out.len();
+            // Of one length: nothing is checked in the loop.
+            if let (Some(exp), Some(low), Some(row)) =
+                (exp.get(..whole), low.get(..whole), row.get(..whole))
+            {
+                for i in 0..whole {
+                    Self::map_words(simd, f, [&exp[i], &low[i], &row[i]], &tables, &mut out[i]);
+                }
+            }
+            if let (false, Some(exp), Some(low), Some(row)) =
+                (rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
+            {
+                Self::map_words(simd, f, [exp, low, row], &tables, rest);
+            }
+        }
+    }
+
+    /// The function, of a block.
+    #[inline(always)]
+    fn map_words<S: Simd, const T: usize>(
+        simd: S,
+        f: impl PanelFunction<T>,
+        [exp, low, row]: [&[f32; BLOCK]; 3],
+        tables: &[[f32; ROWS]; T],
+        out: &mut [f32],
+    ) {
+        for at in (0..BLOCK).step_by(S::F32::COUNT) {
+            let of_row = Self::of_row(simd, &row[at..], tables.each_ref());
+            let exp = (simd.load(&exp[at..], 0.0), simd.load(&low[at..], 0.0));
+            simd.store(f.apply(exp, of_row), out.get_mut(at..).unwrap_or(&mut []));
+        }
     }
 
     /// A function of every t, and of an element of the rows in the place of t·δ; whether no
@@ -406,11 +441,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if start >= end {
                 break;
             }
-            // Copies, which stay in registers: what is written might be the others.
-            let mut tables = [[0.0; ROWS]; T];
-            for i in 0..T {
-                tables[i] = of_rows[i][g];
-            }
+            let tables = tables(of_rows, g);
             let tables = tables.each_ref();
             let mut rows = rows.part(start..end, None);
             let (exp, row) = (blocks(self.exp.get(start..).unwrap_or(&[])), blocks(self.row));
@@ -549,6 +580,16 @@ fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
         simd.store(t, exp.get_mut(at..).unwrap_or(&mut []));
         simd.store(t * delta, low.get_mut(at..).unwrap_or(&mut []));
     }
+}
+
+/// Copies of a group's values, which stay in registers: what is written might be the others.
+#[inline(always)]
+fn tables<const T: usize, const G: usize>(of_rows: [&PerRow<G>; T], g: usize) -> [[f32; ROWS]; T] {
+    let mut tables = [[0.0; ROWS]; T];
+    for i in 0..T {
+        tables[i] = of_rows[i].get(g).copied().unwrap_or([0.0; ROWS]);
+    }
+    tables
 }
 
 /// Whole blocks.

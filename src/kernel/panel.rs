@@ -445,16 +445,38 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             let tables = tables.each_ref();
             let mut rows = rows.part(start..end, None);
             let (exp, row) = (blocks(self.exp.get(start..).unwrap_or(&[])), blocks(self.row));
-            for i in 0..(end - start).div_ceil(BLOCK) {
-                let (Some(exp), Some(row)) = (exp.get(i), row.get(i)) else { break };
-                let block = i * BLOCK..(i + 1) * BLOCK;
-                if rows.input().get(block.clone()).is_some() {
-                    let block = &mut rows.part(block, None);
-                    largest = Self::map_block(simd, f, [exp, row], tables, block, largest);
-                } else {
-                    let rest = &mut rows.part(i * BLOCK..end - start, None);
-                    largest = Self::map_block(simd, f, [exp, row], tables, rest, largest);
+            let whole = (end - start) / BLOCK;
+            let mut rest = [f32::NEG_INFINITY; BLOCK];
+            for (to, x) in rest.iter_mut().zip(rows.input().get(whole * BLOCK..).unwrap_or(&[])) {
+                *to = *x;
+            }
+            // Of one length: nothing is checked in the loops.
+            let (Some(whole_exp), Some(whole_row)) = (exp.get(..whole), row.get(..whole)) else {
+                break;
+            };
+            if R::IN_PLACE {
+                if let Some(out) = blocks_mut(rows.output()).get_mut(..whole) {
+                    for i in 0..whole {
+                        let (exp, x) = ([&whole_exp[i], &whole_row[i]], out[i]);
+                        Self::map_block(simd, f, exp, tables, &x, &mut out[i], &mut largest);
+                    }
                 }
+            } else {
+                let (x, out) = rows.both();
+                if let (Some(x), Some(out)) =
+                    (blocks(x).get(..whole), blocks_mut(out).get_mut(..whole))
+                {
+                    for i in 0..whole {
+                        let exp = [&whole_exp[i], &whole_row[i]];
+                        Self::map_block(simd, f, exp, tables, &x[i], &mut out[i], &mut largest);
+                    }
+                }
+            }
+            if let (Some(exp), Some(row), Some(out)) =
+                (exp.get(whole), row.get(whole), rows.output().get_mut(whole * BLOCK..))
+                && !out.is_empty()
+            {
+                Self::map_block(simd, f, [exp, row], tables, &rest, out, &mut largest);
             }
         }
         largest.le(simd.splat(most)).all()
@@ -462,23 +484,21 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
 
     /// The function, of a block, and the larger of the results and of another number.
     #[inline(always)]
-    fn map_block<S: Simd, R: Row, const T: usize>(
+    fn map_block<S: Simd, const T: usize>(
         simd: S,
         f: impl PanelFunction<T>,
         [exp, row]: [&[f32; BLOCK]; 2],
         tables: [&[f32; ROWS]; T],
-        rows: &mut R,
-        mut largest: S::F32,
-    ) -> S::F32 {
+        x: &[f32; BLOCK],
+        out: &mut [f32],
+        largest: &mut S::F32,
+    ) {
         for at in (0..BLOCK).step_by(S::F32::COUNT) {
-            let of_row = Self::of_row(simd, row.get(at..).unwrap_or(&[]), tables);
-            let exp = simd.load(exp.get(at..).unwrap_or(&[]), 0.0);
-            let x = simd.load(rows.input().get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-            let y = f.apply((exp, x), of_row);
-            largest = y.max(largest);
-            simd.store(y, rows.output().get_mut(at..).unwrap_or(&mut []));
+            let of_row = Self::of_row(simd, &row[at..], tables);
+            let y = f.apply((simd.load(&exp[at..], 0.0), simd.load(&x[at..], 0.0)), of_row);
+            *largest = y.max(*largest);
+            simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
         }
-        largest
     }
 
     /// What belongs to the rows of these numbers.

@@ -19,7 +19,9 @@ use crate::kernel::exp_sum::{
 use crate::kernel::panel::{Panel, PerRow, ROWS, RowsFunction, Values, map_rows};
 use crate::kernel::row::{Matrix, Row};
 use crate::kernel::row_map::{Memory, RowFunction, for_rows};
-use crate::kernel::softmax::{Multiply, OfRows, values, write_long_quotients, write_quotients};
+use crate::kernel::softmax::{
+    Multiply, OfRows, quotients_in_place, values, write_long_quotients, write_quotients,
+};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses};
 use crate::math::ln::ln_1p_positive_words;
@@ -206,7 +208,14 @@ impl RowFunction for LabelRows<'_> {
             labelled.read_scores(rows.input(), columns);
             let shifts = [&panel.center, &panel.exponent];
             self.add::<_, _, R>(simd, &labelled, &sums, shifts, &mut results);
-            if R::WRITES {
+            if !R::WRITES {
+                continue;
+            }
+            if panel.streams {
+                let gradient = quotients_in_place(simd, panel, results.factor.each());
+                write_at_labels(simd, &labelled, &results, columns, gradient);
+                sweep::map_streaming(simd, Itself, gradient, rows.output());
+            } else {
                 write_quotients(simd, panel, results.factor.each(), rows.output());
                 write_at_labels(simd, &labelled, &results, columns, rows.output());
             }

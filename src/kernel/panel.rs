@@ -111,6 +111,8 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     pub(crate) exponent: PerRow<G>,
     /// Whether no |x| is large.
     pub(crate) is_calm: bool,
+    /// Whether results go past the caches.
+    pub(crate) streams: bool,
 }
 
 impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
@@ -129,6 +131,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             center,
             exponent,
             is_calm: true,
+            streams: false,
         }
     }
 
@@ -395,21 +398,59 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if let (Some(exp), Some(low), Some(row)) =
                 (exp.get(..whole), low.get(..whole), row.get(..whole))
             {
-                for i in 0..whole {
-                    Self::map_words(simd, f, [&exp[i], &low[i], &row[i]], &tables, &mut out[i]);
+                if self.streams {
+                    for i in 0..whole {
+                        let words = [&exp[i], &low[i], &row[i]];
+                        Self::map_words::<S, T, true>(simd, f, words, &tables, &mut out[i]);
+                    }
+                } else {
+                    for i in 0..whole {
+                        let words = [&exp[i], &low[i], &row[i]];
+                        Self::map_words::<S, T, false>(simd, f, words, &tables, &mut out[i]);
+                    }
                 }
             }
             if let (false, Some(exp), Some(low), Some(row)) =
                 (rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
             {
-                Self::map_words(simd, f, [exp, low, row], &tables, rest);
+                Self::map_words::<S, T, false>(simd, f, [exp, low, row], &tables, rest);
             }
         }
     }
 
+    /// A function of every t and t·δ in the place of t, to be changed here and there before
+    /// it goes past the caches: afterwards that would take longer than all else.
+    #[inline(always)]
+    pub(crate) fn map_in_place<S: Simd, const T: usize>(
+        &mut self,
+        simd: S,
+        f: impl PanelFunction<T>,
+        of_rows: [&PerRow<G>; T],
+    ) -> &mut [f32] {
+        let (group, length) = (ROWS * self.columns, self.kept * self.columns);
+        for g in 0..G {
+            let (start, end) = (g * group, ((g + 1) * group).min(length));
+            if start >= end {
+                break;
+            }
+            let (tables, count) = (tables(of_rows, g), (end - start).div_ceil(BLOCK));
+            let exp = blocks_mut(self.exp.get_mut(start..).unwrap_or(&mut []));
+            let low = blocks(self.low.get(start..).unwrap_or(&[]));
+            if let (Some(exp), Some(low), Some(row)) =
+                (exp.get_mut(..count), low.get(..count), blocks(self.row).get(..count))
+            {
+                for i in 0..count {
+                    let (t, out) = (exp[i], &mut exp[i]);
+                    Self::map_words::<S, T, false>(simd, f, [&t, &low[i], &row[i]], &tables, out);
+                }
+            }
+        }
+        self.exp.get_mut(..length).unwrap_or(&mut [])
+    }
+
     /// The function, of a block.
     #[inline(always)]
-    fn map_words<S: Simd, const T: usize>(
+    fn map_words<S: Simd, const T: usize, const STREAM: bool>(
         simd: S,
         f: impl PanelFunction<T>,
         [exp, low, row]: [&[f32; BLOCK]; 3],
@@ -419,7 +460,12 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         for at in (0..BLOCK).step_by(S::F32::COUNT) {
             let of_row = Self::of_row(simd, &row[at..], tables.each_ref());
             let exp = (simd.load(&exp[at..], 0.0), simd.load(&low[at..], 0.0));
-            simd.store(f.apply(exp, of_row), out.get_mut(at..).unwrap_or(&mut []));
+            let (y, out) = (f.apply(exp, of_row), out.get_mut(at..).unwrap_or(&mut []));
+            if STREAM {
+                simd.stream(y, out);
+            } else {
+                simd.store(y, out);
+            }
         }
     }
 

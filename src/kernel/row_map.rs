@@ -64,7 +64,8 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
             simd.call(OneByOne { f, columns, rows, stream });
         }
     } else if const { S::EXCHANGES } && several {
-        simd.call(Panels { f, columns, rows });
+        let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
+        simd.call(Panels { f, columns, rows, stream });
     } else {
         simd.call(PanelsOfOne { f, columns, rows });
     }
@@ -75,6 +76,7 @@ struct Panels<'a, F, M> {
     f: &'a mut F,
     columns: usize,
     rows: M,
+    stream: bool,
 }
 
 impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
@@ -82,10 +84,12 @@ impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { f, columns, rows } = self;
+        let Self { f, columns, rows, stream } = self;
         let numbers = panel::row_numbers(simd, columns);
         let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers.0);
+        panel.streams = stream;
         f.short(simd, &mut panel, rows.several(panel::height(columns, M::Row::WRITES)));
+        simd.fence();
     }
 }
 

@@ -361,6 +361,20 @@ pub(super) fn write_quotients<S: Simd, const N: usize, const G: usize>(
     }
 }
 
+/// The same, where e^x was.
+#[inline(always)]
+pub(super) fn quotients_in_place<'a, S: Simd, const N: usize, const G: usize>(
+    simd: S,
+    panel: &'a mut Panel<'_, N, G>,
+    inverses: [&PerRow<G>; 2],
+) -> &'a mut [f32] {
+    if panel.is_calm {
+        panel.map_in_place(simd, Quotient, inverses)
+    } else {
+        panel.map_in_place(simd, AnyQuotient, inverses)
+    }
+}
+
 /// The reciprocal of a row's sum.
 #[derive(Clone, Copy)]
 pub(super) struct Inverse;

@@ -52,6 +52,28 @@ macro_rules! operators {
 }
 pub(crate) use operators;
 
+/// `for $i in 0..$n { $body }` for a constant `$n`, up to four without a loop. A kernel has
+/// thousands of loops over a few vectors; to unroll them took the compiler longer than all
+/// else together.
+macro_rules! unroll {
+    ($i:ident in 0..$n:expr, $body:expr) => {
+        if const { $n > 4 } {
+            for $i in 0..$n {
+                $body;
+            }
+        } else {
+            $crate::simd::unroll!(@ $i, $n, $body, 0, 1, 2, 3);
+        }
+    };
+    (@ $i:ident, $n:expr, $body:expr, $($value:literal),*) => {$(
+        if const { $value < $n } {
+            let $i = $value;
+            $body;
+        }
+    )*};
+}
+pub(crate) use unroll;
+
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(crate) mod avx2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -227,9 +249,10 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn load_block(self, from: &[f32], fill: f32) -> Self::Block {
         let mut block = self.block(self.splat(fill));
-        for (j, lanes) in block.as_mut().iter_mut().enumerate() {
-            *lanes = self.load(from.get(j * Self::F32::COUNT..).unwrap_or(&[]), fill);
-        }
+        let lanes = block.as_mut();
+        unroll!(j in 0..BLOCK / Self::F32::COUNT, {
+            lanes[j] = self.load(from.get(j * Self::F32::COUNT..).unwrap_or(&[]), fill);
+        });
         block
     }
 
@@ -267,9 +290,10 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn block_to_array(self, block: Self::Block) -> [f32; BLOCK] {
         let mut array = [0.0; BLOCK];
-        for (j, lanes) in block.as_ref().iter().enumerate() {
-            self.store(*lanes, array.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
-        }
+        let lanes = block.as_ref();
+        unroll!(j in 0..BLOCK / Self::F32::COUNT, {
+            self.store(lanes[j], array.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
+        });
         array
     }
 }
@@ -453,9 +477,9 @@ pub trait Vectors<S: Simd>: Lanes + AsRef<[S::F32]> {
     /// Writes the first lanes; those past the end of `to` are dropped.
     #[inline(always)]
     fn store(self, simd: S, to: &mut [f32]) {
-        for (j, lanes) in self.as_ref().iter().enumerate() {
-            simd.store(*lanes, to.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
-        }
+        unroll!(j in 0..Self::COUNT / S::F32::COUNT, {
+            simd.store(self.as_ref()[j], to.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+        });
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::kernel::row::Row;
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd, Vectors};
+use crate::simd::{BLOCK, Lanes, Simd, Vectors, unroll};
 use core::ops::Range;
 
 /// A function of one element, for every lane alike.
@@ -124,9 +124,9 @@ pub(crate) fn map_streaming<S: Simd>(simd: S, f: impl Function, x: &[f32], out: 
     for (at, (x_wide, out)) in (&mut wide).zip(&mut wide_out).enumerate() {
         prefetch(simd, x, at * S::MapWide::COUNT, S::MapWide::COUNT);
         let y = f.apply(S::MapWide::load(simd, x_wide));
-        for (j, y) in y.as_ref().iter().enumerate() {
-            simd.stream(*y, out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
-        }
+        unroll!(j in 0..S::MapWide::COUNT / S::F32::COUNT, {
+            simd.stream(y.as_ref()[j], out.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+        });
     }
     let (x, out) = (wide.remainder(), wide_out.into_remainder());
     for at in (0..x.len()).step_by(S::F32::COUNT) {
@@ -177,25 +177,24 @@ pub(crate) fn sum<S: Simd, T: Term<N>, const N: usize>(
         let mut at = 0;
         while Run::<S>::WIDE <= length - at {
             let mut x = [S::Wide::load(simd, &[]); N];
-            for (x, input) in x.iter_mut().zip(inputs) {
-                *x = S::Wide::load(simd, part(input, at, Run::<S>::WIDE));
-            }
+            unroll!(i in 0..N, x[i] = S::Wide::load(simd, part(inputs[i], at, Run::<S>::WIDE)));
             let (high, low) = f.term(x);
-            for (j, (high, low)) in high.as_ref().iter().zip(low.as_ref()).enumerate() {
-                total.add_term(j % (BLOCK / S::F32::COUNT), *high, *low);
-            }
+            let (high, low) = (high.as_ref(), low.as_ref());
+            unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
+                total.add_term(j % (BLOCK / S::F32::COUNT), high[j], low[j]);
+            });
             at += Run::<S>::WIDE;
         }
         for block in (at..length).step_by(BLOCK) {
-            for j in 0..BLOCK / S::F32::COUNT {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
                 let at = block + j * S::F32::COUNT;
                 let mut x = [simd.splat(0.0); N];
-                for (x, input) in x.iter_mut().zip(inputs) {
-                    *x = simd.load(input.get(at..).unwrap_or(&[]), T::NOTHING);
-                }
+                unroll!(i in 0..N, {
+                    x[i] = simd.load(inputs[i].get(at..).unwrap_or(&[]), T::NOTHING);
+                });
                 let (high, low) = f.term(x);
                 total.add_term(j, high, low);
-            }
+            });
         }
         total.carry();
     }
@@ -241,9 +240,10 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
             let pairs = (S::Wide::load(simd, x), S::Wide::load(simd, t));
             let Some((term, value)) = f.apply_short(pairs.0, pairs.1) else { break };
             place.store(simd, at..at + wide, term, value);
-            for (j, term) in term.as_ref().iter().enumerate() {
-                total.add_positive_term(j % (BLOCK / S::F32::COUNT), *term);
-            }
+            let term = term.as_ref();
+            unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
+                total.add_positive_term(j % (BLOCK / S::F32::COUNT), term[j]);
+            });
             at += wide;
         }
         let end = t.len().min(at.saturating_add(wide));
@@ -319,18 +319,20 @@ impl<S: Simd> Run<S> {
     /// Moves into `high` what fits there: then additions to `low` round little.
     #[inline(always)]
     pub(crate) fn carry(&mut self) {
-        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
-            (*high, *low) = fast_two_sum(*high, *low);
-        }
+        let (high, low) = (self.high.as_mut(), self.low.as_mut());
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            (high[j], low[j]) = fast_two_sum(high[j], low[j]);
+        });
     }
 
     /// Goes on from a larger bias.
     #[inline(always)]
     pub(crate) fn raise(&mut self, bias: f32) {
-        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
-            let (sum, error) = fast_two_sum(high.splat(bias), *high - self.bias);
-            (*high, *low) = (sum, *low + error);
-        }
+        let (high, low) = (self.high.as_mut(), self.low.as_mut());
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            let (sum, error) = fast_two_sum(high[j].splat(bias), high[j] - self.bias);
+            (high[j], low[j]) = (sum, low[j] + error);
+        });
         self.bias = bias;
     }
 
@@ -340,23 +342,22 @@ impl<S: Simd> Run<S> {
     /// Adds the vectors of whole blocks.
     #[inline(always)]
     pub(crate) fn add_wide(&mut self, t: S::Wide, delta: S::Wide) {
-        for j in 0..t.as_ref().len() {
+        unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
             self.add(j % (BLOCK / S::F32::COUNT), t.as_ref()[j], delta.as_ref()[j]);
-        }
+        });
     }
 
     /// Adds the run to a total.
     #[inline(always)]
     pub(crate) fn flush(mut self, total: &mut Total<S>) {
-        for sum in self.high.as_mut() {
-            *sum = *sum - self.bias;
-        }
+        let high = self.high.as_mut();
+        unroll!(j in 0..BLOCK / S::F32::COUNT, high[j] = high[j] - self.bias);
         total.add(self.high);
         total.add(self.low);
-        for j in 0..BLOCK / S::F32::COUNT {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             let (sum, error) = fast_two_sum(total.high.as_ref()[j], total.low.as_ref()[j]);
             (total.high.as_mut()[j], total.low.as_mut()[j]) = (sum, error);
-        }
+        });
     }
 }
 
@@ -391,23 +392,23 @@ impl<S: Simd> Total<S> {
     /// Adds another, both of positive terms.
     #[inline(always)]
     pub(crate) fn add_positive(&mut self, other: Self) {
-        for j in 0..self.low.as_ref().len() {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             let (a, b) = (self.high.as_ref()[j], other.high.as_ref()[j]);
             let (sum, error) = two_sum_positive(a, b);
             self.high.as_mut()[j] = sum;
             self.low.as_mut()[j] = (self.low.as_ref()[j] + other.low.as_ref()[j]) + error;
-        }
+        });
     }
 
     /// Adds a block; what the addition rounds off is kept in `low`.
     #[inline(always)]
     pub(crate) fn add(&mut self, block: S::Block) {
         let (high, low) = (self.high.as_mut(), self.low.as_mut());
-        for j in 0..BLOCK / S::F32::COUNT {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             let (sum, error) = two_sum(high[j], block.as_ref()[j]);
             high[j] = sum;
             low[j] = low[j] + error;
-        }
+        });
     }
 
     /// Adds a term in two words to lanes `j · COUNT` and following of the block.
@@ -431,13 +432,14 @@ impl<S: Simd> Total<S> {
     /// small against it however many terms there are.
     #[inline(always)]
     pub(crate) fn carry(&mut self) {
-        for (high, low) in self.high.as_mut().iter_mut().zip(self.low.as_mut()) {
-            let (sum, error) = two_sum(*high, *low);
+        let (high, low) = (self.high.as_mut(), self.low.as_mut());
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            let (sum, error) = two_sum(high[j], low[j]);
             // Infinities and NaN live in `high`; their "error" means nothing.
             let finite = sum.abs().lt(sum.splat(f32::INFINITY));
-            *high = S::F32::select(finite, sum, *high);
-            *low = S::F32::select(finite, error, *low);
-        }
+            high[j] = S::F32::select(finite, sum, high[j]);
+            low[j] = S::F32::select(finite, error, low[j]);
+        });
     }
 
     /// The lanes added up in a fixed tree: the sum, and what it leaves.
@@ -463,17 +465,17 @@ impl<S: Simd> Total<S> {
     /// [`with`](Self::with) the i + 8-th.
     #[inline(always)]
     pub(crate) fn values(simd: S, mut totals: [Self; BLOCK / 2]) -> (S::Block, S::Block) {
-        for i in 0..4 {
+        unroll!(i in 0..4, {
             totals[i] = totals[i].folded::<4, true>(simd, totals[i + 4]);
-        }
-        for i in 0..2 {
+        });
+        unroll!(i in 0..2, {
             totals[i] = totals[i].folded::<2, true>(simd, totals[i + 2]);
-        }
+        });
         let Self { mut high, mut low } = totals[0].folded::<1, true>(simd, totals[1]);
-        for j in 0..high.as_ref().len() {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             let (sum, error) = fast_two_sum(high.as_ref()[j], low.as_ref()[j]);
             (high.as_mut()[j], low.as_mut()[j]) = (sum, error);
-        }
+        });
         (high, low)
     }
 
@@ -488,12 +490,12 @@ impl<S: Simd> Total<S> {
     fn folded<const HALF: usize, const POSITIVE: bool>(self, simd: S, other: Self) -> Self {
         let (mut high, second) = simd.exchange::<HALF>(self.high, other.high);
         let (mut low, second_low) = simd.exchange::<HALF>(self.low, other.low);
-        for j in 0..high.as_ref().len() {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             let (a, b) = (high.as_ref()[j], second.as_ref()[j]);
             let (sum, error) = if POSITIVE { two_sum_positive(a, b) } else { two_sum(a, b) };
             high.as_mut()[j] = sum;
             low.as_mut()[j] = (low.as_ref()[j] + second_low.as_ref()[j]) + error;
-        }
+        });
         Self { high, low }
     }
 }

@@ -27,7 +27,9 @@ pub(crate) use crate::loss::label::NOWHERE;
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shifted_exp::{self, LN_FACTOR};
 use crate::math::words::{divide, fast_two_sum, rounded, times, two_sum};
-use crate::simd::{Aligned, BLOCK, EIGHTHS, ExpSteps, Lanes, Mask, SIXTEENTHS, Simd, Vectors};
+use crate::simd::{
+    Aligned, BLOCK, EIGHTHS, ExpSteps, Lanes, Mask, SIXTEENTHS, Simd, Vectors, unroll,
+};
 use crate::sweep::{self, AHEAD, Itself, RUN, Run, Total};
 use core::f32::consts::{LN_2, LOG2_E};
 
@@ -363,9 +365,9 @@ pub(crate) fn head<S: Simd>(simd: S, x: &[f32], hole: usize) -> f32 {
         if hole.wrapping_sub(at) < BLOCK {
             x = without(simd, x, hole - at, f32::NEG_INFINITY);
         }
-        for j in 0..BLOCK / S::F32::COUNT {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             most.as_mut()[j] = x.as_ref()[j].max(most.as_ref()[j]);
-        }
+        });
     }
     simd.largest(most)
 }
@@ -685,9 +687,9 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
         if let Some(power) = sums.powers(shift, &mut x) {
             is_whole = true;
             let terms = shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
-            for j in 0..terms.0.as_ref().len() {
+            unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
                 (t[j], delta[j]) = (terms.0.as_ref()[j], terms.1.as_ref()[j]);
-            }
+            });
         }
     }
     if !is_whole {
@@ -697,7 +699,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
             let x = if is_block { row.input().get(at..) } else { x.get(..) };
             let x = x.and_then(|x| x.get(..BLOCK)).unwrap_or(&[]);
             let mut within = true;
-            for j in 0..BLOCK / S::F32::COUNT {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
                 let mut x = simd.load(x.get(j * S::F32::COUNT..).unwrap_or(&[]), 0.0);
                 match sums.powers(shift, &mut x) {
                     Some(power) => {
@@ -706,7 +708,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
                     }
                     None => within = false,
                 }
-            }
+            });
             if within {
                 break;
             }
@@ -759,9 +761,9 @@ pub(crate) fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
     let mut most = simd.block(simd.splat(f32::NEG_INFINITY));
     for at in (0..x.len()).step_by(BLOCK) {
         let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-        for j in 0..BLOCK / S::F32::COUNT {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             most.as_mut()[j] = x.as_ref()[j].max(most.as_ref()[j]);
-        }
+        });
     }
     simd.largest(most)
 }
@@ -776,17 +778,17 @@ pub(crate) fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
         for i in 0..GROUP {
             let at = start + i * BLOCK;
             let x = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-            for j in 0..BLOCK / S::F32::COUNT {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
                 let x = x.as_ref()[j];
                 most[i].as_mut()[j] = x.max(most[i].as_ref()[j]);
                 nan.as_mut()[j] = S::F32::select(x.eq(x), nan.as_ref()[j], x);
-            }
+            });
         }
     }
     for i in 1..GROUP {
-        for j in 0..most[0].as_ref().len() {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
             most[0].as_mut()[j] = most[i].as_ref()[j].max(most[0].as_ref()[j]);
-        }
+        });
     }
     for nan in nan.as_ref() {
         if !nan.eq(*nan).all() {

@@ -13,7 +13,7 @@
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::{Row, take};
 use crate::math::shifted_exp::{power, shifted_exp};
-use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd};
+use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd, unroll};
 use crate::sweep::Total;
 
 /// Rows of a group: a lane each where there is one value a row.
@@ -236,23 +236,23 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     fn totals<S: Simd, const M: usize>(&self, simd: S, rows: [usize; M]) -> [Total<S>; M] {
         let mut totals = [Total::zero(simd); M];
-        for i in 0..M {
+        unroll!(i in 0..M, {
             totals[i] = self.first(simd, rows[i]);
-        }
+        });
         if self.columns <= BLOCK {
             return totals;
         }
         let rest = self.columns % BLOCK;
         for at in (BLOCK..self.columns - rest).step_by(BLOCK) {
-            for i in 0..M {
+            unroll!(i in 0..M, {
                 totals[i].add_positive(self.block(simd, rows[i] * self.columns + at, BLOCK));
-            }
+            });
         }
         if rest > 0 {
             let at = self.columns - rest;
-            for i in 0..M {
+            unroll!(i in 0..M, {
                 totals[i].add_positive(self.block(simd, rows[i] * self.columns + at, rest));
-            }
+            });
         }
         totals
     }
@@ -272,11 +272,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         let mut low = simd.load_block(&self.low[at..at + BLOCK], 0.0);
         if count < BLOCK {
             let (numbers, zero) = (simd.load_block(&NUMBERS, 0.0), simd.splat(0.0));
-            for j in 0..numbers.as_ref().len() {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
                 let counts = numbers.as_ref()[j].lt(simd.splat(count as f32));
                 high.as_mut()[j] = S::F32::select(counts, high.as_ref()[j], zero);
                 low.as_mut()[j] = S::F32::select(counts, low.as_ref()[j], zero);
-            }
+            });
         }
         Total::new(high, low)
     }
@@ -558,9 +558,9 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             return simd.load(row, 0.0).lookup(tables);
         }
         let mut values = [simd.splat(0.0); T];
-        for i in 0..T {
+        unroll!(i in 0..T, {
             values[i] = simd.splat(tables[i][0]);
-        }
+        });
         values
     }
 
@@ -652,9 +652,9 @@ fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
 #[inline(always)]
 fn tables<const T: usize, const G: usize>(of_rows: [&PerRow<G>; T], g: usize) -> [[f32; ROWS]; T] {
     let mut tables = [[0.0; ROWS]; T];
-    for i in 0..T {
+    unroll!(i in 0..T, {
         tables[i] = of_rows[i].get(g).copied().unwrap_or([0.0; ROWS]);
-    }
+    });
     tables
 }
 
@@ -696,13 +696,13 @@ pub(crate) fn map_rows<
                 break;
             }
             let mut x = [simd.splat(0.0); T];
-            for i in 0..T {
+            unroll!(i in 0..T, {
                 x[i] = simd.load(of_rows[i][g].get(at..).unwrap_or(&[]), 0.0);
-            }
+            });
             let y = f.apply(x);
-            for i in 0..U {
+            unroll!(i in 0..U, {
                 simd.store(y[i], results[i][g].get_mut(at..).unwrap_or(&mut []));
-            }
+            });
         }
     }
 }

@@ -1,15 +1,12 @@
 //! Polynomials with constant coefficients.
 
-use crate::simd::Lanes;
+use crate::simd::{Lanes, unroll};
 
 /// `c₀ + c₁x + c₂x² + …` by Horner's rule.
 #[inline(always)]
 pub(crate) fn horner<V: Lanes, const N: usize>(x: V, c: [f32; N]) -> V {
-    let mut coefficients = c.into_iter().rev();
-    let mut sum = x.splat(coefficients.next().unwrap_or(0.0));
-    for c in coefficients {
-        sum = sum.mul_add(x, x.splat(c));
-    }
+    let mut sum = x.splat(c[N - 1]);
+    unroll!(i in 0..N - 1, sum = sum.mul_add(x, x.splat(c[N - 2 - i])));
     sum
 }
 

@@ -313,9 +313,9 @@ impl Lanes for F32 {
         // the sign: there the fourth goes.
         let index = unsafe { _mm256_castps_si256(self.0) };
         let mut values = [self; T];
-        for (value, table) in values.iter_mut().zip(tables) {
-            let mut eights = table.as_chunks::<8>().0.iter();
-            *value = Self(unsafe {
+        unroll!(t in 0..T, {
+            let mut eights = tables[t].as_chunks::<8>().0.iter();
+            values[t] = Self(unsafe {
                 let first = _mm256_loadu_ps(eights.next().unwrap_or(&[0.0; 8]).as_ptr());
                 let first = _mm256_permutevar8x32_ps(first, index);
                 match eights.next() {
@@ -328,7 +328,7 @@ impl Lanes for F32 {
                     }
                 }
             });
-        }
+        });
         values
     }
 

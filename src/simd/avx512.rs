@@ -396,17 +396,17 @@ impl Lanes for F32 {
     fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
         let index = unsafe { _mm512_castps_si512(self.0) };
         let mut values = [self; T];
-        for (value, table) in values.iter_mut().zip(tables) {
+        unroll!(t in 0..T, {
             // The permute looks at the lowest four bits of each index: of eight entries
             // it gets two copies.
-            let table = if let Some(table) = table.first_chunk::<16>() {
+            let table = if let Some(table) = tables[t].first_chunk::<16>() {
                 unsafe { _mm512_loadu_ps(table.as_ptr()) }
             } else {
-                let table = table.first_chunk::<8>().unwrap_or(&[0.0; 8]);
+                let table = tables[t].first_chunk::<8>().unwrap_or(&[0.0; 8]);
                 unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr())) }
             };
-            *value = Self(unsafe { _mm512_permutexvar_ps(index, table) });
-        }
+            values[t] = Self(unsafe { _mm512_permutexvar_ps(index, table) });
+        });
         values
     }
 

@@ -58,7 +58,8 @@ impl BackwardFunction for SoftmaxBackward {
     #[inline(always)]
     fn derivative<V: Lanes>(y: V, g: V, (high, low): (f32, f32)) -> V {
         let zero = y.splat(0.0);
-        V::select(y.eq(zero), zero, y * ((g - high) - low))
+        // The product last, so that the sum's second word is not rounded into the first.
+        V::select(y.eq(zero), zero, y.mul_add(g - high, y * -low))
     }
 }
 

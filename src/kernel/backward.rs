@@ -10,14 +10,15 @@
 //!
 //! with sums in two words, of which the first cancels exactly where the difference is
 //! small. For a likely class, y near 0, the second is (1 − e^y[k])·Σ g − (Σ g − g[k]):
-//! neither cancels, and a confident right answer keeps its small gradient.
+//! neither cancels, and a confident right answer keeps its small gradient. All is in two
+//! words until one rounding: what errs is the probability.
 
 use super::cross_entropy::{InPlace, WithGradient};
 use crate::error::Error;
 use crate::kernel::row::{Matrix, Row};
 use crate::math::exp::exp;
 use crate::math::exp_m1::exp_m1;
-use crate::math::words::times;
+use crate::math::words::{add, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
 use crate::simd::{Kernel, Lanes, Mask, Simd, Vectors};
 use crate::sweep::{self, Itself, Term};
@@ -58,9 +59,19 @@ impl BackwardFunction for SoftmaxBackward {
     #[inline(always)]
     fn derivative<V: Lanes>(y: V, g: V, (high, low): (f32, f32)) -> V {
         let zero = y.splat(0.0);
-        // The product last, so that the sum's second word is not rounded into the first.
-        V::select(y.eq(zero), zero, y.mul_add(g - high, y * -low))
+        let rest = add((g, zero), (g.splat(-high), g.splat(-low)));
+        V::select(y.eq(zero), zero, rounded(weighted(y, rest)))
     }
+}
+
+/// The product of a probability and a number in two words, in two words: where they would be
+/// a few subnormal parts, each rounded, in one.
+#[inline(always)]
+fn weighted<V: Lanes>(p: V, number: (V, V)) -> (V, V) {
+    let (product, low) = times(p, number);
+    let is_tiny = product.abs().lt(product.splat(7.888_609e-31)); // 2^-100
+    let rough = p * (number.0 + number.1);
+    (V::select(is_tiny, rough, product), V::select(is_tiny, p.splat(0.0), low))
 }
 
 /// Of [`LogSoftmax`](super::LogSoftmax).
@@ -75,16 +86,17 @@ impl BackwardFunction for LogSoftmaxBackward {
 
     #[inline(always)]
     fn derivative<V: Lanes>(y: V, g: V, (high, low): (f32, f32)) -> V {
+        let (minus_sum, zero) = ((g.splat(-high), g.splat(-low)), g.splat(0.0));
         let p = exp(y);
-        let unlikely = p.mul_add(g.splat(-high), g) - p * low;
+        let unlikely = rounded(add((g, zero), weighted(p, minus_sum)));
         // Impossible, whatever the sum.
-        let unlikely = V::select(p.eq(p.splat(0.0)), g, unlikely);
+        let unlikely = V::select(p.eq(zero), g, unlikely);
         let is_unlikely = y.le(y.splat(-core::f32::consts::LN_2));
         if is_unlikely.all() {
             return unlikely;
         }
-        let rest = (g.splat(high) - g) + low;
-        V::select(is_unlikely, unlikely, exp_m1(y).mul_add(g.splat(-high), -rest))
+        let likely = add(add((g, zero), minus_sum), weighted(exp_m1(y), minus_sum));
+        V::select(is_unlikely, unlikely, rounded(likely))
     }
 }
 

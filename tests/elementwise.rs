@@ -171,6 +171,26 @@ fn every_length_offset_and_form_gives_the_same_bits() {
     }
 }
 
+/// An extreme neighbour makes a vector go the long way, which must be the same.
+#[test]
+fn an_extreme_neighbour_changes_nothing() {
+    let mut random = Random::new(7);
+    // Where products that make up e^x begin to be subnormal, if not fused.
+    let x: Vec<f32> = random.vector(40_000, -85.0, -65.0);
+    let beside: Vec<f32> = x.iter().flat_map(|&x| [x, 1e30]).collect();
+    for case in elementwise() {
+        for backend in backends() {
+            let (mut out, mut found) = (vec![0.0; x.len()], vec![0.0; beside.len()]);
+            for (x, out) in x.iter().zip(&mut out) {
+                map(&case, backend, &[*x], core::slice::from_mut(out));
+            }
+            map(&case, backend, &beside, &mut found);
+            let found: Vec<f32> = found.into_iter().step_by(2).collect();
+            assert_same(&found, &out, &format!("{} {backend:?}", case.contract.name));
+        }
+    }
+}
+
 #[test]
 fn backends_of_a_class_agree_to_the_bit() {
     let mut random = Random::new(2);

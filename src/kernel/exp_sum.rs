@@ -8,7 +8,7 @@
 //!
 //! A sum starts from a bias above every T. Then three operations tell exactly what an
 //! addition rounds off (Dekker's sum needs the larger operand first), and what is far
-//! below the bias is summed with the T·δ. A block that passes the limit of the bias
+//! below the bias is summed with the T·δ. A block that passes what the bias is for
 //! raises it: nothing that was summed changes. What has gathered beside a sum is carried
 //! into it after every [`RUN`]. A bias far above most T would leave too much of them to
 //! plain additions, so it follows the largest T of a [`SECTION`], unless it is as good.
@@ -384,7 +384,7 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
 ) -> Option<ShiftedSum<S>> {
     let most = most - shift.center;
     let power = whole((first - shift.center) * LOG2_E) - shift.exponent;
-    let (bias, reach) = (Bias::above(power, shift), Reach(simd.splat(0.0)));
+    let (bias, reach) = (Bias::above(power), Reach(simd.splat(0.0)));
     let mut sums = Sums { total: Total::zero(simd), bias, reach };
     let (mut largest, length) = (LEAST, row.input().len());
     for start in (0..length).step_by(SECTION) {
@@ -402,7 +402,7 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
             break;
         }
         // The next section need not wait for a bias that is as good.
-        let bias = Bias::above(whole(power - SIXTEENTHS), shift);
+        let bias = Bias::above(whole(power - SIXTEENTHS));
         if (bias.power - sums.bias.power).abs() > 1.0 {
             sums.bias = bias;
         }
@@ -417,27 +417,19 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
 /// The least power that is in range.
 const LEAST: f32 = SIXTEENTHS - DEPTH;
 
-/// Where sums start, and how far x may go.
+/// Where sums start, and how far the power of an x may go.
 #[derive(Clone, Copy)]
 struct Bias {
     value: f32,
-    /// Of x less the center.
-    limit: f32,
-    /// Of the power, which no x up to the limit exceeds.
     power: f32,
 }
 
 impl Bias {
     /// For terms up to 2^(power + RISE).
     #[inline(always)]
-    fn above(power: f32, shift: Shift) -> Self {
+    fn above(power: f32) -> Self {
         let top = power.max(-DEPTH) + RISE;
-        Self {
-            value: exp2(top + 1.0),
-            // Less than the power's rounding, a 32nd.
-            limit: (shift.exponent + top - 0.125) * LN_2,
-            power: SIXTEENTHS + top,
-        }
+        Self { value: exp2(top + 1.0), power: SIXTEENTHS + top }
     }
 }
 
@@ -486,15 +478,16 @@ struct Sums<S: Simd> {
 
 impl<S: Simd> Sums<S> {
     /// The powers of x less the center, raised to the floor where that is lower; `None` if
-    /// an x passes the bias's limit. A NaN does not: it shows in the sum.
+    /// one is above the bias's. A NaN is not: it shows in the sum.
     #[inline(always)]
     fn powers<V: Vectors<S>>(&mut self, shift: Shift, x: &mut V) -> Option<V> {
         let zero_point = shift.zero_point(*x);
         let mut power = shifted_exp::power(*x, zero_point);
         let mut reach = self.reach.with(power.as_ref());
         if !reach.is_within(self.bias) {
-            // In this order a NaN stays one, and does not count.
-            if !x.max(x.splat(f32::NEG_INFINITY)).le(x.splat(self.bias.limit)).all() {
+            // By the power, as above: whether a bias is raised must not depend on what else
+            // is in the vector. In this order a NaN does not count.
+            if !power.max(x.splat(f32::NEG_INFINITY)).le(x.splat(self.bias.power)).all() {
                 return None;
             }
             *x = shift.floored(*x);
@@ -613,7 +606,7 @@ fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
 }
 
 /// Adds whole steps from `at` on, before `end` and the hole, and before what passes the
-/// bias's limit. Returns how far it came.
+/// bias. Returns how far it came.
 #[inline(always)]
 fn sum_steps<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
@@ -716,7 +709,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
             if max > most {
                 return None;
             }
-            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent, shift);
+            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent);
             run.raise(sums.bias.value);
         }
     }
@@ -803,4 +796,55 @@ pub(crate) fn maximum<S: Simd>(simd: S, x: &[f32]) -> f32 {
 pub(crate) fn exp2(n: f32) -> f32 {
     // The exponent as a whole number in the lowest bits, without a conversion.
     f32::from_bits((n.clamp(-127.0, 127.0) + (8_388_608.0 + 127.0)).to_bits() << 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::rows::Rows;
+    use crate::simd::Kernel;
+
+    /// Both words of a row's sum.
+    struct Words<'a>(&'a [f32]);
+
+    impl Kernel for Words<'_> {
+        type Output = (f32, f32);
+
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> (f32, f32) {
+            let head = head(simd, self.0, NOWHERE);
+            let mut rows = Rows::one(self.0).several(1);
+            match rows
+                .next()
+                .map(|mut row| exp_sum::<S, _, true>(simd, &mut row, head, NOWHERE, false))
+            {
+                Some(ExpSum::Finite(sum)) => sum.total.value(simd),
+                _ => (f32::NAN, f32::NAN),
+            }
+        }
+    }
+
+    /// An impossible element makes a step go the long way, and how many elements do it with
+    /// it depends on the width of vectors: none of them may raise the bias for that.
+    #[test]
+    fn an_impossible_neighbour_raises_no_bias() {
+        for i in 0..64 {
+            let mut x = [0.0; 1024];
+            for (j, x) in x.iter_mut().enumerate() {
+                *x = ((j as u32).wrapping_mul(0x9E37_79B9) >> 8) as f32 * -6e-7;
+            }
+            // What the bias of the first 64 just allows, four doublings above them, and beside
+            // it in the same vector or in the same step of the widest vectors.
+            for (j, x) in x.chunks_exact_mut(64).enumerate().skip(1) {
+                x[5] = 4.0 * LN_2 - 0.005 - 0.001 * i as f32;
+                x[if j % 2 == 0 { 7 } else { 40 }] = f32::NEG_INFINITY;
+            }
+            for a in Backend::available() {
+                for b in Backend::available().filter(|b| a.is_fused() == b.is_fused()) {
+                    assert_eq!(a.run(Words(&x)), b.run(Words(&x)), "{i}: {a:?} and {b:?}");
+                }
+            }
+        }
+    }
 }

@@ -224,6 +224,10 @@ pub trait Place {
     fn store<S: Simd, V: Vectors<S>>(&mut self, simd: S, at: Range<usize>, term: V, value: V);
 }
 
+/// Pairs after which what has gathered beside a sum is carried into it: a multiple of what
+/// every backend takes at once.
+const CARRY: usize = 64 * RUN;
+
 /// The sum of the terms in two words; values are kept on the way.
 #[inline(always)]
 pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
@@ -234,9 +238,12 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
 ) -> (f32, f32) {
     let wide = Run::<S>::WIDE;
     let (mut total, mut at) = (Total::zero(simd), 0);
+    let mut carry_at = CARRY;
     while at < t.len() {
         // Slices of a length that is known: their loads and stores are of whole vectors.
-        while let (Some(x), Some(t)) = (range(place.x(), at, wide), range(t, at, wide)) {
+        while at < carry_at
+            && let (Some(x), Some(t)) = (range(place.x(), at, wide), range(t, at, wide))
+        {
             let pairs = (S::Wide::load(simd, x), S::Wide::load(simd, t));
             let Some((term, value)) = f.apply_short(pairs.0, pairs.1) else { break };
             place.store(simd, at..at + wide, term, value);
@@ -246,7 +253,7 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
             });
             at += wide;
         }
-        let end = t.len().min(at.saturating_add(wide));
+        let end = t.len().min(carry_at).min(at.saturating_add(wide));
         while at < end {
             let mut terms = simd.block(simd.splat(0.0));
             for (j, kept) in terms.as_mut().iter_mut().enumerate() {
@@ -260,6 +267,10 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
             }
             total.add(terms);
             at += BLOCK;
+        }
+        if carry_at <= at {
+            total.carry();
+            carry_at = at.saturating_add(CARRY);
         }
     }
     total.value(simd)

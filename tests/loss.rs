@@ -182,7 +182,8 @@ fn rows_backends_and_forms_agree_to_the_bit() {
                 assert!(out[columns..].iter().all(|&x| x == -7.0), "padding is written");
             }
             assert!(ulp(loss.sum, sum) <= 0.51, "the losses add up");
-            assert!(ulp(loss.mean(), sum / count as f64) <= 1.1);
+            // Of the sum ½ ULP, twice that of the quotient, and ½ more.
+            assert!(ulp(loss.mean(), sum / count as f64) <= 1.5);
             assert_eq!((loss.count, loss.weight), (count, count as f32));
             out.push(loss.sum);
             results.push((backend, out));
@@ -407,7 +408,9 @@ fn kl_of_scores(backend: Backend, x: &[f32], y: &[f32]) -> (f32, Vec<f32>) {
 fn exact_kl_of_scores(x: &[f32], y: &[f32]) -> (f64, Vec<(f64, f64)>) {
     let p = common::softmax(x);
     let differences: Vec<_> = x.iter().zip(y).map(|(&x, &y)| f64::from(x) - f64::from(y)).collect();
-    let first = differences[0];
+    // Of what P is sure of, nothing is rounded.
+    let top = (0..x.len()).max_by(|&i, &j| x[i].total_cmp(&x[j])).unwrap();
+    let first = differences[top];
     let rest: f64 = p.iter().zip(&differences).map(|(p, d)| p * (d - first)).sum();
     let v = || differences.iter().map(|d| (d - first) - rest);
     let f = |v: f64| {

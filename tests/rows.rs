@@ -125,6 +125,23 @@ fn errors_stay_within_the_contract() {
     }
 }
 
+/// What the documentation of [`SOFTMAX`] tells: a row made to err most where multiplication
+/// is fused. All errors of one element have the same sign.
+#[test]
+fn the_worst_row_known_errs_as_stated() {
+    let mut x = [-50.0; 1000];
+    x[..61].fill(9.119241);
+    (x[500], x[501]) = (-17.269426, -0.34205914);
+    let exact = common::softmax(&x);
+    for backend in backends() {
+        let errors = row(backend, Softmax, &x).into_iter().zip(&exact);
+        let error = errors.map(|(found, &exact)| ulp(found, exact)).fold(0.0, f64::max);
+        println!("worst row on {backend:?}: {error:.3} ULP");
+        assert!(error <= 2.04);
+        assert_eq!(SOFTMAX < error, backend.is_fused());
+    }
+}
+
 #[test]
 fn long_sums_do_not_drift() {
     let mut random = Random::new(5);

@@ -115,7 +115,7 @@ fn errors_stay_within_the_contract() {
     }
     for (backend, worst) in backends.iter().zip(worst) {
         println!("{backend:?}: {worst:?}");
-        let limits = [SCALED_SOFTMAX, SCALED_LOG_SOFTMAX, 0.98]; // 0.940
+        let limits = [SCALED_SOFTMAX, SCALED_LOG_SOFTMAX, 0.71]; // 0.675
         for ((error, what), limit) in worst.into_iter().zip(limits) {
             assert!(error <= limit, "{backend:?}: {error} > {limit} ULP for {what}");
         }

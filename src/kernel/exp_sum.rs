@@ -84,6 +84,13 @@ impl Shift {
         shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
     }
 
+    /// The same of x in two words.
+    #[inline(always)]
+    pub(crate) fn terms_of_words<V: Lanes>(self, x: (V, V)) -> (V, V) {
+        let zero_point = self.zero_point(x.0);
+        shifted_exp::shifted_exp_of_words(x, shifted_exp::power(x.0, zero_point), zero_point)
+    }
+
     /// [`rounded`](Self::rounded), from x less the center and not below the floor.
     #[inline(always)]
     pub(crate) fn in_range<V: Lanes>(self, x: V) -> V {

@@ -16,7 +16,7 @@ use crate::kernel::exp_sum::{Shift, ln_of_shifted, maximum};
 use crate::kernel::softmax::Multiply;
 use crate::kernel::target_loss::position;
 use crate::loss::check_finite;
-use crate::math::ln::ln_1p_positive;
+use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::{power, shifted_exp_of_words};
 use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
@@ -96,7 +96,8 @@ fn softmax<S: Simd>(simd: S, row: &mut [f32], scale: f32, log: bool) {
         let (high, low) = ln_of_shifted(all, simd.splat(f.exponent));
         sweep::map_in_place(simd, Difference::new(f, high.first(), low.first()), row);
         // 0 less 0 is +0.
-        simd.splat(0.0) - ln_1p_positive(divide(others, (own, own_low)))
+        let (ln, low) = ln_1p_positive_words(divide(others, (own, own_low)));
+        simd.splat(0.0) - (ln + low)
     } else {
         if let Some(out) = row.get_mut(top) {
             *out = rounded;

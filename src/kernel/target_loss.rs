@@ -23,10 +23,10 @@
 //! stack: once for the sums, and a longer row once more for the gradient. Each block of a
 //! part has one loop for all of it.
 //!
-//! **Error.** Half an ULP for the last addition, and that of e^s, see `shifted_exp.rs`:
-//! 0.4 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds
-//! that of tanh, see `tanh.rs`, times c/T, for each of two scores: where that is 32, up to
-//! ¾ ULP of a probability.
+//! **Error.** Half an ULP for the last addition, and that of e^s, see
+//! `shifted_exp_of_words`: 0.04 ULP of a probability, twice that of a gradient that is half
+//! of it. A soft cap adds that of tanh, see `tanh.rs`, times c/T, for each of two scores:
+//! where that is 32, up to ¾ ULP of a probability.
 
 use super::cross_entropy::{InPlace, Read, Scores, WithGradient};
 use crate::error::Error;
@@ -34,12 +34,11 @@ use crate::kernel::exp_sum::{NOWHERE, Shift, maximum};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
-use crate::math::shifted_exp::{power, shifted_exp_of_words};
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::scalar::F32;
-use crate::simd::{BLOCK, Kernel, Lanes, Mask, SIXTEENTHS, Simd};
+use crate::simd::{BLOCK, Kernel, Lanes, Mask, Simd};
 use crate::sweep::{RUN, Total, fill};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
@@ -250,8 +249,7 @@ impl Exp {
             let center = splat(s, self.center);
             (s, low) = add((s, low), (-center.0, -center.1));
         }
-        let zero_point = s.splat(SIXTEENTHS - self.shift.exponent);
-        let (t, delta) = shifted_exp_of_words((s, low), power(s, zero_point), zero_point);
+        let (t, delta) = self.shift.terms_of_words((s, low));
         let (nothing, zero) = (s.le(s.splat(self.shift.floor())), s.splat(0.0));
         (V::select(nothing, zero, t), V::select(nothing, zero, t * delta))
     }
@@ -423,7 +421,7 @@ struct RowLoss {
 }
 
 /// By which a gradient is above the result, so that no subnormal is rounded twice. 2^60
-const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
+pub(super) const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
 
 impl RowLoss {
     #[inline(always)]
@@ -441,9 +439,9 @@ impl RowLoss {
         let mut mass = add(rest, at_top);
         let mut loss = product(mass, surprise);
         if surprise.0.first() < 1.0 / HEADROOM {
-            // It is the ratio, whose digits a subnormal may have lost.
+            // It is the ratio, whose digits a subnormal may have lost; and is rounded once.
             let (high, low) = product(mass, divide(scaled(others), own));
-            loss = (high * (1.0 / HEADROOM), low * (1.0 / HEADROOM));
+            loss = ((high + low) * (1.0 / HEADROOM), simd.splat(0.0));
         }
         loss = add(loss, distance);
         if z != 0.0 {
@@ -464,7 +462,7 @@ impl RowLoss {
 
 /// Times [`HEADROOM`].
 #[inline(always)]
-fn scaled<V: Lanes>((high, low): (V, V)) -> (V, V) {
+pub(super) fn scaled<V: Lanes>((high, low): (V, V)) -> (V, V) {
     (high * HEADROOM, low * HEADROOM)
 }
 

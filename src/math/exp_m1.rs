@@ -18,7 +18,7 @@ use crate::simd::Lanes;
 use crate::sweep::Function;
 
 /// How far the polynomial goes.
-const SMALL: f32 = 0.4;
+pub(crate) const SMALL: f32 = 0.4;
 
 /// (e^x − 1 − x − x²/2) / x³ on |x| ≤ 0.41, largest error 1.3e-9 of e^x − 1.
 const POLYNOMIAL: [f32; 5] = [
@@ -54,14 +54,25 @@ pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
 #[inline(always)]
 fn exp_m1_normal<V: Lanes>(x: V) -> V {
     // Zero keeps its sign: with x²/2 in the place of x/2 it would lose it.
-    let square = x * x;
-    let slope = square.mul_add(horner(x, POLYNOMIAL), x * 0.5);
-    let near = x.mul_add(slope, x);
+    let near = x.mul_add(slope(x), x);
 
     let (table, exp_m1) = Parts::normal(x);
     let (high, low) = two_sum(table, x.splat(-1.0));
     let far = high + table.mul_add(exp_m1, low);
     V::select(x.abs().le(x.splat(SMALL)), near, far)
+}
+
+/// e^(x + low) − 1 in two words for |x| ≤ [`SMALL`] and a `low` of at most its last bit:
+/// the second is up to a fifth of the first.
+#[inline(always)]
+pub(crate) fn exp_m1_small<V: Lanes>((x, low): (V, V)) -> (V, V) {
+    (x, x.mul_add(slope(x), low.mul_add(x, low)))
+}
+
+/// (e^x − 1)/x − 1 for |x| ≤ [`SMALL`].
+#[inline(always)]
+fn slope<V: Lanes>(x: V) -> V {
+    (x * x).mul_add(horner(x, POLYNOMIAL), x * 0.5)
 }
 
 #[cfg(test)]

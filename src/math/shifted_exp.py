@@ -33,4 +33,7 @@ for entry in table:
     bits = entry - STEPS + 0x3F800000
     print(f"0x{bits >> 16:04X}_{bits & 0xFFFF:04X}")
 print("FACTOR:", factor)
+print("TABLE_LOW:")
+for entry, power in zip(table, POWERS):
+    print(f"{factor * power / (entry / STEPS) - 1:.7e},")
 print("largest error:", max(abs(entry / STEPS / (factor * power) - 1) for entry, power in zip(table, POWERS)))

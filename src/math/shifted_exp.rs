@@ -8,8 +8,9 @@
 //!
 //! **Error.** As t · (1 + δ) it is 2^-25.9 from the table, 2^-27.6 from the polynomial
 //! and 2^-29 from roundings, 2.26e-8 together. Where multiplication is not fused, the
-//! product with the second word of ln 2 rounds, too: 2.6e-8 for |x| ≤ 360, 2.65e-8 for
-//! those in two words, 3.0e-8 for all.
+//! product with the second word of ln 2 rounds, too: 2.6e-8 for |x| ≤ 360, 3.0e-8 for
+//! all. Of x in two words, the table has second words and the polynomial one more
+//! coefficient: what roundings leave is 2.2e-9.
 //!
 //! **Coefficients** by `shifted_exp.sollya` and `shifted_exp.py`, beside this file.
 
@@ -22,6 +23,8 @@ const LOG2_E: f32 = 1.44269502162933349609375;
 /// fused.
 const LN_2: [f32; 2] = [0.693147182464599609375, -1.9046542121259335544891655445098876953125e-9];
 const LN_2_9: [f32; 2] = [0.693359375, -2.12194441701285541057586669921875e-4];
+/// The second of nine bits, too: with the second of [`LN_2`], ln 2 in three words.
+const LN_2_MIDDLE: f32 = -2.12192535400390625e-4;
 
 /// What every result has been multiplied with.
 #[cfg(test)]
@@ -59,8 +62,30 @@ const TABLE: [f32; 16] = {
     table
 };
 
+/// By how much FACTOR · 2^(j/16) is above the table's, as a part of that.
+const TABLE_LOW: [f32; 16] = [
+    -1.0907220e-08,
+    -1.5467518e-08,
+    9.4503136e-09,
+    1.5467518e-08,
+    -1.1263814e-08,
+    -1.2535437e-08,
+    -3.2365650e-09,
+    -5.1645310e-09,
+    1.0018585e-08,
+    1.2955402e-08,
+    -9.5702622e-09,
+    7.7410574e-09,
+    -1.4011739e-08,
+    -3.7131853e-11,
+    6.1691192e-09,
+    3.5653533e-09,
+];
+
 /// (e^r − 1 − r) / r² on |r| ≤ ln2/32 and 1%, largest error 4.9e-9 of e^r.
 const POLYNOMIAL: [f32; 2] = [0.500009953975677490234375, 0.1666706502437591552734375];
+/// The same with an error of 1.1e-11.
+const LONGER: [f32; 3] = [0.5, 0.16666965186595916748046875, 4.1667275130748748779296875e-2];
 
 /// x/ln2 − N in sixteenths, as [`Lanes::lookup`] takes it, for `zero_point` =
 /// SIXTEENTHS − N with a whole N.
@@ -89,24 +114,24 @@ pub(crate) fn shifted_exp<V: Lanes, const EXACT: bool>(x: V, power: V, zero_poin
     if EXACT || !V::FUSED {
         r = k.mul_add(x.splat(-ln_2[1]), r);
     }
-    with_remainder(power, r)
+    let [t] = power.lookup([&TABLE]);
+    (t.add_power::<16>(power), r * horner(r, [1.0, POLYNOMIAL[0], POLYNOMIAL[1]]))
 }
 
 /// As [`shifted_exp`], `EXACT`, of x + low for a `low` of at most the last bit of x, whose
-/// [`power`] is that of x.
+/// [`power`] is that of x: with a tenth of the error.
 #[inline(always)]
 pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_point: V) -> (V, V) {
     let k = power - zero_point;
-    let ln_2 = if V::FUSED { LN_2 } else { LN_2_9 };
-    let r = k.mul_add(x.splat(-ln_2[0]), x);
-    with_remainder(power, r + k.mul_add(x.splat(-ln_2[1]), low))
-}
-
-/// `(t, δ)` of k·ln2 + r.
-#[inline(always)]
-fn with_remainder<V: Lanes>(power: V, r: V) -> (V, V) {
-    let [t] = power.lookup([&TABLE]);
-    (t.add_power::<16>(power), r * horner(r, [1.0, POLYNOMIAL[0], POLYNOMIAL[1]]))
+    let r = if V::FUSED {
+        k.mul_add(x.splat(-LN_2[0]), x)
+    } else {
+        (x - k * LN_2_9[0]) - k * LN_2_MIDDLE
+    };
+    let r = r + k.mul_add(x.splat(-LN_2[1]), low);
+    let [t, t_low] = power.lookup([&TABLE, &TABLE_LOW]);
+    let square = r * r;
+    (t.add_power::<16>(power), r + square.mul_add(horner(r, LONGER), t_low))
 }
 
 /// See [`shifted_exp`].
@@ -132,9 +157,17 @@ mod tests {
         assert_words(LN_FACTOR[0], LN_FACTOR[1], libm::log(FACTOR), 2e-17);
         assert_words(LN_2[0], LN_2[1], f64::consts::LN_2, 2e-16);
         assert_words(LN_2_9[0], LN_2_9[1], f64::consts::LN_2, 1e-11);
+        assert_eq!(LN_2_9[0] + LN_2_MIDDLE, LN_2[0]);
+        assert_error(1e-15, [0.0, 15.0], |j| {
+            let low = 1.0 + f64::from(TABLE_LOW[j as usize]);
+            let entry = f32::from_bits(TABLE[j as usize].to_bits() + ((j as u32) << 19));
+            f64::from(entry) * low / (FACTOR * libm::exp2(f64::from(j as u32) / 16.0)) - 1.0
+        });
         for sixteenths in 1..1u16 << 14 {
             let k = f32::from(sixteenths) / 16.0;
-            assert_eq!(f64::from(k * LN_2_9[0]), f64::from(k) * f64::from(LN_2_9[0]), "{k}");
+            for ln_2 in [LN_2_9[0], LN_2_MIDDLE] {
+                assert_eq!(f64::from(k * ln_2), f64::from(k) * f64::from(ln_2), "{k}");
+            }
         }
     }
 
@@ -143,6 +176,9 @@ mod tests {
         let bound = f64::consts::LN_2 / 32.0 * 1.01; // as k is rounded
         assert_error(4.9e-9, [-bound, bound], |r| {
             (r + r * r * value(&POLYNOMIAL, r) - libm::expm1(r)) / libm::exp(r)
+        });
+        assert_error(1.08e-11, [-bound, bound], |r| {
+            (r + r * r * value(&LONGER, r) - libm::expm1(r)) / libm::exp(r)
         });
     }
 
@@ -165,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn two_words_err_as_one() {
+    fn exp_of_words_errs_as_stated() {
         const POINTS: i32 = 1 << 16;
         let mut largest = 0.0f64;
         for i in -POINTS..=POINTS {
@@ -178,7 +214,7 @@ mod tests {
             let error = f64::from(t.0) * (1.0 + f64::from(delta.0)) / exact - 1.0;
             largest = largest.max(error.abs());
         }
-        let stated = if F32::FUSED { 2.26e-8 } else { 2.65e-8 };
+        let stated = 2.2e-9;
         assert!((stated * 0.95..=stated).contains(&largest), "{largest:e} is not {stated:e}");
     }
 

@@ -166,9 +166,10 @@ impl Random {
     }
 }
 
-/// Softmax's sum in f64: (maximum, Σ e^(x − maximum)).
+/// Softmax's sum in f64: (maximum, Σ e^(x − maximum)). Of nothing, or nothing but −∞, the
+/// maximum is the least number.
 pub fn exp_sum(x: &[f32]) -> (f64, f64) {
-    let max = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(f64::from(b)));
+    let max = x.iter().fold(f64::MIN, |a, &b| a.max(f64::from(b)));
     (max, sum(x.iter().map(|&x| libm::exp(f64::from(x) - max))))
 }
 

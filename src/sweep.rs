@@ -236,14 +236,29 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
     mut place: impl Place,
     t: &[f32],
 ) -> (f32, f32) {
+    let mut total = Total::zero(simd);
+    for start in (0..t.len()).step_by(CARRY) {
+        let t = t.get(..start.saturating_add(CARRY)).unwrap_or(t);
+        add_pairs(simd, f, &mut place, t, start, &mut total);
+        total.carry();
+    }
+    total.value(simd)
+}
+
+/// Adds the terms from the pair `at` on.
+#[inline(always)]
+fn add_pairs<S: Simd, F: PairFunction>(
+    simd: S,
+    f: F,
+    place: &mut impl Place,
+    t: &[f32],
+    mut at: usize,
+    total: &mut Total<S>,
+) {
     let wide = Run::<S>::WIDE;
-    let (mut total, mut at) = (Total::zero(simd), 0);
-    let mut carry_at = CARRY;
     while at < t.len() {
         // Slices of a length that is known: their loads and stores are of whole vectors.
-        while at < carry_at
-            && let (Some(x), Some(t)) = (range(place.x(), at, wide), range(t, at, wide))
-        {
+        while let (Some(x), Some(t)) = (range(place.x(), at, wide), range(t, at, wide)) {
             let pairs = (S::Wide::load(simd, x), S::Wide::load(simd, t));
             let Some((term, value)) = f.apply_short(pairs.0, pairs.1) else { break };
             place.store(simd, at..at + wide, term, value);
@@ -253,7 +268,7 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
             });
             at += wide;
         }
-        let end = t.len().min(carry_at).min(at.saturating_add(wide));
+        let end = t.len().min(at.saturating_add(wide));
         while at < end {
             let mut terms = simd.block(simd.splat(0.0));
             for (j, kept) in terms.as_mut().iter_mut().enumerate() {
@@ -268,12 +283,7 @@ pub(crate) fn pair_sum<S: Simd, F: PairFunction>(
             total.add(terms);
             at += BLOCK;
         }
-        if carry_at <= at {
-            total.carry();
-            carry_at = at.saturating_add(CARRY);
-        }
     }
-    total.value(simd)
 }
 
 /// `length` elements of x from `at` on, if there are as many.

@@ -500,8 +500,9 @@ def cross_entropies(random, ours, report):
 
     found = ours("cross_entropy", x=x, columns=n, labels=labels, targets=targets, **o)
     peer = torch_cross_entropy(x, labels, targets, o, torch.float32)
-    plain = labels is not None and not chosen
-    kind = "cross_entropy of labels" if plain else "cross_entropy, options or soft targets"
+    # The kernel of labels takes class weights, too: the others have all options.
+    plain = labels is not None and set(chosen) <= {"class_weights"}
+    kind = "cross_entropy of labels" if plain else "cross_entropy, more options or soft targets"
     bounds = ours.contract["loss" if plain else "target_loss"]
     given = ", ".join(f"{k} = {show(v)}" for k, v in o.items())
 

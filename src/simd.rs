@@ -203,7 +203,10 @@ pub trait Simd: Copy {
     /// Whether [`exchange`](Self::exchange) is a matter of a few instructions.
     const EXCHANGES: bool = false;
 
-    /// Whether [`stream`](Self::stream) goes past the caches.
+    /// Whether [`stream`](Self::stream) goes past the caches, and it is worth while: with
+    /// eight lanes computing takes so long that ordinary stores hide behind it, and what
+    /// they leave in the caches is scaled there. Softmax of 512×32000 on AVX2 takes a third
+    /// less time without (Zen 3), ten columns 3% more.
     const STREAMS: bool = false;
 
     /// Whether [`exp_steps`](Self::exp_steps) does anything.

@@ -30,6 +30,9 @@ pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
 const CALM: f32 = 40.0;
 const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: 0.0 };
 
+/// Columns from which on most blocks lie within a row.
+const MANY: usize = 2 * BLOCK;
+
 /// The lanes' numbers.
 const NUMBERS: [f32; BLOCK] =
     [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
@@ -308,6 +311,13 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                     let (row, other) = (g * ROWS + i, g * ROWS + i + ROWS / 2);
                     totals[i] = self.first(simd, row).with(simd, self.first(simd, other));
                 }
+            } else if const { 2 * S::F32::COUNT <= BLOCK } {
+                // More would not stay in registers.
+                for i in 0..ROWS / 2 {
+                    let row = g * ROWS + i;
+                    let [a, b] = self.totals(simd, [row, row + ROWS / 2]);
+                    totals[i] = a.with(simd, b);
+                }
             } else {
                 for i in 0..ROWS / 4 {
                     let row = g * ROWS + i;
@@ -398,22 +408,26 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if let (Some(exp), Some(low), Some(row)) =
                 (exp.get(..whole), low.get(..whole), row.get(..whole))
             {
+                let mut border = Border::new(self.columns);
                 if self.streams {
                     for i in 0..whole {
-                        let words = [&exp[i], &low[i], &row[i]];
-                        Self::map_words::<S, T, true>(simd, f, words, &tables, &mut out[i]);
+                        let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
+                        let words = [&exp[i], &low[i]];
+                        Self::map_words::<S, T, true>(simd, f, words, of_row, &mut out[i]);
                     }
                 } else {
                     for i in 0..whole {
-                        let words = [&exp[i], &low[i], &row[i]];
-                        Self::map_words::<S, T, false>(simd, f, words, &tables, &mut out[i]);
+                        let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
+                        let words = [&exp[i], &low[i]];
+                        Self::map_words::<S, T, false>(simd, f, words, of_row, &mut out[i]);
                     }
                 }
             }
             if let (false, Some(exp), Some(low), Some(row)) =
                 (rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
             {
-                Self::map_words::<S, T, false>(simd, f, [exp, low, row], &tables, rest);
+                let of_row = Self::of_block(simd, None, row, &tables);
+                Self::map_words::<S, T, false>(simd, f, [exp, low], of_row, rest);
             }
         }
     }
@@ -439,9 +453,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if let (Some(exp), Some(low), Some(row)) =
                 (exp.get_mut(..count), low.get(..count), blocks(self.row).get(..count))
             {
+                let mut border = Border::new(self.columns);
                 for i in 0..count {
+                    let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
                     let (t, out) = (exp[i], &mut exp[i]);
-                    Self::map_words::<S, T, false>(simd, f, [&t, &low[i], &row[i]], &tables, out);
+                    Self::map_words::<S, T, false>(simd, f, [&t, &low[i]], of_row, out);
                 }
             }
         }
@@ -453,14 +469,15 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     fn map_words<S: Simd, const T: usize, const STREAM: bool>(
         simd: S,
         f: impl PanelFunction<T>,
-        [exp, low, row]: [&[f32; BLOCK]; 3],
-        tables: &[[f32; ROWS]; T],
+        [exp, low]: [&[f32; BLOCK]; 2],
+        of_row: [S::Block; T],
         out: &mut [f32],
     ) {
-        for at in (0..BLOCK).step_by(S::F32::COUNT) {
-            let of_row = Self::of_row(simd, &row[at..], tables.each_ref());
+        for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
             let exp = (simd.load(&exp[at..], 0.0), simd.load(&low[at..], 0.0));
-            let (y, out) = (f.apply(exp, of_row), out.get_mut(at..).unwrap_or(&mut []));
+            let mut values = [simd.splat(0.0); T];
+            unroll!(i in 0..T, values[i] = of_row[i].as_ref()[j]);
+            let (y, out) = (f.apply(exp, values), out.get_mut(at..).unwrap_or(&mut []));
             if STREAM {
                 simd.stream(y, out);
             } else {
@@ -487,8 +504,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if start >= end {
                 break;
             }
-            let tables = tables(of_rows, g);
-            let tables = tables.each_ref();
+            let (tables, mut border) = (tables(of_rows, g), Border::new(self.columns));
             let mut rows = rows.part(start..end, None);
             let (exp, row) = (blocks(self.exp.get(start..).unwrap_or(&[])), blocks(self.row));
             let whole = (end - start) / BLOCK;
@@ -503,8 +519,10 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if R::IN_PLACE {
                 if let Some(out) = blocks_mut(rows.output()).get_mut(..whole) {
                     for i in 0..whole {
-                        let (exp, x) = ([&whole_exp[i], &whole_row[i]], out[i]);
-                        Self::map_block(simd, f, exp, tables, &x, &mut out[i], &mut largest);
+                        let row = border.row_of(i);
+                        let of_row = Self::of_block(simd, row, &whole_row[i], &tables);
+                        let (exp, x) = (&whole_exp[i], out[i]);
+                        Self::map_block(simd, f, [exp, &x], of_row, &mut out[i], &mut largest);
                     }
                 }
             } else {
@@ -513,8 +531,10 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                     (blocks(x).get(..whole), blocks_mut(out).get_mut(..whole))
                 {
                     for i in 0..whole {
-                        let exp = [&whole_exp[i], &whole_row[i]];
-                        Self::map_block(simd, f, exp, tables, &x[i], &mut out[i], &mut largest);
+                        let row = border.row_of(i);
+                        let of_row = Self::of_block(simd, row, &whole_row[i], &tables);
+                        let exp = [&whole_exp[i], &x[i]];
+                        Self::map_block(simd, f, exp, of_row, &mut out[i], &mut largest);
                     }
                 }
             }
@@ -522,7 +542,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 (exp.get(whole), row.get(whole), rows.output().get_mut(whole * BLOCK..))
                 && !out.is_empty()
             {
-                Self::map_block(simd, f, [exp, row], tables, &rest, out, &mut largest);
+                let of_row = Self::of_block(simd, None, row, &tables);
+                Self::map_block(simd, f, [exp, &rest], of_row, out, &mut largest);
             }
         }
         largest.le(simd.splat(most)).all()
@@ -533,18 +554,41 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     fn map_block<S: Simd, const T: usize>(
         simd: S,
         f: impl PanelFunction<T>,
-        [exp, row]: [&[f32; BLOCK]; 2],
-        tables: [&[f32; ROWS]; T],
-        x: &[f32; BLOCK],
+        [exp, x]: [&[f32; BLOCK]; 2],
+        of_row: [S::Block; T],
         out: &mut [f32],
         largest: &mut S::F32,
     ) {
-        for at in (0..BLOCK).step_by(S::F32::COUNT) {
-            let of_row = Self::of_row(simd, &row[at..], tables);
-            let y = f.apply((simd.load(&exp[at..], 0.0), simd.load(&x[at..], 0.0)), of_row);
+        for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
+            let mut values = [simd.splat(0.0); T];
+            unroll!(i in 0..T, values[i] = of_row[i].as_ref()[j]);
+            let y = f.apply((simd.load(&exp[at..], 0.0), simd.load(&x[at..], 0.0)), values);
             *largest = y.max(*largest);
             simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
         }
+    }
+
+    /// What belongs to the elements of a block: all of one row, or of the rows of these
+    /// numbers.
+    #[inline(always)]
+    fn of_block<S: Simd, const T: usize>(
+        simd: S,
+        row: Option<usize>,
+        rows: &[f32; BLOCK],
+        tables: &[[f32; ROWS]; T],
+    ) -> [S::Block; T] {
+        let mut of_block = [simd.block(simd.splat(0.0)); T];
+        if N != ONE
+            && let Some(row) = row
+        {
+            unroll!(i in 0..T, of_block[i] = simd.block(simd.splat(tables[i][row % ROWS])));
+            return of_block;
+        }
+        for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
+            let of_row = Self::of_row(simd, &rows[at..], tables.each_ref());
+            unroll!(i in 0..T, of_block[i].as_mut()[j] = of_row[i]);
+        }
+        of_block
     }
 
     /// What belongs to the rows of these numbers.
@@ -645,6 +689,38 @@ fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
         let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
         simd.store(t, exp.get_mut(at..).unwrap_or(&mut []));
         simd.store(t * delta, low.get_mut(at..).unwrap_or(&mut []));
+    }
+}
+
+/// Where a group's blocks pass from row to row.
+struct Border {
+    columns: usize,
+    /// The row that was met last, and its end.
+    row: usize,
+    end: usize,
+}
+
+impl Border {
+    #[inline(always)]
+    fn new(columns: usize) -> Self {
+        Self { columns, row: 0, end: columns }
+    }
+
+    /// The row of the i-th block, if it is one and there are [`MANY`] columns: of each block,
+    /// one after the other.
+    #[inline(always)]
+    fn row_of(&mut self, i: usize) -> Option<usize> {
+        let (start, end) = (i * BLOCK, (i + 1) * BLOCK);
+        if self.columns < MANY {
+            return None;
+        }
+        if end <= self.end {
+            return Some(self.row);
+        }
+        let is_next = start == self.end;
+        self.row += 1;
+        self.end += self.columns;
+        is_next.then_some(self.row)
     }
 }
 

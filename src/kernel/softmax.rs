@@ -2,8 +2,8 @@
 //!
 //! **Method.** Softmax of a row that stays in cache sums e^x · 2^-N and stores it (see
 //! [`super::exp_sum`]), then multiplies by the sum's reciprocal in two words, which is
-//! cheaper there than e^x again. A longer row is read twice and written once: the
-//! second time e^x · 2^-N is computed again and multiplied.
+//! cheaper there than e^x again. Where results go past the caches, a longer row is read
+//! twice and written once: the second time e^x · 2^-N is computed again and multiplied.
 //!
 //! Its logarithm reads for the sum and once more for x − ln Σ e^x. An element of more than
 //! about ¾ is found by the largest term; only such rows are summed again, without it: the

@@ -72,7 +72,6 @@ impl Simd for Avx2 {
     type MapWide = Interleaved<F32, 3>;
     const FUSED: bool = true;
     const EXCHANGES: bool = true;
-    const STREAMS: bool = true;
 
     #[inline(always)]
     fn call<P: Part<Self>>(self, part: P) -> P::Output {
@@ -110,22 +109,6 @@ impl Simd for Avx2 {
             return; // as in `load`
         }
         unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
-    }
-
-    #[inline(always)]
-    fn stream(self, value: F32, to: &mut [f32]) {
-        match to.first_chunk_mut::<8>() {
-            // SAFETY: a whole vector, and aligned.
-            Some(to) if to.as_ptr().addr() % 32 == 0 => unsafe {
-                _mm256_stream_ps(to.as_mut_ptr(), value.0);
-            },
-            _ => self.store(value, to),
-        }
-    }
-
-    #[inline(always)]
-    fn fence(self) {
-        unsafe { _mm_sfence() }
     }
 
     #[inline(always)]

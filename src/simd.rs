@@ -7,6 +7,7 @@
 //! the files below `simd/`, and nowhere else.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
+use core::ptr;
 
 /// Gives a vector type its arithmetic operators, each also with an `f32` on the
 /// right; the backend says what each does.
@@ -143,8 +144,24 @@ pub enum Elements<'a> {
     InPlace(&'a mut [f32]),
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
+impl Elements<'_> {
+    /// Where they are, where results go, null if nowhere, and how many steps there are of both.
+    #[inline(always)]
+    pub(crate) fn places(self, step: usize) -> (*const f32, *mut f32, usize) {
+        match self {
+            Self::Read(x) => (x.as_ptr(), ptr::null_mut(), x.len() / step),
+            Self::Write(x, out) => (x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()) / step),
+            Self::InPlace(x) => {
+                let (steps, to) = (x.len() / step, x.as_mut_ptr());
+                (to.cast_const(), to, steps)
+            }
+        }
+    }
+}
+
 /// What a loop copies past the caches beside its own work, to where vectors are aligned.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
 #[derive(Default)]
 pub struct Beside<'a> {
     pub(crate) from: &'a [f32],
@@ -152,7 +169,7 @@ pub struct Beside<'a> {
 }
 
 /// The numbers of [`crate::math::shifted_exp`].
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
 pub(crate) struct ExpFormula {
     pub(crate) log2_e: f32,
     pub(crate) zero_point: f32,
@@ -165,7 +182,7 @@ pub(crate) struct ExpFormula {
 }
 
 /// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only AVX-512 reads it
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
 pub struct ExpSteps<'a, S: Simd> {
     /// Whole steps of [`Simd::Wide`], at least one.
     pub(crate) x: Elements<'a>,
@@ -181,6 +198,18 @@ pub struct ExpSteps<'a, S: Simd> {
     /// Both words of the sum.
     pub(crate) sum: [&'a mut S::Block; 2],
     pub(crate) reach: &'a mut S::F32,
+}
+
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
+impl<S: Simd> ExpSteps<'_, S> {
+    /// The number of the patched step, and where it is, or none and any place.
+    #[inline(always)]
+    pub(crate) fn place_of_patch(&self) -> (usize, *const f32) {
+        match self.patch {
+            Some((step, patch)) if patch.len() >= S::Wide::COUNT => (step, patch.as_ptr()),
+            _ => (usize::MAX, ptr::null()),
+        }
+    }
 }
 
 /// A backend's token: proof that its instructions may be used, and the source

@@ -599,7 +599,8 @@ fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
         x,
         patch: if is_here { Some((patched, &patch.0)) } else { None },
         ahead,
-        beside,
+        // Where nothing streams, nothing is queued.
+        beside: if const { S::STREAMS } { beside } else { None },
         formula: shifted_exp::formula(SIXTEENTHS - shift.exponent, [LEAST, sums.bias.power]),
         carry,
         sum: run.words(),

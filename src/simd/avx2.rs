@@ -10,6 +10,11 @@
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
+#[cfg(target_arch = "x86_64")]
+mod exp_steps;
+
+#[cfg(target_arch = "x86_64")]
+use super::ExpSteps;
 use super::interleaved::Interleaved;
 use super::{BLOCK, EIGHTHS, Kernel, Lanes, Logarithms, Mask, Part, Reduced, Simd, Vectors};
 use crate::sweep::AHEAD;
@@ -72,11 +77,39 @@ impl Simd for Avx2 {
     type MapWide = Interleaved<F32, 3>;
     const FUSED: bool = true;
     const EXCHANGES: bool = true;
+    const EXP_STEPS: bool = cfg!(target_arch = "x86_64");
 
     #[inline(always)]
     fn call<P: Part<Self>>(self, part: P) -> P::Output {
         // SAFETY: `self` proves the features.
         unsafe { entry(part) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
+        let (patch, is_patched) = (steps.place_of_patch(), steps.patch.is_some());
+        let ExpSteps { x, ahead, formula, carry, sum, reach, .. } = steps;
+        let x = x.places(Self::Wide::COUNT);
+        let (formula, splat) = (&formula, |value| self.splat(value));
+        macro_rules! variant {
+            ($keep:literal, $patch:literal) => {
+                // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step, and
+                // only kernels make one.
+                unsafe {
+                    exp_steps::exp_steps::<EXACT, $keep, $patch>(
+                        splat, x, patch, ahead, formula, carry, sum, reach,
+                    )
+                }
+            };
+        }
+        // Both are known where this is inlined.
+        match (!x.1.is_null(), is_patched) {
+            (false, false) => variant!(false, false),
+            (false, true) => variant!(false, true),
+            (true, false) => variant!(true, false),
+            (true, true) => variant!(true, true),
+        }
     }
 
     #[inline(always)]

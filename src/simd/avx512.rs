@@ -13,17 +13,15 @@
 #[cfg(target_arch = "x86_64")]
 mod exp_steps;
 
+#[cfg(target_arch = "x86_64")]
+use super::ExpSteps;
 use super::interleaved::Interleaved;
 use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Part, Simd, Vectors};
-#[cfg(target_arch = "x86_64")]
-use super::{Elements, ExpSteps};
 use crate::sweep::AHEAD;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
-#[cfg(target_arch = "x86_64")]
-use core::ptr;
 
 cpufeatures::new!(cpu, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma");
 
@@ -87,23 +85,12 @@ impl Simd for Avx512 {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
-        let ExpSteps { x, patch, ahead, beside, formula, carry, sum, reach } = steps;
-        let (count, null) = (Self::Wide::COUNT, ptr::null_mut());
-        let whole = |x: &[f32]| x.len() / count;
-        let x = match x {
-            Elements::Read(x) => (x.as_ptr(), null, whole(x)),
-            Elements::Write(x, out) => (x.as_ptr(), out.as_mut_ptr(), whole(x).min(whole(out))),
-            Elements::InPlace(x) => {
-                let (steps, to) = (whole(x), x.as_mut_ptr());
-                (to.cast_const(), to, steps)
-            }
-        };
+        let (count, patch, is_patched) =
+            (Self::Wide::COUNT, steps.place_of_patch(), steps.patch.is_some());
+        let ExpSteps { x, ahead, beside, formula, carry, sum, reach, .. } = steps;
+        let x = x.places(count);
         // Each is known where this is inlined, and but one of the eight is left.
-        let (keeps, copies, is_patched) = (x.1 != null, beside.is_some(), patch.is_some());
-        let patch = match patch {
-            Some((step, patch)) if patch.len() >= count => (step, patch.as_ptr()),
-            _ => (usize::MAX, x.0),
-        };
+        let (keeps, copies) = (!x.1.is_null(), beside.is_some());
         let mut beside = beside.unwrap_or_default();
         let [[high], [low]] = sum;
         let (formula, sum) = (&formula, [high, low, reach]);

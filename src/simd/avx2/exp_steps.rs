@@ -47,8 +47,7 @@ pub(super) unsafe fn exp_steps<const EXACT: bool, const KEEP: bool, const PATCH:
     ahead: *const f32,
     formula: &ExpFormula,
     carry: usize,
-    [high, low]: [&mut [F32; 2]; 2],
-    reach: &mut F32,
+    ([high, low], reach): ([&mut [F32; 2]; 2], &mut F32),
 ) -> usize {
     let least = formula.powers[0].to_bits();
     let mut state = State {

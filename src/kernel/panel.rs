@@ -30,7 +30,7 @@ pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
 const CALM: f32 = 40.0;
 const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: 0.0 };
 
-/// Columns from which on most blocks lie within a row.
+/// Columns from which on most blocks lie within a row, and none in more than two.
 const MANY: usize = 2 * BLOCK;
 
 /// The lanes' numbers.
@@ -411,13 +411,13 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 let mut border = Border::new(self.columns);
                 if self.streams {
                     for i in 0..whole {
-                        let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
+                        let of_row = Self::of_block(simd, border.place_of(i), &row[i], &tables);
                         let words = [&exp[i], &low[i]];
                         Self::map_words::<S, T, true>(simd, f, words, of_row, &mut out[i]);
                     }
                 } else {
                     for i in 0..whole {
-                        let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
+                        let of_row = Self::of_block(simd, border.place_of(i), &row[i], &tables);
                         let words = [&exp[i], &low[i]];
                         Self::map_words::<S, T, false>(simd, f, words, of_row, &mut out[i]);
                     }
@@ -426,7 +426,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if let (false, Some(exp), Some(low), Some(row)) =
                 (rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
             {
-                let of_row = Self::of_block(simd, None, row, &tables);
+                let of_row = Self::of_block(simd, Place::Any, row, &tables);
                 Self::map_words::<S, T, false>(simd, f, [exp, low], of_row, rest);
             }
         }
@@ -455,7 +455,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             {
                 let mut border = Border::new(self.columns);
                 for i in 0..count {
-                    let of_row = Self::of_block(simd, border.row_of(i), &row[i], &tables);
+                    let of_row = Self::of_block(simd, border.place_of(i), &row[i], &tables);
                     let (t, out) = (exp[i], &mut exp[i]);
                     Self::map_words::<S, T, false>(simd, f, [&t, &low[i]], of_row, out);
                 }
@@ -519,8 +519,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if R::IN_PLACE {
                 if let Some(out) = blocks_mut(rows.output()).get_mut(..whole) {
                     for i in 0..whole {
-                        let row = border.row_of(i);
-                        let of_row = Self::of_block(simd, row, &whole_row[i], &tables);
+                        let place = border.place_of(i);
+                        let of_row = Self::of_block(simd, place, &whole_row[i], &tables);
                         let (exp, x) = (&whole_exp[i], out[i]);
                         Self::map_block(simd, f, [exp, &x], of_row, &mut out[i], &mut largest);
                     }
@@ -531,8 +531,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                     (blocks(x).get(..whole), blocks_mut(out).get_mut(..whole))
                 {
                     for i in 0..whole {
-                        let row = border.row_of(i);
-                        let of_row = Self::of_block(simd, row, &whole_row[i], &tables);
+                        let place = border.place_of(i);
+                        let of_row = Self::of_block(simd, place, &whole_row[i], &tables);
                         let exp = [&whole_exp[i], &x[i]];
                         Self::map_block(simd, f, exp, of_row, &mut out[i], &mut largest);
                     }
@@ -542,7 +542,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 (exp.get(whole), row.get(whole), rows.output().get_mut(whole * BLOCK..))
                 && !out.is_empty()
             {
-                let of_row = Self::of_block(simd, None, row, &tables);
+                let of_row = Self::of_block(simd, Place::Any, row, &tables);
                 Self::map_block(simd, f, [exp, &rest], of_row, out, &mut largest);
             }
         }
@@ -568,25 +568,36 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// What belongs to the elements of a block: all of one row, or of the rows of these
-    /// numbers.
+    /// What belongs to the elements of a block.
     #[inline(always)]
     fn of_block<S: Simd, const T: usize>(
         simd: S,
-        row: Option<usize>,
+        place: Place,
         rows: &[f32; BLOCK],
         tables: &[[f32; ROWS]; T],
     ) -> [S::Block; T] {
         let mut of_block = [simd.block(simd.splat(0.0)); T];
-        if N != ONE
-            && let Some(row) = row
-        {
-            unroll!(i in 0..T, of_block[i] = simd.block(simd.splat(tables[i][row % ROWS])));
-            return of_block;
-        }
-        for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
-            let of_row = Self::of_row(simd, &rows[at..], tables.each_ref());
-            unroll!(i in 0..T, of_block[i].as_mut()[j] = of_row[i]);
+        match place {
+            Place::Within(row) if N != ONE => {
+                unroll!(i in 0..T, of_block[i] = simd.block(simd.splat(tables[i][row % ROWS])));
+            }
+            Place::Across(row, count) if N != ONE => {
+                let numbers = simd.load_block(&NUMBERS, 0.0);
+                for j in 0..BLOCK / S::F32::COUNT {
+                    let is_first = numbers.as_ref()[j].lt(simd.splat(count as f32));
+                    unroll!(i in 0..T, {
+                        let (a, b) = (tables[i][row % ROWS], tables[i][(row + 1) % ROWS]);
+                        let lanes = S::F32::select(is_first, simd.splat(a), simd.splat(b));
+                        of_block[i].as_mut()[j] = lanes;
+                    });
+                }
+            }
+            _ => {
+                for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
+                    let of_row = Self::of_row(simd, &rows[at..], tables.each_ref());
+                    unroll!(i in 0..T, of_block[i].as_mut()[j] = of_row[i]);
+                }
+            }
         }
         of_block
     }
@@ -692,6 +703,17 @@ fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
     }
 }
 
+/// Where a block of a group is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In this row.
+    Within(usize),
+    /// In this row with so many elements, with the others in the next.
+    Across(usize, usize),
+    /// In rows that [`row_numbers`] tell.
+    Any,
+}
+
 /// Where a group's blocks pass from row to row.
 struct Border {
     columns: usize,
@@ -706,21 +728,20 @@ impl Border {
         Self { columns, row: 0, end: columns }
     }
 
-    /// The row of the i-th block, if it is one and there are [`MANY`] columns: of each block,
-    /// one after the other.
+    /// Where the i-th block is: of each, one after the other.
     #[inline(always)]
-    fn row_of(&mut self, i: usize) -> Option<usize> {
+    fn place_of(&mut self, i: usize) -> Place {
         let (start, end) = (i * BLOCK, (i + 1) * BLOCK);
         if self.columns < MANY {
-            return None;
+            return Place::Any;
         }
         if end <= self.end {
-            return Some(self.row);
+            return Place::Within(self.row);
         }
-        let is_next = start == self.end;
+        let (row, count) = (self.row, self.end - start);
         self.row += 1;
         self.end += self.columns;
-        is_next.then_some(self.row)
+        if count == 0 { Place::Within(self.row) } else { Place::Across(row, count) }
     }
 }
 

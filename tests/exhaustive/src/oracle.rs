@@ -25,48 +25,12 @@ pub struct Formulas {
     pub exact: fn(&mut Real, &BigFloat) -> BigFloat,
 }
 
-// Most of all f32 are tiny or huge: there the system's functions, which take their time to
-// report that a result overflows, are not asked.
-
-/// |x| from which on down nothing of x² is left beside x, and of x³ beside 1.
-const TINY: f64 = 1.0 / (1u64 << 55) as f64;
-/// From this x on, e^x is infinite in f32; and zero from −x on down, which is below −104.
-const HUGE: f64 = 150.0;
-/// From this x on, nothing of e^-x is left beside x, nor of e^-2x beside e^-x.
-const LARGE: f64 = 40.0;
-
-pub fn exp(x: f64) -> f64 {
-    match x {
-        _ if x.abs() < TINY => 1.0 + x,
-        _ if x >= HUGE => f64::INFINITY,
-        _ if x <= -HUGE => 0.0,
-        _ => x.exp(),
-    }
-}
-
-pub fn exp_m1(x: f64) -> f64 {
-    match x {
-        _ if x.abs() < TINY => x,
-        _ if x >= HUGE => f64::INFINITY,
-        _ => x.exp_m1(),
-    }
-}
-
-pub fn ln_1p(x: f64) -> f64 {
-    if x.abs() < TINY { x } else { x.ln_1p() }
-}
-
 pub fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + exp(-x))
+    1.0 / (1.0 + (-x).exp())
 }
 
 pub fn softplus(x: f64) -> f64 {
-    match x {
-        _ if x >= LARGE => x,
-        _ if x <= -LARGE => exp(x),
-        _ if x > 0.0 => x + (-x).exp().ln_1p(),
-        _ => x.exp().ln_1p(),
-    }
+    if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
 }
 
 pub fn log_sigmoid(x: f64) -> f64 {
@@ -170,9 +134,8 @@ pub fn same(a: f32, b: f32) -> bool {
 /// How many ULP of f32 make 1 at the size of `x`: 1 / 2^(e - 23), where e is the
 /// exponent of `x` and at least -126.
 fn ulp_per_one(x: f64) -> f64 {
-    let exponent = (x.to_bits() >> 52 & 0x7FF).max(1023 - 126);
-    // As bits, without a division. Of an infinity nobody asks.
-    f64::from_bits((2 * 1023 + 23 - exponent) << 52)
+    let power = f64::from_bits(x.to_bits() & f64::INFINITY.to_bits());
+    (1u64 << 23) as f64 / power.max(f64::from(f32::MIN_POSITIVE))
 }
 
 /// The value of `x`, infinity being the next after the largest number.
@@ -242,7 +205,7 @@ impl Oracle {
 mod tests {
     use super::*;
 
-    const EXP: Formulas = Formulas { near: exp, exact: Real::exp };
+    const EXP: Formulas = Formulas { near: f64::exp, exact: Real::exp };
 
     /// The oracle of exp with another formula in f64.
     fn oracle(near: fn(f64) -> f64) -> Oracle {

@@ -168,17 +168,19 @@ pub struct Beside<'a> {
     pub(crate) to: &'a mut [f32],
 }
 
-/// The numbers of [`crate::math::shifted_exp`].
+/// The numbers of [`crate::math::shifted_exp`], as a loop in assembly finds them.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
+#[repr(C)]
 pub(crate) struct ExpFormula {
     pub(crate) log2_e: f32,
     pub(crate) zero_point: f32,
-    pub(crate) ln_2: [f32; 2],
+    pub(crate) minus_ln_2: [f32; 2],
     /// The highest coefficient first.
     pub(crate) polynomial: [f32; 3],
-    pub(crate) table: &'static [f32; 16],
-    /// The least and the most that is in range.
-    pub(crate) powers: [f32; 2],
+    /// Less the bits of the least power in range, and how far above a power may lie.
+    pub(crate) minus_least: u32,
+    pub(crate) most: u32,
+    pub(crate) table: [f32; 16],
 }
 
 /// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.

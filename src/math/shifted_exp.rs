@@ -94,11 +94,18 @@ pub(crate) fn power<V: Lanes>(x: V, zero_point: V) -> V {
     x.mul_add(x.splat(LOG2_E), zero_point)
 }
 
-/// [`power`] and [`shifted_exp`] in numbers, for such powers.
+/// [`power`] and [`shifted_exp`] in numbers, for powers from the least to the most.
 #[inline(always)]
-pub(crate) fn formula(zero_point: f32, powers: [f32; 2]) -> ExpFormula {
-    let polynomial = [POLYNOMIAL[1], POLYNOMIAL[0], 1.0];
-    ExpFormula { log2_e: LOG2_E, zero_point, ln_2: LN_2, polynomial, table: &TABLE, powers }
+pub(crate) fn formula(zero_point: f32, [least, most]: [f32; 2]) -> ExpFormula {
+    ExpFormula {
+        log2_e: LOG2_E,
+        zero_point,
+        minus_ln_2: [-LN_2[0], -LN_2[1]],
+        polynomial: [POLYNOMIAL[1], POLYNOMIAL[0], 1.0],
+        minus_least: least.to_bits().wrapping_neg(),
+        most: most.to_bits().wrapping_sub(least.to_bits()),
+        table: TABLE,
+    }
 }
 
 /// `(t, δ)` with t · (1 + δ) = FACTOR · e^x · 2^-N, from x and its [`power`], for

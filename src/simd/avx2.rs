@@ -91,14 +91,14 @@ impl Simd for Avx2 {
         let (patch, is_patched) = (steps.place_of_patch(), steps.patch.is_some());
         let ExpSteps { x, ahead, formula, carry, sum, reach, .. } = steps;
         let x = x.places(Self::Wide::COUNT);
-        let (formula, splat, sum) = (&formula, |value| self.splat(value), (sum, reach));
+        let (formula, sum) = (&formula, (sum, reach));
         macro_rules! variant {
             ($keep:literal, $patch:literal) => {
                 // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step, and
                 // only kernels make one.
                 unsafe {
                     exp_steps::exp_steps::<EXACT, $keep, $patch>(
-                        splat, x, patch, ahead, formula, carry, sum,
+                        self, x, patch, ahead, formula, carry, sum,
                     )
                 }
             };

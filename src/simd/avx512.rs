@@ -93,7 +93,7 @@ impl Simd for Avx512 {
         let (keeps, copies) = (!x.1.is_null(), beside.is_some());
         let mut beside = beside.unwrap_or_default();
         let [[high], [low]] = sum;
-        let (formula, sum) = (&formula, [high, low, reach]);
+        let sum = [high, low, reach];
         macro_rules! variant {
             ($keep:literal, $beside:literal, $patch:literal) => {
                 // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step and

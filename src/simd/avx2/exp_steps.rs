@@ -5,17 +5,18 @@
 //! four vectors side by side, which does not fit into sixteen registers: it needs a quarter
 //! more instructions for what it puts on the stack and fetches again.
 
-use super::F32;
-use crate::simd::ExpFormula;
+use super::{Avx2, F32};
+use crate::simd::{ExpFormula, Simd};
 use crate::sweep::RUN;
 use core::arch::asm;
+use core::mem::offset_of;
 
 /// Elements of a step.
 const STEP: usize = 32;
 
-/// The sum so far, and what is the same for all, as the loop finds them: each a vector, for
-/// an operand in memory costs no instruction. Only the table goes into registers: a
-/// permutation of memory takes twice as long (Zen 3).
+/// The sum so far, and the formula, each number in all lanes, as the loop finds them: an
+/// operand in memory costs no instruction. Only the table goes into registers: a permutation
+/// of memory takes twice as long (Zen 3).
 #[repr(C, align(64))]
 struct State {
     /// Both words, of two vectors each.
@@ -24,13 +25,19 @@ struct State {
     log2_e: F32,
     zero_point: F32,
     minus_ln_2: [F32; 2],
-    /// The highest coefficient first.
     polynomial: [F32; 3],
-    /// Less the bits of the least power, and how far above a power may lie.
     minus_least: [u32; 8],
     most: [u32; 8],
     table: [f32; 16],
 }
+
+// The loop tells places in it by numbers.
+const _: () = {
+    assert!(offset_of!(State, reach) == 128 && offset_of!(State, zero_point) == 192);
+    assert!(offset_of!(State, minus_ln_2) == 224 && offset_of!(State, polynomial) == 288);
+    assert!(offset_of!(State, minus_least) == 384 && offset_of!(State, most) == 416);
+    assert!(offset_of!(State, table) == 448);
+};
 
 /// How many steps of `from` were taken, all or those before one out of range. Of those, e^x
 /// is kept at `to` if it is to be.
@@ -41,7 +48,7 @@ struct State {
 #[inline(always)]
 #[allow(clippy::too_many_lines)] // one loop
 pub(super) unsafe fn exp_steps<const EXACT: bool, const KEEP: bool, const PATCH: bool>(
-    splat: impl Fn(f32) -> F32,
+    simd: Avx2,
     (from, to, steps): (*const f32, *mut f32, usize),
     (patched, patch): (usize, *const f32),
     ahead: *const f32,
@@ -49,21 +56,17 @@ pub(super) unsafe fn exp_steps<const EXACT: bool, const KEEP: bool, const PATCH:
     carry: usize,
     ([high, low], reach): ([&mut [F32; 2]; 2], &mut F32),
 ) -> usize {
-    let least = formula.powers[0].to_bits();
+    let ([ln_2, ln_2_low], [a, b, c]) = (formula.minus_ln_2, formula.polynomial);
     let mut state = State {
         sum: [*high, *low],
         reach: *reach,
-        log2_e: splat(formula.log2_e),
-        zero_point: splat(formula.zero_point),
-        minus_ln_2: [splat(-formula.ln_2[0]), splat(-formula.ln_2[1])],
-        polynomial: [
-            splat(formula.polynomial[0]),
-            splat(formula.polynomial[1]),
-            splat(formula.polynomial[2]),
-        ],
-        minus_least: [least.wrapping_neg(); 8],
-        most: [formula.powers[1].to_bits().wrapping_sub(least); 8],
-        table: *formula.table,
+        log2_e: simd.splat(formula.log2_e),
+        zero_point: simd.splat(formula.zero_point),
+        minus_ln_2: [simd.splat(ln_2), simd.splat(ln_2_low)],
+        polynomial: [simd.splat(a), simd.splat(b), simd.splat(c)],
+        minus_least: [formula.minus_least; 8],
+        most: [formula.most; 8],
+        table: formula.table,
     };
     // Addresses count from the end: one number tells them all, and when to stop.
     let (end, bytes) = (STEP * steps, (4 * STEP).cast_signed());

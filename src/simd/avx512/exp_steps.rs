@@ -13,6 +13,7 @@ use super::F32;
 use crate::simd::{Beside, ExpFormula};
 use crate::sweep::RUN;
 use core::arch::asm;
+use core::mem::offset_of;
 
 /// Elements of a step.
 const STEP: usize = 64;
@@ -22,16 +23,18 @@ const STEP: usize = 64;
 struct State {
     /// Both words, and the reach.
     sum: [F32; 3],
-    log2_e: f32,
-    zero_point: f32,
-    minus_ln_2: [f32; 2],
-    /// The highest coefficient first.
-    polynomial: [f32; 3],
-    /// Less the bits of the least power, and how far above a power may lie.
-    minus_least: u32,
-    most: u32,
-    table: [f32; 16],
+    formula: ExpFormula,
 }
+
+// The loop tells places in it by numbers.
+const _: () = {
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, log2_e) == 192);
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, minus_ln_2) == 200);
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, polynomial) == 208);
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, minus_least) == 220);
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, most) == 224);
+    assert!(offset_of!(State, formula) + offset_of!(ExpFormula, table) == 228);
+};
 
 /// How many steps of `from` were taken, all or those before one out of range. Of those, e^x
 /// is kept at `to` if it is to be.
@@ -51,21 +54,11 @@ pub(super) unsafe fn exp_steps<
     (patched, patch): (usize, *const f32),
     ahead: *const f32,
     beside: &mut Beside<'_>,
-    formula: &ExpFormula,
+    formula: ExpFormula,
     carry: usize,
     [high, low, reach]: [&mut F32; 3],
 ) -> usize {
-    let least = formula.powers[0].to_bits();
-    let mut state = State {
-        sum: [*high, *low, *reach],
-        log2_e: formula.log2_e,
-        zero_point: formula.zero_point,
-        minus_ln_2: formula.ln_2.map(|word| -word),
-        polynomial: formula.polynomial,
-        minus_least: least.wrapping_neg(),
-        most: formula.powers[1].to_bits().wrapping_sub(least),
-        table: *formula.table,
-    };
+    let mut state = State { sum: [*high, *low, *reach], formula };
     // Addresses count from the end: one number tells them all, and when to stop.
     let (end, bytes) = (STEP * steps, (4 * STEP).cast_signed());
     let mut i = -(bytes * steps.cast_signed());

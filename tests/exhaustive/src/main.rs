@@ -12,6 +12,7 @@
 //! (`Backend::is_fused`) differ in a bit.
 
 mod functions;
+mod neighbours;
 mod oracle;
 #[cfg(feature = "peers")]
 mod peers;

@@ -1,7 +1,7 @@
 //! Runs inputs through subjects and judges every output.
 
 use crate::functions::Target;
-use crate::oracle::{Oracle, Truth, same};
+use crate::oracle::{Oracle, Truths, has_choice, same};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -9,7 +9,9 @@ use std::thread;
 pub const BINS: usize = 1 << 13;
 pub const BIN: usize = 1 << 19;
 /// Inputs at a time: what is known of them stays in the cache.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 1024;
+/// Outputs that are judged together if all of them are right.
+const LANES: usize = 16;
 
 /// Computes the function from one slice to another.
 pub type Call<'a> = Box<dyn FnMut(&[f32], &mut [f32]) + 'a>;
@@ -40,24 +42,37 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn judge(x: &[f32], y: &[f32], truths: &[Truth]) -> Self {
+    fn judge(x: &[f32], y: &[f32], truths: &Truths) -> Self {
         let mut tally = Self::default();
-        for ((&x, &y), truth) in x.iter().zip(y).zip(truths) {
-            let Some(error) = truth.error(y) else {
-                tally.wrong += 1;
-                tally.wrong_at.get_or_insert(x);
-                continue;
-            };
-            if truth.has_choice() {
-                tally.choices += 1;
-                tally.rounded += u64::from(truth.is_rounded_to(y));
-                tally.sum += error;
-            }
-            if error > tally.largest.0 {
-                tally.largest = (error, x);
+        let mut rounded = Rounded::default();
+        for first in (0..x.len()).step_by(LANES) {
+            let all = first..(first + LANES).min(x.len());
+            let (nearest, least) = (&truths.nearest[all.clone()], &truths.least[all.clone()]);
+            if !rounded.add(&y[all.clone()], nearest, least, tally.largest.0) {
+                all.for_each(|i| tally.add_output(x[i], y[i], truths, i));
             }
         }
+        let choices = rounded.choices.iter().sum::<f64>() as u64;
+        tally.choices += choices;
+        tally.rounded += choices;
+        tally.sum += rounded.sum.iter().sum::<f64>();
         tally
+    }
+
+    fn add_output(&mut self, x: f32, y: f32, truths: &Truths, i: usize) {
+        let Some(error) = truths.error(i, y) else {
+            self.wrong += 1;
+            self.wrong_at.get_or_insert(x);
+            return;
+        };
+        if has_choice(truths.least[i]) {
+            self.choices += 1;
+            self.rounded += u64::from(same(y, truths.nearest[i]));
+            self.sum += error;
+        }
+        if error > self.largest.0 {
+            self.largest = (error, x);
+        }
     }
 
     fn add(&mut self, other: &Self) {
@@ -77,6 +92,36 @@ impl Tally {
 
     pub fn share_rounded(&self) -> f64 {
         self.rounded as f64 / self.choices as f64
+    }
+}
+
+/// Outputs that are correctly rounded, as most are, and no worse than others.
+#[derive(Default)]
+struct Rounded {
+    choices: [f64; LANES], // as wide as the errors: vector code
+    sum: [f64; LANES],
+}
+
+impl Rounded {
+    /// Adds `y` if all of them are so.
+    fn add(&mut self, y: &[f32], nearest: &[f32], least: &[f64], largest: f64) -> bool {
+        let arrays = (<&[f32; LANES]>::try_from(y), nearest.try_into(), least.try_into());
+        let (Ok(y), Ok::<&[f32; LANES], _>(nearest), Ok::<&[f64; LANES], _>(least)) = arrays else {
+            return false;
+        };
+        let outputs = y.iter().zip(nearest).zip(least);
+        let all = outputs.fold(true, |all, ((y, nearest), least)| {
+            all & same(*y, *nearest) & (*least <= largest)
+        });
+        if !all {
+            return false;
+        }
+        for ((choices, sum), least) in self.choices.iter_mut().zip(&mut self.sum).zip(least) {
+            let choice = has_choice(*least);
+            *choices += if choice { 1.0 } else { 0.0 };
+            *sum += if choice { *least } else { 0.0 };
+        }
+        true
     }
 }
 
@@ -119,7 +164,7 @@ pub struct Judge<'a> {
     subjects: Vec<Subject<'a>>,
     pub reports: Vec<Report>,
     x: Vec<f32>,
-    truths: Vec<Truth>,
+    truths: Truths,
     /// Each subject's outputs for `x`, and what was found about them.
     judged: Vec<(Vec<f32>, Tally)>,
 }
@@ -131,7 +176,7 @@ impl<'a> Judge<'a> {
             step,
             reports: subjects.iter().map(Report::new).collect(),
             x: Vec::with_capacity(BLOCK),
-            truths: Vec::with_capacity(BLOCK),
+            truths: Truths::default(),
             judged: subjects.iter().map(|_| (vec![0.0; BLOCK], Tally::default())).collect(),
             subjects,
         }
@@ -146,8 +191,7 @@ impl<'a> Judge<'a> {
             if self.x.is_empty() {
                 break;
             }
-            self.truths.clear();
-            self.truths.extend(self.x.iter().map(|&x| self.oracle.truth(x)));
+            self.oracle.truths(&self.x, &mut self.truths);
             for at in 0..self.subjects.len() {
                 self.block(bin, at);
             }

@@ -130,14 +130,14 @@ fn errors_stay_within_the_contract() {
 #[test]
 fn the_worst_row_known_errs_as_stated() {
     let mut x = [-50.0; 1000];
-    x[..61].fill(9.119241);
-    (x[500], x[501]) = (-17.269426, -0.34205914);
+    x[..59].fill(8.426203);
+    (x[500], x[501]) = (-14.529589, -0.48604143);
     let exact = common::softmax(&x);
     for backend in backends() {
         let errors = row(backend, Softmax, &x).into_iter().zip(&exact);
         let error = errors.map(|(found, &exact)| ulp(found, exact)).fold(0.0, f64::max);
         println!("worst row on {backend:?}: {error:.3} ULP");
-        assert!(error <= 2.04);
+        assert!(error <= 2.08);
         assert_eq!(SOFTMAX < error, backend.is_fused());
     }
 }

@@ -1,9 +1,9 @@
 //! What a function's result should have been.
 //!
-//! The system's f64 functions decide the error to about 1e-8 ULP of f32. Only
-//! where their result lies next to the middle of two f32 is it in doubt which of
-//! the two is the right one; there 512 bits decide, which [`Oracle::check`] also
-//! compares with f64 on a sample.
+//! The system's f64 functions, and their interpolation in [`neighbours`], decide the
+//! error to about 2e-8 ULP of f32. Only where their result lies next to the middle of
+//! two f32 is it in doubt which of the two is the right one; there 512 bits decide,
+//! which [`Oracle::check`] also compares with f64 on a sample.
 
 use crate::neighbours;
 use astro_float_num::{BigFloat, Consts, RoundingMode};

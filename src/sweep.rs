@@ -1,4 +1,4 @@
-//! The only loops over elements: map, sum, and both of pairs.
+//! Loops over elements that several kernels share: map, sum, and both of pairs.
 //!
 //! All load whole vectors and treat the tail as one padded vector, so every
 //! element goes through the same formula, and sums run over [`BLOCK`] logical

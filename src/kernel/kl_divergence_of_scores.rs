@@ -17,9 +17,9 @@
 //! Errors of e^x are those of other weights p: they change each summand by as much,
 //! relatively, and nothing else, because c is the mean of the same weights.
 //!
-//! Where KL is 1 or more, it is c + ln Σ e^y − ln Σ e^x, which cancels little: the errors of
-//! e^x are 2.2e-9·(Σ p·|v| + 2) there. So it is where c is so large that e^(y + c) might
-//! overflow: KL is large against the entropy of P, at most ln n.
+//! Where KL is ¼ or more, it is c + ln Σ e^y − ln Σ e^x, which cancels little: errors of e^x
+//! are 2.2e-9·(Σ p·|v| + 2) there, and Σ p·|v| is at most 2·KL + ln 2. Below, e^(y + c) is so
+//! small that no sum of it overflows.
 //!
 //! ```text
 //! gradient by y = q − p = p·(e^(−KL − v) − 1)
@@ -101,9 +101,9 @@ impl Kernel for KlDivergenceOfScores<'_> {
 const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
 /// Differences of scores have less, so that no product with them overflows. 2^-64
 const DISTANCE: f32 = 5.421_010_862_427_522e-20;
-/// From here on the logarithms' difference is as good as the sum of what is not negative.
-const LARGE: f32 = 1.0;
-/// The largest y + c whose e^(y + c), times 2^LEVEL and 2^24 elements, has a finite sum.
+/// From this KL on, the difference of logarithms is as good as the sum of what is not negative.
+const LARGE: f32 = 0.25;
+/// How far the largest y may be above y's origin: no sum of 2^24 e^y times 2^LEVEL overflows.
 const MOST: f32 = 34.0;
 
 /// What is taken from scores.
@@ -140,7 +140,7 @@ fn exp<V: Lanes>(words: (V, V)) -> (V, V) {
 }
 
 /// Terms of K sums over pairs of scores, in two words; 0 of a pair of −∞.
-trait Terms<const K: usize>: Copy {
+trait PairTerms<const K: usize>: Copy {
     fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); K];
 }
 
@@ -148,7 +148,7 @@ trait Terms<const K: usize>: Copy {
 #[inline(always)]
 fn sums<S: Simd, const K: usize>(
     simd: S,
-    terms: impl Terms<K>,
+    terms: impl PairTerms<K>,
     x: &[f32],
     y: &[f32],
 ) -> [(f32, f32); K] {
@@ -174,7 +174,7 @@ fn sums<S: Simd, const K: usize>(
 #[derive(Clone, Copy)]
 struct Moments(Origin);
 
-impl Terms<3> for Moments {
+impl PairTerms<3> for Moments {
     #[inline(always)]
     fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); 3] {
         let impossible = x.splat(f32::NEG_INFINITY);
@@ -216,7 +216,7 @@ const SERIES: [f32; 12] = [
     1.0 / 87_178_291_200.0,
 ];
 
-impl Terms<1> for Summand {
+impl PairTerms<1> for Summand {
     #[inline(always)]
     fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); 1] {
         let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
@@ -294,14 +294,12 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
     let words = (simd.splat(all.0), simd.splat(all.1));
     let mean = divide((simd.splat(distance.0), simd.splat(distance.1)), words);
     let mean = (mean.0.first() / DISTANCE, mean.1.first() / DISTANCE);
-    let is_moderate = mean.0 + (most - origin.y) <= MOST;
-
     let mut divergence = (f32::INFINITY, 0.0);
     if distance.0 != f32::INFINITY {
         let p = Scaled::new(simd, SHIFT, all).ln(simd, 0.0);
         let q = Scaled::new(simd, SHIFT, others).ln(simd, 0.0);
         divergence = add_words(mean, add_words(q, (-p.0, -p.1)));
-        if is_moderate && divergence.0 < LARGE {
+        if divergence.0 < LARGE {
             let [(sum, low)] = sums(simd, Summand { origin, mean }, x, y);
             let share = divide((simd.splat(sum), simd.splat(low)), words);
             let (high, low) = ln_1p_positive_words(share);
@@ -314,7 +312,7 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
     let (p, q) = (divide(headroom, words), divide(headroom, others));
     let (p, q) = ((p.0.first(), p.1.first()), (q.0.first(), q.1.first()));
     // An error of a large divergence, as one of the exponent, would cost more than q − p.
-    let close = if divergence.0 <= 0.25 { SMALL } else { -1.0 };
+    let close = if divergence.0 < LARGE { SMALL } else { -1.0 };
     let derivative = Derivative { origin, mean, divergence, close, p, q };
     for at in (0..gradient.len()).step_by(S::F32::COUNT) {
         let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);

@@ -23,7 +23,7 @@ pub fn values(f: fn(f64) -> f64, first: f32) -> Option<[f64; COUNT]> {
     let [a, b, c, d] = [a, b, c, d].map(|value| value - middle);
     let odd = [(a - d + 8.0 * (c - b)) / 12.0, (d - a + 2.0 * (b - c)) / 12.0];
     let even = [(16.0 * (b + c) - a - d) / 24.0, (a + d - 4.0 * (b + c)) / 24.0];
-    // The last term moves no value by more than 8 ULP: the first that is missing moves none by
+    // The last term moves no value by more than 16 ULP: the first that is missing moves none by
     // anything. NaN is not smooth.
     let smooth = a.abs().max(d.abs()) < middle.abs() / 4.0
         && even[1].abs() < middle.abs() * f64::EPSILON / 2.0;

@@ -195,7 +195,9 @@ impl Oracle {
     /// The results in f64, if `x` are neighbours and the function is smooth there.
     fn near_neighbours(&self, x: &[f32]) -> Option<[f64; neighbours::COUNT]> {
         let [first, last] = [x[0], x[x.len() - 1]].map(|x| x.to_bits() as usize);
-        let all = first % neighbours::COUNT == 0 && last - first == neighbours::COUNT - 1;
+        let all = x.len() == neighbours::COUNT
+            && first % neighbours::COUNT == 0
+            && last.wrapping_sub(first) == neighbours::COUNT - 1;
         all.then(|| neighbours::values(self.formulas.near, x[0]))?
     }
 

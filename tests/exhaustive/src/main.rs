@@ -137,7 +137,7 @@ fn run() -> Result<(), String> {
     let options = Options::parse(std::env::args().skip(1))?;
     for target in &options.targets {
         Oracle::new(target.formulas)
-            .check()
+            .check(options.step.get())
             .map_err(|error| format!("the oracle of {}: {error}", target.name))?;
     }
     let (mut rows, mut faults) = (Vec::new(), Vec::new());

@@ -153,10 +153,10 @@ fn sums<S: Simd, const K: usize>(
     y: &[f32],
 ) -> [(f32, f32); K] {
     let mut totals = [Total::zero(simd); K];
-    for (x, y) in x.chunks(RUN).zip(y.chunks(RUN)) {
-        for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
+    for start in (0..x.len()).step_by(RUN) {
+        for block in (start..x.len().min(start + RUN)).step_by(BLOCK) {
             unroll!(j in 0..BLOCK / S::F32::COUNT, {
-                let at = j * S::F32::COUNT;
+                let at = block + j * S::F32::COUNT;
                 let x = simd.load(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
                 let y = simd.load(y.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
                 let terms = terms.of(x, y);

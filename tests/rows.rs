@@ -137,7 +137,7 @@ fn the_worst_row_known_errs_as_stated() {
         let errors = row(backend, Softmax, &x).into_iter().zip(&exact);
         let error = errors.map(|(found, &exact)| ulp(found, exact)).fold(0.0, f64::max);
         println!("worst row on {backend:?}: {error:.3} ULP");
-        assert!(error <= 2.08);
+        assert!(error <= 2.072);
         assert_eq!(SOFTMAX < error, backend.is_fused());
     }
 }

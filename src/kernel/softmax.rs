@@ -104,7 +104,7 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
     if V::FUSED {
         return x.mul_add(factor, low);
     }
-    // Two roundings instead of one would take softmax to 2.5 ULP.
+    // Two roundings instead of one would be half an ULP more.
     let (product, error) = two_product(x, factor);
     product + (error + low)
 }

@@ -218,8 +218,8 @@ impl Oracle {
         (self.formulas.exact)(&mut self.real, &Real::of(f64::from(x)))
     }
 
-    /// Compares f64 with 512 bits for inputs spread over all f32: 4096, or one of 64 if it is
-    /// for every `step`th input.
+    /// Compares f64 with 512 bits for inputs spread over all f32: 4096 of them, or fewer where
+    /// that is more than one for 64 of every `step`th input.
     pub fn check(&mut self, step: usize) -> Result<(), String> {
         for bits in (0..=u32::MAX).step_by(step.saturating_mul(64).max(1_048_573)) {
             let x = f32::from_bits(bits);

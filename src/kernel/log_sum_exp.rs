@@ -115,8 +115,11 @@ impl Kernel for RowsLogSumExp<'_> {
         let columns = self.x.columns();
         match self.x.flat() {
             Some(x) if panel::serves::<S>(self.x.rows(), columns) => {
-                let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &[]);
-                by_panels(simd, &mut panel, x, self.out);
+                if panel::are_few(self.x.rows(), columns) {
+                    simd.call(FewPanels { columns, x, out: self.out });
+                } else {
+                    simd.call(Panels { columns, x, out: self.out });
+                }
             }
             _ => {
                 for (x, out) in self.x.iter().zip(self.out) {
@@ -124,6 +127,40 @@ impl Kernel for RowsLogSumExp<'_> {
                 }
             }
         }
+    }
+}
+
+/// Short rows.
+struct Panels<'a> {
+    columns: usize,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Panels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(self.columns, None);
+        by_panels(simd, &mut panel, self.x, self.out);
+    }
+}
+
+/// [Few](panel::are_few) of them.
+struct FewPanels<'a> {
+    columns: usize,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for FewPanels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut panel = Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(self.columns, None);
+        by_panels(simd, &mut panel, self.x, self.out);
     }
 }
 
@@ -243,7 +280,7 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
     }
     if x.len() <= panel::COLUMNS {
         // The bits of a row among others.
-        let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), &[]);
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(x.len(), None);
         let (mut sums, mut ln) = (Values::new(), Values::new());
         ln_of_sums(simd, &mut panel, x, &mut sums, &mut ln);
         let [high, low] = ln.0;

@@ -22,9 +22,13 @@ pub(crate) const ROWS: usize = BLOCK;
 pub(crate) const GROUPS: usize = 8;
 /// Columns of a short row, at most.
 pub(crate) const COLUMNS: usize = 8 * BLOCK;
-/// Elements for one row, and for a panel: whole blocks are read from any element on.
+/// Elements for one row, for a few short ones, and for a panel: whole blocks are read from any
+/// element on.
 pub(crate) const ONE: usize = COLUMNS + BLOCK;
+pub(crate) const FEW: usize = 4 * COLUMNS + BLOCK;
 pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
+/// Groups of a few rows, at most.
+pub(crate) const FEW_GROUPS: usize = 2;
 
 /// Magnitudes up to which one N serves.
 const CALM: f32 = 40.0;
@@ -50,21 +54,36 @@ pub(crate) fn height(columns: usize, is_kept: bool) -> usize {
     if is_kept { all.min((ALL - BLOCK) / columns.max(1) / ROWS * ROWS) } else { all }
 }
 
-/// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them.
+/// Whether so many rows have room where [`FEW`] have: what a larger panel is before anything
+/// is in it takes longer to write than those take.
 #[inline(always)]
-pub(crate) fn row_numbers<S: Simd>(simd: S, columns: usize) -> Aligned<ALL> {
-    let mut all = Aligned([0.0; ALL]);
-    let group = (ROWS * columns).min(ALL - BLOCK);
-    for (at, numbers) in (0..group).step_by(BLOCK).zip(all.0.as_chunks_mut().0) {
-        let mut row = simd.load_block(&NUMBERS, 0.0);
-        for row in row.as_mut() {
-            // No quotient is within 1/256 of a whole number.
-            let rows = (*row + (at as f32 + 0.5)) * (1.0 / columns as f32) - 0.5;
-            *row = rows * (1.0 / 16.0) + SIXTEENTHS;
+pub(crate) fn are_few(rows: usize, columns: usize) -> bool {
+    rows <= FEW_GROUPS * ROWS && rows.saturating_mul(columns) <= FEW - BLOCK
+}
+
+/// The rows within their group of a group's elements, as [`Lanes::lookup`] takes them, where
+/// a block may lie in several.
+pub(crate) struct RowNumbers(Aligned<{ ROWS * MANY }>);
+
+/// What nobody reads of longer rows.
+static NO_NUMBERS: Aligned<{ ROWS * COLUMNS }> = Aligned([0.0; ROWS * COLUMNS]);
+
+impl RowNumbers {
+    #[inline(always)]
+    pub(crate) fn new<S: Simd>(simd: S, columns: usize) -> Self {
+        let mut all = Aligned([0.0; ROWS * MANY]);
+        let group = if columns < MANY { ROWS * columns } else { 0 };
+        for (at, numbers) in (0..group).step_by(BLOCK).zip(all.0.as_chunks_mut().0) {
+            let mut row = simd.load_block(&NUMBERS, 0.0);
+            for row in row.as_mut() {
+                // No quotient is within 1/256 of a whole number.
+                let rows = (*row + (at as f32 + 0.5)) * (1.0 / columns as f32) - 0.5;
+                *row = rows * (1.0 / 16.0) + SIXTEENTHS;
+            }
+            *numbers = simd.block_to_array(row);
         }
-        *numbers = simd.block_to_array(row);
+        Self(all)
     }
-    all
 }
 
 /// A value a row.
@@ -103,7 +122,7 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     /// t, and t·δ, which is small against it.
     exp: [f32; N],
     low: [f32; N],
-    /// See [`row_numbers`].
+    /// See [`RowNumbers`].
     row: &'a [f32],
     pub(crate) columns: usize,
     pub(crate) rows: usize,
@@ -119,9 +138,10 @@ pub struct Panel<'a, const N: usize, const G: usize> {
 }
 
 impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
-    /// For rows of so many elements. One row needs no numbers, but as many places.
+    /// For rows of so many elements. One row needs no numbers, nor do sums alone.
     #[inline(always)]
-    pub(crate) fn new(columns: usize, row: &'a [f32]) -> Self {
+    pub(crate) fn new(columns: usize, numbers: Option<&'a RowNumbers>) -> Self {
+        let row = numbers.filter(|_| columns < MANY).map_or(&NO_NUMBERS.0[..], |all| &all.0.0);
         let Shift { center, exponent } = CALM_SHIFT;
         let (center, exponent) = ([[center; ROWS]; G], [[exponent; ROWS]; G]);
         Self {
@@ -403,12 +423,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             let (exp, low) = (self.exp.get(start..), self.low.get(start..));
             let (exp, low) = (blocks(exp.unwrap_or(&[])), blocks(low.unwrap_or(&[])));
             let (row, (out, rest)) = (blocks(self.row), out.as_chunks_mut::<BLOCK>());
-            let whole = out.len();
+            let (whole, mut border) = (out.len(), Border::new(self.columns));
             // Of one length: nothing is checked in the loop.
             if let (Some(exp), Some(low), Some(row)) =
                 (exp.get(..whole), low.get(..whole), row.get(..whole))
             {
-                let mut border = Border::new(self.columns);
                 if self.streams {
                     for i in 0..whole {
                         let of_row = Self::of_block(simd, border.place_of(i), &row[i], &tables);
@@ -426,7 +445,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             if let (false, Some(exp), Some(low), Some(row)) =
                 (rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
             {
-                let of_row = Self::of_block(simd, Place::Any, row, &tables);
+                let of_row = Self::of_block(simd, border.place_of(whole), row, &tables);
                 Self::map_words::<S, T, false>(simd, f, [exp, low], of_row, rest);
             }
         }
@@ -542,7 +561,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 (exp.get(whole), row.get(whole), rows.output().get_mut(whole * BLOCK..))
                 && !out.is_empty()
             {
-                let of_row = Self::of_block(simd, Place::Any, row, &tables);
+                let of_row = Self::of_block(simd, border.place_of(whole), row, &tables);
                 Self::map_block(simd, f, [exp, &rest], of_row, out, &mut largest);
             }
         }
@@ -710,7 +729,7 @@ enum Place {
     Within(usize),
     /// In this row with so many elements, with the others in the next.
     Across(usize, usize),
-    /// In rows that [`row_numbers`] tell.
+    /// In rows that [`RowNumbers`] tell.
     Any,
 }
 

@@ -1,7 +1,7 @@
 //! out.row(i) = f(x.row(i)).
 
 use crate::error::Error;
-use crate::kernel::panel::{self, Panel};
+use crate::kernel::panel::{self, Panel, RowNumbers};
 use crate::kernel::row::{Matrix, Queue, Row};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Aligned, Kernel, Simd};
@@ -59,13 +59,24 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
     if columns > panel::COLUMNS {
         let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
         if const { S::EXCHANGES } && several && columns <= BATCH / 2 {
-            simd.call(Batches { f, columns, rows, stream });
+            // Filled with zeros for nothing, they would take as long as a few rows.
+            if stream {
+                let memory = &mut [Aligned([0.0; BATCH]), Aligned([0.0; BATCH])];
+                simd.call(Batches { f, columns, rows, memory: Some(memory) });
+            } else {
+                simd.call(Batches { f, columns, rows, memory: None });
+            }
         } else {
             simd.call(OneByOne { f, columns, rows, stream });
         }
     } else if const { S::EXCHANGES } && several {
         let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
-        simd.call(Panels { f, columns, rows, stream });
+        if panel::are_few(count, columns) {
+            let rows = FewPanels { f, columns, rows, count };
+            simd.call(rows);
+        } else {
+            simd.call(Panels { f, columns, rows, stream });
+        }
     } else {
         simd.call(PanelsOfOne { f, columns, rows });
     }
@@ -85,11 +96,32 @@ impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, stream } = self;
-        let numbers = panel::row_numbers(simd, columns);
-        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, &numbers.0);
+        let numbers = RowNumbers::new(simd, columns);
+        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, Some(&numbers));
         panel.streams = stream;
         f.short(simd, &mut panel, rows.several(panel::height(columns, M::Row::WRITES)));
         simd.fence();
+    }
+}
+
+/// Short rows that are [few](panel::are_few).
+struct FewPanels<'a, F, M> {
+    f: &'a mut F,
+    columns: usize,
+    rows: M,
+    count: usize,
+}
+
+impl<F: RowFunction, M: Matrix> Kernel for FewPanels<'_, F, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { f, columns, rows, count } = self;
+        let numbers = RowNumbers::new(simd, columns);
+        let mut panel =
+            Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(columns, Some(&numbers));
+        f.short(simd, &mut panel, rows.several(count));
     }
 }
 
@@ -106,7 +138,7 @@ impl<F: RowFunction, M: Matrix> Kernel for PanelsOfOne<'_, F, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows } = self;
-        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, &[0.0; panel::ONE]);
+        let mut panel = Panel::<{ panel::ONE }, 1>::new(columns, None);
         f.short(simd, &mut panel, rows.several(1));
     }
 }
@@ -116,7 +148,8 @@ struct Batches<'a, F, M> {
     f: &'a mut F,
     columns: usize,
     rows: M,
-    stream: bool,
+    /// For the results of a batch and of the one before, if they go past the caches.
+    memory: Option<&'a mut [Aligned<BATCH>; 2]>,
 }
 
 impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
@@ -124,9 +157,12 @@ impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { f, columns, rows, stream } = self;
-        let (mut scratch, mut other) = (Aligned([0.0; BATCH]), Aligned([0.0; BATCH]));
-        let (mut scratch, mut other) = (&mut scratch.0[..], &mut other.0[..]);
+        let Self { f, columns, rows, memory } = self;
+        let stream = memory.is_some();
+        let (mut scratch, mut other): (&mut [f32], &mut [f32]) = match memory {
+            Some([scratch, other]) => (&mut scratch.0, &mut other.0),
+            None => (&mut [], &mut []),
+        };
         let mut before: Option<M::Row> = None;
         let height = if M::Row::WRITES { BATCH / columns.max(1) } else { BATCH_ROWS };
         for mut rows in rows.several(height.clamp(1, BATCH_ROWS)) {

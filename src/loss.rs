@@ -107,9 +107,12 @@ impl Losses {
 
     /// All of them.
     #[inline(never)]
-    pub(crate) fn sum(&mut self) -> Loss {
+    pub(crate) fn sum(&self) -> Loss {
         let (sum, low) = self.loss.sum();
-        let (weight, weight_low) = add_words(self.weight.sum(), words(self.ones));
+        let ones = words(self.ones);
+        let all_ones = self.ones == self.count;
+        let (weight, weight_low) =
+            if all_ones { ones } else { add_words(self.weight.sum(), ones) };
         Loss { sum, weight, count: self.count, low, weight_low }
     }
 }
@@ -154,11 +157,21 @@ impl Numbers {
         }
     }
 
-    fn sum(&mut self) -> (f32, f32) {
-        let rest = self.last.iter().take(self.length);
-        let words = self.high.iter().zip(&self.low).map(|(high, low)| (*high, *low));
-        let words = words.chain(rest.map(|x| (*x, 0.0)));
-        words.fold((0.0, 0.0), add_words)
+    /// By halves: one lane after the other, each would wait for the one before.
+    fn sum(&self) -> (f32, f32) {
+        let (mut high, mut low) = (self.high, self.low);
+        for (i, last) in self.last.iter().enumerate().take(self.length) {
+            (high[i], low[i]) = add_words((high[i], low[i]), (*last, 0.0));
+        }
+        let mut half = BLOCK / 2;
+        while half > 0 {
+            for i in 0..half {
+                let second = (high[i + half], low[i + half]);
+                (high[i], low[i]) = add_words((high[i], low[i]), second);
+            }
+            half /= 2;
+        }
+        (high[0], low[0])
     }
 }
 

@@ -111,8 +111,7 @@ impl Losses {
         let (sum, low) = self.loss.sum();
         let ones = words(self.ones);
         let all_ones = self.ones == self.count;
-        let (weight, weight_low) =
-            if all_ones { ones } else { add_words(self.weight.sum(), ones) };
+        let (weight, weight_low) = if all_ones { ones } else { add_words(self.weight.sum(), ones) };
         Loss { sum, weight, count: self.count, low, weight_low }
     }
 }

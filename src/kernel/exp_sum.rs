@@ -166,7 +166,7 @@ fn whole(x: f32) -> f32 {
 pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
     pub(crate) shift: Shift,
-    drift: f32,
+    pub(crate) drift: f32,
     /// The largest t that was summed, without a meaning beside a hole.
     pub(crate) most: f32,
     /// The largest element, if the row is in place.

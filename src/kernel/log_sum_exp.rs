@@ -10,9 +10,11 @@
 
 use crate::LogSumExp as State;
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{ExpSum, NOWHERE, exp_sum, head, largest};
-use crate::kernel::panel::{self, Ln, Panel, RowsFunction, Values};
-use crate::kernel::row::{take, take_mut};
+use crate::kernel::exp_sum::{ExpSum, NOWHERE, ShiftedSum, exp_sum, head, largest};
+use crate::kernel::panel::{self, Ln, Panel, ROWS, RowsFunction, Values, map_rows};
+use crate::kernel::row::{Row, take_mut};
+use crate::kernel::row_map::{Memory, RowFunction, for_rows};
+use crate::kernel::softmax::{shifts, values};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
 use crate::math::words::{fast_two_sum, two_sum};
@@ -112,74 +114,90 @@ impl Kernel for RowsLogSumExp<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let columns = self.x.columns();
-        match self.x.flat() {
-            Some(x) if panel::serves::<S>(self.x.rows(), columns) => {
-                if panel::are_few(self.x.rows(), columns) {
-                    simd.call(FewPanels { columns, x, out: self.out });
-                } else {
-                    simd.call(Panels { columns, x, out: self.out });
-                }
+        let shape = [self.x.rows(), self.x.columns()];
+        for_rows(simd, &mut InRows { out: self.out }, shape, self.x);
+    }
+}
+
+/// Where the results of the rows that come go.
+struct InRows<'a> {
+    out: &'a mut [f32],
+}
+
+impl RowFunction for InRows<'_> {
+    #[inline(always)]
+    fn long<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        columns: usize,
+        rows: &mut R,
+        _: &mut Memory<'_>,
+    ) {
+        if const { H == 1 } {
+            self.set_one(simd, rows.input());
+            return;
+        }
+        let (mut sums, mut heads) = ([ShiftedSum::nan(simd); H], [f32::NAN; H]);
+        let count = rows.input().len().checked_div(columns).unwrap_or(0).min(H);
+        // All heads first: each waits for itself, not for the row before.
+        for i in 0..count {
+            heads[i] = head(simd, part(rows.input(), i, columns), NOWHERE);
+        }
+        let mut drift = [[0.0; ROWS]];
+        for i in 0..count {
+            let mut row = part(rows.input(), i, columns);
+            if let ExpSum::Finite(sum) =
+                exp_sum::<S, _, false>(simd, &mut row, heads[i], NOWHERE, false)
+            {
+                (sums[i], drift[0][i]) = (sum, sum.drift);
             }
-            _ => {
-                for (x, out) in self.x.iter().zip(self.out) {
-                    *out = extend(simd, State::new(), x).value();
-                }
+        }
+        let (values, mut ln) = (values(simd, &sums), Values::<1, 2>::new());
+        let ([sum, low], shifts) = (values.each(), shifts(&sums));
+        let [center, exponent] = shifts.each();
+        map_rows(simd, LnOfSum, count, [sum, low, exponent, center, &drift], ln.each_mut());
+        self.set(simd, rows.input(), columns, ln.0[0].as_flattened());
+    }
+
+    #[inline(always)]
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        &mut self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        panels: impl Iterator<Item = R>,
+    ) {
+        let (mut sums, mut ln) = (Values::new(), Values::new());
+        for rows in panels {
+            if const { N == panel::ONE } {
+                self.set_one(simd, rows.input());
+            } else {
+                ln_of_sums(simd, panel, rows.input(), &mut sums, &mut ln);
+                self.set(simd, rows.input(), panel.columns, ln.0[0].as_flattened());
             }
         }
     }
 }
 
-/// Short rows.
-struct Panels<'a> {
-    columns: usize,
-    x: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl Kernel for Panels<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(self.columns, None);
-        by_panels(simd, &mut panel, self.x, self.out);
-    }
-}
-
-/// [Few](panel::are_few) of them.
-struct FewPanels<'a> {
-    columns: usize,
-    x: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl Kernel for FewPanels<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let mut panel = Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(self.columns, None);
-        by_panels(simd, &mut panel, self.x, self.out);
-    }
-}
-
-/// ln Σ e^x of short rows, one after the other.
+/// The i-th row.
 #[inline(always)]
-fn by_panels<S: Simd, const N: usize, const G: usize>(
-    simd: S,
-    panel: &mut Panel<'_, N, G>,
-    mut x: &[f32],
-    mut out: &mut [f32],
-) {
-    let columns = panel.columns;
-    let height = panel::height(columns, false);
-    let (mut sums, mut ln) = (Values::new(), Values::new());
-    while !x.is_empty() {
-        let x = take(&mut x, height * columns);
-        ln_of_sums(simd, panel, x, &mut sums, &mut ln);
-        let out = take_mut(&mut out, height);
-        let ln = ln.0[0].as_flattened().get(..out.len()).unwrap_or(&[]);
+fn part(x: &[f32], i: usize, columns: usize) -> &[f32] {
+    x.get(i * columns..(i + 1) * columns).unwrap_or(&[])
+}
+
+impl InRows<'_> {
+    #[inline(always)]
+    fn set_one<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        if let [out] = take_mut(&mut self.out, 1) {
+            *out = extend(simd, State::new(), x).value();
+        }
+    }
+
+    /// The results of some rows, or once more one by one what is not a number, or may have a
+    /// dominant element.
+    #[inline(always)]
+    fn set<S: Simd>(&mut self, simd: S, x: &[f32], columns: usize, ln: &[f32]) {
+        let out = take_mut(&mut self.out, x.len().checked_div(columns).unwrap_or(0));
+        let ln = ln.get(..out.len()).unwrap_or(&[]);
         sweep::map(simd, Itself, ln, out);
         for start in (0..ln.len()).step_by(S::F32::COUNT) {
             let several = ln.get(start..).unwrap_or(&[]);
@@ -187,12 +205,10 @@ fn by_panels<S: Simd, const N: usize, const G: usize>(
             if distance.splat(NEAR_0).le(distance).all() {
                 continue;
             }
-            // One by one what is not a number, or may have a dominant element.
             for (i, ln) in several.iter().enumerate().take(S::F32::COUNT) {
                 let i = start + i;
-                let row = x.get(i * columns..(i + 1) * columns).unwrap_or(&[]);
                 if let (true, Some(out)) = (ln.is_nan() || ln.abs() < NEAR_0, out.get_mut(i)) {
-                    *out = extend(simd, State::new(), row).value();
+                    *out = extend(simd, State::new(), part(x, i, columns)).value();
                 }
             }
         }
@@ -214,16 +230,25 @@ fn ln_of_sums<S: Simd, const N: usize, const G: usize>(
     panel.map_rows(simd, LnOfSum, of_rows, ln.each_mut());
 }
 
-/// ln Σ e^x in two words, from the sum of e^x · 2^-N, N and the center.
+/// ln Σ e^x in two words, from the sum of e^x · 2^-N, N, the center and, unless it is 0, the
+/// drift.
 #[derive(Clone, Copy)]
 struct LnOfSum;
 
 impl RowsFunction<4, 2> for LnOfSum {
     #[inline(always)]
     fn apply<V: Lanes>(self, [sum, low, exponent, center]: [V; 4]) -> [V; 2] {
+        let drift = sum.splat(0.0);
+        self.apply([sum, low, exponent, center, drift])
+    }
+}
+
+impl RowsFunction<5, 2> for LnOfSum {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [sum, low, exponent, center, drift]: [V; 5]) -> [V; 2] {
         let [high, low] = Ln.apply([sum, low, exponent]);
         let (sum, error) = two_sum(center, high);
-        let (high, low) = fast_two_sum(sum, error + low);
+        let (high, low) = fast_two_sum(sum, error + (low - drift));
         [high, low]
     }
 }

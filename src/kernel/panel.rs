@@ -41,12 +41,6 @@ const MANY: usize = 2 * BLOCK;
 const NUMBERS: [f32; BLOCK] =
     [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 
-/// Whether panels are the way to many rows.
-#[inline(always)]
-pub(crate) fn serves<S: Simd>(rows: usize, columns: usize) -> bool {
-    S::EXCHANGES && rows > 1 && columns <= COLUMNS
-}
-
 /// Rows of a whole panel, of which e^x `is_kept` or only summed: whole groups.
 #[inline(always)]
 pub(crate) fn height(columns: usize, is_kept: bool) -> usize {

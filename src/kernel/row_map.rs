@@ -96,8 +96,8 @@ impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, stream } = self;
-        let numbers = RowNumbers::new(simd, columns);
-        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, Some(&numbers));
+        let numbers = if M::Row::WRITES { Some(RowNumbers::new(simd, columns)) } else { None };
+        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, numbers.as_ref());
         panel.streams = stream;
         f.short(simd, &mut panel, rows.several(panel::height(columns, M::Row::WRITES)));
         simd.fence();
@@ -118,9 +118,9 @@ impl<F: RowFunction, M: Matrix> Kernel for FewPanels<'_, F, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, count } = self;
-        let numbers = RowNumbers::new(simd, columns);
+        let numbers = if M::Row::WRITES { Some(RowNumbers::new(simd, columns)) } else { None };
         let mut panel =
-            Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(columns, Some(&numbers));
+            Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(columns, numbers.as_ref());
         f.short(simd, &mut panel, rows.several(count));
     }
 }

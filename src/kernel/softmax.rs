@@ -618,7 +618,7 @@ fn positions_above<S: Simd>(simd: S, x: &[f32], least: f32, to: &mut [usize]) ->
 
 /// The center and N of each row.
 #[inline(always)]
-fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
+pub(super) fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
     let mut shifts = Values::new();
     for i in 0..H.min(ROWS) {
         shifts.0[0][0][i] = sums[i].shift.center;

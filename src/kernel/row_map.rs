@@ -72,10 +72,19 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
     } else if const { S::EXCHANGES } && several {
         let stream = S::STREAMS && !M::Row::IN_PLACE && count * columns >= STREAM;
         if panel::are_few(count, columns) {
-            let rows = FewPanels { f, columns, rows, count };
-            simd.call(rows);
+            simd.call(Panels::<_, _, { panel::FEW }, { panel::FEW_GROUPS }> {
+                f,
+                columns,
+                rows,
+                stream,
+            });
         } else {
-            simd.call(Panels { f, columns, rows, stream });
+            simd.call(Panels::<_, _, { panel::ALL }, { panel::GROUPS }> {
+                f,
+                columns,
+                rows,
+                stream,
+            });
         }
     } else {
         simd.call(PanelsOfOne { f, columns, rows });
@@ -83,45 +92,24 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
 }
 
 /// Short rows, many at a time.
-struct Panels<'a, F, M> {
+struct Panels<'a, F, M, const N: usize, const G: usize> {
     f: &'a mut F,
     columns: usize,
     rows: M,
     stream: bool,
 }
 
-impl<F: RowFunction, M: Matrix> Kernel for Panels<'_, F, M> {
+impl<F: RowFunction, M: Matrix, const N: usize, const G: usize> Kernel for Panels<'_, F, M, N, G> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { f, columns, rows, stream } = self;
         let numbers = if M::Row::WRITES { Some(RowNumbers::new(simd, columns)) } else { None };
-        let mut panel = Panel::<{ panel::ALL }, { panel::GROUPS }>::new(columns, numbers.as_ref());
+        let mut panel = Panel::<N, G>::new(columns, numbers.as_ref());
         panel.streams = stream;
         f.short(simd, &mut panel, rows.several(panel::height(columns, M::Row::WRITES)));
         simd.fence();
-    }
-}
-
-/// Short rows that are [few](panel::are_few).
-struct FewPanels<'a, F, M> {
-    f: &'a mut F,
-    columns: usize,
-    rows: M,
-    count: usize,
-}
-
-impl<F: RowFunction, M: Matrix> Kernel for FewPanels<'_, F, M> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { f, columns, rows, count } = self;
-        let numbers = if M::Row::WRITES { Some(RowNumbers::new(simd, columns)) } else { None };
-        let mut panel =
-            Panel::<{ panel::FEW }, { panel::FEW_GROUPS }>::new(columns, numbers.as_ref());
-        f.short(simd, &mut panel, rows.several(count));
     }
 }
 

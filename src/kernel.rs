@@ -22,6 +22,7 @@ mod panel;
 pub(crate) mod row;
 mod row_map;
 mod scaled_softmax;
+mod smooth_loss;
 mod softmax;
 mod target_loss;
 
@@ -48,6 +49,7 @@ pub use linear::Linear;
 pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use scaled_softmax::ScaledSoftmax;
+pub use smooth_loss::SmoothLoss;
 pub use softmax::{LogSoftmax, Softmax};
 pub use target_loss::{AnyRows, TargetLoss, Targets};
 pub(crate) use target_loss::{Coefficients, Formula, Link};

@@ -77,10 +77,9 @@ pub(crate) fn map_back<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
     }
 }
 
-/// `out[i] = f(x[i])` of a row.
+/// `out[i] = f(x[i])` of a row that is written.
 #[inline(always)]
 pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
-    const { assert!(R::WRITES) }
     let length = row.input().len();
     let mut at = 0;
     while let Some(x) = row.input().get(at..).and_then(|x| x.get(..S::MapWide::COUNT)) {

@@ -163,13 +163,13 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
 }
 
 /// Rows' labels, and their losses as they come.
-struct LabelRows<'a> {
-    labels: Labels<'a>,
-    weights: &'a [f32],
-    losses: &'a mut [f32],
-    total: Losses,
+pub(super) struct LabelRows<'a> {
+    pub(super) labels: Labels<'a>,
+    pub(super) weights: &'a [f32],
+    pub(super) losses: &'a mut [f32],
+    pub(super) total: Losses,
     /// The row that comes next.
-    next: usize,
+    pub(super) next: usize,
 }
 
 impl RowFunction for LabelRows<'_> {
@@ -225,7 +225,7 @@ impl RowFunction for LabelRows<'_> {
 
 /// The gradients at the labels, and zeros where a row does not count.
 #[inline(always)]
-fn write_at_labels<S: Simd, const G: usize>(
+pub(super) fn write_at_labels<S: Simd, const G: usize>(
     simd: S,
     labelled: &Labelled<G>,
     results: &Results<G>,
@@ -246,19 +246,19 @@ fn write_at_labels<S: Simd, const G: usize>(
 
 /// What some rows have besides their elements.
 #[repr(C, align(64))]
-struct Labelled<const G: usize> {
+pub(super) struct Labelled<const G: usize> {
     /// The label's score.
-    score: PerRow<G>,
+    pub(super) score: PerRow<G>,
     weight: PerRow<G>,
     /// The label's column, [`NOWHERE`] if the row does not count.
-    label: [[usize; ROWS]; G],
-    rows: usize,
+    pub(super) label: [[usize; ROWS]; G],
+    pub(super) rows: usize,
 }
 
 impl<const G: usize> Labelled<G> {
     /// The scores at the labels.
     #[inline(always)]
-    fn read_scores(&mut self, x: &[f32], columns: usize) {
+    pub(super) fn read_scores(&mut self, x: &[f32], columns: usize) {
         let Self { rows, label, score, .. } = self;
         let (labels, scores) = (label.as_flattened(), score.as_flattened_mut());
         for (i, (label, score)) in labels.iter().zip(scores).enumerate().take(*rows) {
@@ -268,7 +268,7 @@ impl<const G: usize> Labelled<G> {
     }
 
     #[inline(always)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let one = [[1.0; ROWS]; G];
         Self { rows: 0, label: [[NOWHERE; ROWS]; G], score: one, weight: one }
     }
@@ -276,24 +276,24 @@ impl<const G: usize> Labelled<G> {
 
 /// Their results.
 #[repr(C, align(64))]
-struct Results<const G: usize> {
-    loss: PerRow<G>,
+pub(super) struct Results<const G: usize> {
+    pub(super) loss: PerRow<G>,
     /// The gradient at the label.
-    at_label: PerRow<G>,
+    pub(super) at_label: PerRow<G>,
     /// By what e^x · 2^-N is multiplied elsewhere, in two words.
-    factor: Values<G, 2>,
+    pub(super) factor: Values<G, 2>,
 }
 
 impl<const G: usize> Results<G> {
     #[inline(always)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let nan = [[f32::NAN; ROWS]; G];
         Self { loss: nan, at_label: nan, factor: Values::new() }
     }
 
     /// Those of one row.
     #[inline(always)]
-    fn set(&mut self, i: usize, [loss, at_label, high, low]: [f32; 4]) {
+    pub(super) fn set(&mut self, i: usize, [loss, at_label, high, low]: [f32; 4]) {
         let Self { loss: losses, at_label: at_labels, factor: Values([highs, lows]) } = self;
         for (of_rows, value) in [(losses, loss), (at_labels, at_label), (highs, high), (lows, low)]
         {
@@ -321,14 +321,14 @@ fn of_extreme_row(weight: f32, shift: Shift, score: f32, sum: (f32, f32)) -> [f3
 
 /// That of row i.
 #[inline(always)]
-fn of_row<const G: usize>(of_rows: &PerRow<G>, i: usize) -> f32 {
+pub(super) fn of_row<const G: usize>(of_rows: &PerRow<G>, i: usize) -> f32 {
     of_rows.as_flattened().get(i).copied().unwrap_or(f32::NAN)
 }
 
 impl LabelRows<'_> {
     /// What belongs to the rows that come next.
     #[inline(always)]
-    fn read<S: Simd, const G: usize>(
+    pub(super) fn read<S: Simd, const G: usize>(
         &self,
         simd: S,
         of_rows: &mut Labelled<G>,
@@ -353,11 +353,12 @@ impl LabelRows<'_> {
     fn add<S: Simd, const G: usize, R: Row>(
         &mut self,
         simd: S,
-        Labelled { rows, label, score, weight }: &Labelled<G>,
+        labelled: &Labelled<G>,
         Values([sum, low]): &Values<G, 2>,
         [center, exponent]: [&PerRow<G>; 2],
         results: &mut Results<G>,
     ) {
+        let Labelled { rows, label, score, weight } = labelled;
         let of_rows = [sum, low, score, center, exponent, weight];
         let Results { loss, at_label, factor: Values([high, factor_low]) } = results;
         if R::WRITES {
@@ -384,6 +385,17 @@ impl LabelRows<'_> {
                 }
             }
         }
+        self.finish(simd, labelled, results);
+    }
+
+    /// Adds the losses of these rows as they are.
+    #[inline(always)]
+    pub(super) fn finish<S: Simd, const G: usize>(
+        &mut self,
+        simd: S,
+        Labelled { rows, label, weight, .. }: &Labelled<G>,
+        results: &Results<G>,
+    ) {
         let counted = |label: &&usize| **label != NOWHERE;
         let count = label.as_flattened().iter().take(*rows).filter(counted).count();
         let losses = results.loss.as_flattened().get(..*rows).unwrap_or(&[]);
@@ -439,8 +451,8 @@ impl OfRows for LongRows<'_, '_> {
 }
 
 /// Between these, others / own is neither far away nor its own logarithm of 1 more.
-const FAR: f32 = 1.8e19; // 2^64
-const NEAR: f32 = 8.7e-19; // 2^-60
+pub(super) const FAR: f32 = 1.8e19; // 2^64
+pub(super) const NEAR: f32 = 8.7e-19; // 2^-60
 
 /// Of a row the loss, a NaN if others / own is extreme, its derivative by the label's
 /// score, and by what e^x · 2^-N is multiplied elsewhere.

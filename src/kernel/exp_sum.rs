@@ -79,7 +79,7 @@ impl Shift {
 
     /// `(t, δ)` of e^x · 2^-N, from x less the center and not below the floor.
     #[inline(always)]
-    fn terms<V: Lanes>(self, x: V) -> (V, V) {
+    pub(crate) fn terms<V: Lanes>(self, x: V) -> (V, V) {
         let zero_point = self.zero_point(x);
         shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
     }

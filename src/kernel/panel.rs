@@ -13,6 +13,7 @@
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::{Row, take};
 use crate::math::shifted_exp::{power, shifted_exp};
+use crate::math::words::fast_two_sum;
 use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd, unroll};
 use crate::sweep::Total;
 
@@ -32,6 +33,8 @@ pub(crate) const FEW_GROUPS: usize = 2;
 
 /// Magnitudes up to which one N serves.
 const CALM: f32 = 40.0;
+/// With it, they are positive.
+pub(crate) const POSITIVE: f32 = 64.0;
 const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: 0.0 };
 
 /// Columns from which on most blocks lie within a row, and none in more than two.
@@ -188,6 +191,44 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             first += height;
             if first >= self.rows {
                 break;
+            }
+        }
+    }
+
+    /// The sums of x + [`POSITIVE`] of rows one after the other, in two words; anything where
+    /// some |x| is large. It takes the place of e^x.
+    #[inline(always)]
+    pub(crate) fn sums_of_scores<S: Simd>(
+        &mut self,
+        simd: S,
+        mut x: &[f32],
+        sums: &mut Values<G, 2>,
+    ) {
+        self.rows = x.len().checked_div(self.columns).unwrap_or(1);
+        let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
+        loop {
+            self.kept = height.min(self.rows - first);
+            let x = take(&mut x, self.kept * self.columns);
+            simd.call(ScoresOfRows { panel: self, x });
+            self.sums(simd, first, sums);
+            first += height;
+            if first >= self.rows {
+                break;
+            }
+        }
+    }
+
+    /// x + [`POSITIVE`] in the place of e^x.
+    #[inline(always)]
+    fn set_scores<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        let (exp, low) = (blocks_mut(&mut self.exp), blocks_mut(&mut self.low));
+        for (i, x) in x.chunks(BLOCK).enumerate() {
+            let (Some(exp), Some(low)) = (exp.get_mut(i), low.get_mut(i)) else { break };
+            for at in (0..BLOCK).step_by(S::F32::COUNT) {
+                let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
+                let (sum, error) = fast_two_sum(x.splat(POSITIVE), x);
+                simd.store(sum, exp.get_mut(at..).unwrap_or(&mut []));
+                simd.store(error, low.get_mut(at..).unwrap_or(&mut []));
             }
         }
     }
@@ -477,6 +518,29 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         self.exp.get_mut(..length).unwrap_or(&mut [])
     }
 
+    /// A function of every t and t·δ of row i.
+    #[inline(always)]
+    pub(crate) fn map_row<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        i: usize,
+        f: impl PanelFunction<T>,
+        of_rows: [&PerRow<G>; T],
+        out: &mut [f32],
+    ) {
+        let mut values = [simd.splat(0.0); T];
+        unroll!(j in 0..T, {
+            let value = of_rows[j].as_flattened().get(i);
+            values[j] = simd.splat(value.copied().unwrap_or(f32::NAN));
+        });
+        for at in (0..self.columns).step_by(S::F32::COUNT) {
+            let from = i * self.columns + at;
+            let exp = simd.load(self.exp.get(from..).unwrap_or(&[]), 0.0);
+            let low = simd.load(self.low.get(from..).unwrap_or(&[]), 0.0);
+            simd.store(f.apply((exp, low), values), out.get_mut(at..).unwrap_or(&mut []));
+        }
+    }
+
     /// The function, of a block.
     #[inline(always)]
     fn map_words<S: Simd, const T: usize, const STREAM: bool>(
@@ -676,6 +740,21 @@ impl<S: Simd, const N: usize, const G: usize, const ONCE: bool> Part<S>
     }
 }
 
+/// [`Panel::sums_of_scores`]: one for all kernels.
+struct ScoresOfRows<'a, 'b, const N: usize, const G: usize> {
+    panel: &'a mut Panel<'b, N, G>,
+    x: &'a [f32],
+}
+
+impl<S: Simd, const N: usize, const G: usize> Part<S> for ScoresOfRows<'_, '_, N, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, simd: S) {
+        self.panel.set_scores(simd, self.x);
+    }
+}
+
 /// [`Panel::sums`]: one for all kernels.
 struct SumRows<'a, 'b, const N: usize, const G: usize> {
     panel: &'a Panel<'b, N, G>,
@@ -690,6 +769,16 @@ impl<S: Simd, const N: usize, const G: usize> Part<S> for SumRows<'_, '_, N, G> 
     fn run(self, simd: S) {
         self.panel.set_sums(simd, self.first, self.sums);
     }
+}
+
+/// Whether no |x| of a row is large; a NaN is.
+#[inline(always)]
+pub(crate) fn are_calm<S: Simd>(simd: S, x: &[f32]) -> bool {
+    let mut most = simd.splat(0.0);
+    for at in (0..x.len()).step_by(S::F32::COUNT) {
+        most = most.max_magnitude(simd.load(x.get(at..).unwrap_or(&[]), 0.0));
+    }
+    S::F32::all_within([most], CALM)
 }
 
 /// t and t·δ of a block of x, and the largest |x|.

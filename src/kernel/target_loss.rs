@@ -108,7 +108,7 @@ struct Target<'a> {
 type Words = (f32, f32);
 
 #[inline(always)]
-fn splat<V: Lanes>(like: V, (high, low): Words) -> (V, V) {
+pub(super) fn splat<V: Lanes>(like: V, (high, low): Words) -> (V, V) {
     (like.splat(high), like.splat(low))
 }
 
@@ -187,9 +187,9 @@ impl Link {
 #[derive(Clone, Copy)]
 pub(crate) struct Coefficients<'a> {
     /// 1 − ε.
-    keep: Words,
+    pub(super) keep: Words,
     /// ε/K.
-    uniform: Words,
+    pub(super) uniform: Words,
     /// w, or nothing where all are 1.
     weights: &'a [f32],
 }
@@ -296,10 +296,10 @@ impl AnyRows<'_> {
 }
 
 /// A row of scores, and where its gradient goes: nowhere if that is empty.
-struct AnyRow<'a> {
+pub(super) struct AnyRow<'a> {
     /// `None` in place.
-    x: Option<&'a [f32]>,
-    out: &'a mut [f32],
+    pub(super) x: Option<&'a [f32]>,
+    pub(super) out: &'a mut [f32],
 }
 
 impl AnyRow<'_> {
@@ -345,9 +345,7 @@ impl Kernel for TargetLoss<'_> {
         let Self { scores: Scores { mut rows, count, losses, .. }, targets, formula } = self;
         let mut total = Losses::default();
         let mut losses = losses.iter_mut();
-        // No zeros: those would be a call of memset.
-        let nothing = [[f32::NAN; BLOCK]; 2];
-        let mut part = [Part { exp: nothing, coefficients: nothing }; RUN / BLOCK];
+        let mut part = parts();
         for i in 0..count {
             let mut row = rows.row(i);
             let mut loss = 0.0;
@@ -364,6 +362,30 @@ impl Kernel for TargetLoss<'_> {
         }
         total.sum()
     }
+}
+
+/// A row by itself, against its label.
+pub(super) struct OneRow<'a> {
+    pub(super) formula: Formula<'a>,
+    pub(super) row: AnyRow<'a>,
+    pub(super) label: usize,
+}
+
+impl Kernel for OneRow<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) -> f32 {
+        let target = Target { label: self.label, soft: &[] };
+        self.formula.row(simd, &mut self.row, target, &mut parts())
+    }
+}
+
+/// Room for a part of a row. No zeros: those would be a call of memset.
+#[inline(always)]
+fn parts() -> [Part; RUN / BLOCK] {
+    let nothing = [[f32::NAN; BLOCK]; 2];
+    [Part { exp: nothing, coefficients: nothing }; RUN / BLOCK]
 }
 
 /// Of a block of a row e^s · 2^-N and the coefficients, in two words.

@@ -1,7 +1,9 @@
 use super::{Label, Loss, check_finite};
 use crate::backend;
 use crate::error::{Error, check_length};
-use crate::kernel::{AnyRows, InPlace, LabelLoss, Read, Scores, TargetLoss, WithGradient};
+use crate::kernel::{
+    AnyRows, InPlace, LabelLoss, Read, Scores, SmoothLoss, TargetLoss, WithGradient,
+};
 use crate::kernel::{Coefficients, Formula, Link};
 use crate::rows::{Rows, RowsMut};
 
@@ -223,6 +225,16 @@ impl<'a> CrossEntropy<'a> {
         }
     }
 
+    /// ε, if there is no other option but an ignored label, and it is not so small that what
+    /// is rounded beside it counts.
+    #[inline]
+    pub(crate) fn only_smoothing(self) -> Option<f32> {
+        let Self { label_smoothing, class_weights, z_loss, soft_cap, temperature, .. } = self;
+        let others = class_weights.is_some() || z_loss != 0.0 || soft_cap.is_some();
+        (!others && temperature == 1.0 && label_smoothing >= LEAST_SMOOTHING)
+            .then_some(label_smoothing)
+    }
+
     /// The weights, one for each class, or nothing.
     pub(crate) fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
@@ -413,15 +425,21 @@ impl<'a> CrossEntropy<'a> {
     where
         'a: 'b,
         LabelLoss<'b, I>: Best,
+        SmoothLoss<'b, I>: Best,
         I: Into<AnyRows<'b>>,
     {
         if self.needs_targets().is_none() {
             Ok(LabelLoss::new(self, scores, labels)?.best())
+        } else if self.only_smoothing().is_some() {
+            Ok(SmoothLoss::new(self, scores, labels)?.best())
         } else {
             Ok(TargetLoss::new(self, scores, labels)?.best())
         }
     }
 }
+
+/// See [`CrossEntropy::only_smoothing`]. 2^-20
+const LEAST_SMOOTHING: f32 = 9.536_743e-7;
 
 /// `Ok` for a positive finite number.
 fn check_positive(name: &'static str, found: f32) -> Result<(), Error> {
@@ -450,6 +468,24 @@ impl Best for LabelLoss<'_, WithGradient<'_>> {
 }
 
 impl Best for LabelLoss<'_, InPlace<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SmoothLoss<'_, Read<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SmoothLoss<'_, WithGradient<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SmoothLoss<'_, InPlace<'_>> {
     fn best(self) -> Loss {
         backend::run(self)
     }

@@ -1,0 +1,366 @@
+//! Softmax cross-entropy on class labels with label smoothing, with its gradient: as fast
+//! as without.
+//!
+//! **Method.** With the label y, ε/K the target of every class and as much more as 1 − ε at
+//! the label, tail = Σ_{j≠y} e^(x[j] − x[y]) is summed as in [`super::cross_entropy`], and
+//!
+//! ```text
+//! loss        = ln(1 + tail) + ε/K·(K·x[y] − Σ x)
+//! gradient[y] = ((ε − ε/K) − (1 − ε + ε/K)·tail)/(1 + tail)
+//! gradient[k] = softmax(x)[k] − ε/K           for k ≠ y
+//! ```
+//!
+//! The second term of the loss may be negative, but both are of two words, and the loss is
+//! not small against them: at least (1 − ε)·ln(1 + tail), and at least ε·ln K.
+//!
+//! In panels, whose sums are of positive numbers, Σ x is Σ (x + 64) − 64·K of small x. Rows
+//! that have a large x there, no finite loss, or e^x that is not exact about 0, are left to
+//! [`super::target_loss`], each by itself.
+//!
+//! **Error.** See [`crate::contract::SMOOTH_LOSS`].
+
+use super::cross_entropy::{
+    FAR, LabelRows, Labelled, NEAR, Results, Scores, of_row, write_at_labels,
+};
+use super::target_loss::{AnyRow, Coefficients, Formula, OneRow, splat};
+use crate::error::Error;
+use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, head, words_of_each};
+use crate::kernel::panel::{
+    POSITIVE, Panel, PanelFunction, PerRow, RowsFunction, Values, are_calm, map_rows,
+};
+use crate::kernel::row::{Matrix, Row, WithQueue};
+use crate::kernel::row_map::{Memory, RowFunction, for_rows};
+use crate::kernel::softmax::{shifts, values};
+use crate::loss::label::Labels;
+use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
+use crate::math::ln::ln_1p_positive_words;
+use crate::math::words::{
+    add, divide, fast_two_sum, product, rounded, times, two_product, two_sum,
+};
+use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, Function, Itself};
+
+/// The loss of rows of scores against class labels, if its options are label smoothing and
+/// an ignored label; [`TargetLoss`](super::TargetLoss) has them all.
+pub struct SmoothLoss<'a, M> {
+    scores: Scores<'a, M>,
+    labels: Labels<'a>,
+    formula: Formula<'a>,
+    smoothing: f32,
+}
+
+impl<'a, M> SmoothLoss<'a, M> {
+    /// # Errors
+    /// As [`CrossEntropy::loss`]; [`Error::Parameter`] for other options, and where there is
+    /// no label smoothing.
+    #[inline]
+    pub fn new<L: Label>(
+        loss: CrossEntropy<'a>,
+        scores: Scores<'a, M>,
+        labels: &'a [L],
+    ) -> Result<Self, Error> {
+        let formula = loss.formula(scores.columns)?;
+        let Some(smoothing) = loss.only_smoothing() else {
+            let (name, expected) = ("options", "label smoothing alone for `SmoothLoss`");
+            return Err(Error::Parameter { name, expected, found: f32::NAN });
+        };
+        let labels = Labels::new(labels, scores.count, scores.columns, loss.ignored_label)?;
+        Ok(Self { scores, labels, formula, smoothing })
+    }
+}
+
+impl<M: Matrix> Kernel for SmoothLoss<'_, M> {
+    type Output = Loss;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Loss {
+        let Self { scores: Scores { rows, count, columns, losses }, labels, .. } = self;
+        let (total, weights) = (Losses::default(), &[][..]);
+        let of = LabelRows { labels, weights, losses, total, next: 0 };
+        let (formula, smooth) = (self.formula, Smooth::new(self.smoothing, columns));
+        let mut f = SmoothRows { of, formula, smooth };
+        for_rows(simd, &mut f, [count, columns], rows);
+        f.of.total.sum()
+    }
+}
+
+/// A number in two words.
+type Words = (f32, f32);
+
+/// Of a row the loss, a NaN if it is to be found elsewhere, its derivative by the label's
+/// score, and by what e^x · 2^-N is multiplied: from the sum of the others, the label's
+/// score, the center and N, and the sum of the scores.
+#[derive(Clone, Copy)]
+struct Smooth {
+    columns: f32,
+    /// What every score of the sum has been raised by, times the columns.
+    offset: f32,
+    /// ε/K.
+    uniform: Words,
+    /// ε − ε/K.
+    rest: Words,
+    /// 1 − ε + ε/K.
+    at_label: Words,
+}
+
+impl Smooth {
+    #[inline(always)]
+    fn new(smoothing: f32, columns: usize) -> Self {
+        let Coefficients { keep, uniform, .. } = Coefficients::new(smoothing, columns, &[]);
+        let columns = columns as f32;
+        let rest = add_words((smoothing, 0.0), (-uniform.0, -uniform.1));
+        Self { columns, offset: 0.0, uniform, rest, at_label: add_words(keep, uniform) }
+    }
+}
+
+impl RowsFunction<7, 4> for Smooth {
+    #[inline(always)]
+    fn apply<V: Lanes>(
+        self,
+        [others, low, score, center, exponent, sum, sum_low]: [V; 7],
+    ) -> [V; 4] {
+        let (zero, one) = (score.splat(0.0), score.splat(1.0));
+        let (others, own) = ((others, low), words_of_each(score, center, exponent));
+        let ratio = divide(others, own);
+        let scores =
+            add(times(score.splat(self.columns), (score, zero)), (score.splat(self.offset), zero));
+        let distance = add(scores, (-sum, -sum_low));
+        let surprise = ln_1p_positive_words(ratio);
+        let loss = rounded(add(surprise, product(distance, splat(score, self.uniform))));
+        let is_ordinary = ratio.0.lt(score.splat(FAR)).and(score.splat(NEAR).lt(ratio.0));
+        let is_ordinary = is_ordinary.and(center.eq(zero)).and(loss.lt(score.splat(f32::INFINITY)));
+
+        let (high, low) = add(others, own);
+        let all = fast_two_sum(high, low);
+        let (minus, low) = product(splat(score, self.at_label), divide(others, all));
+        let (share, share_low) =
+            add(product(splat(score, self.rest), divide(own, all)), (-minus, -low));
+        let (factor, factor_low) = divide((one, zero), all);
+        let loss = V::select(is_ordinary, loss, score.splat(f32::NAN));
+        [loss, share + share_low, factor, factor_low]
+    }
+}
+
+/// The gradient where the label is not: softmax − ε/K.
+#[derive(Clone, Copy)]
+struct Gradient {
+    uniform: Words,
+}
+
+impl PanelFunction<2> for Gradient {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (t, low): (V, V), [factor, factor_low]: [V; 2]) -> V {
+        let (p, error) = two_product(t, factor);
+        let p_low = t.mul_add(factor_low, low.mul_add(factor, error));
+        let (difference, error) = two_sum(p, t.splat(-self.uniform.0));
+        difference + (error + (p_low - self.uniform.1))
+    }
+}
+
+/// The same from x, for a row that is read again.
+#[derive(Clone, Copy)]
+struct OfScores {
+    gradient: Gradient,
+    shift: Shift,
+    factor: Words,
+}
+
+impl Function for OfScores {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        let (t, delta) = self.shift.terms(self.shift.floored(x));
+        self.gradient.apply((t, t * delta), [t.splat(self.factor.0), t.splat(self.factor.1)])
+    }
+}
+
+/// Rows' labels, and their losses as they come.
+struct SmoothRows<'a> {
+    of: LabelRows<'a>,
+    formula: Formula<'a>,
+    smooth: Smooth,
+}
+
+impl RowFunction for SmoothRows<'_> {
+    #[inline(always)]
+    fn long<S: Simd, R: Row, const H: usize>(
+        &mut self,
+        simd: S,
+        columns: usize,
+        rows: &mut R,
+        Memory { stream, scratch, queue }: &mut Memory<'_>,
+    ) {
+        let (mut labelled, mut results) = (Labelled::<1>::new(), Results::<1>::new());
+        self.of.read(simd, &mut labelled, rows.input(), columns);
+        labelled.read_scores(rows.input(), columns);
+        let (mut sums, mut heads) = ([ShiftedSum::nan(simd); H], [f32::NAN; H]);
+        let mut scores = Values::<1, 2>::new();
+        // All heads first: each waits for itself, not for the row before.
+        for i in 0..labelled.rows.min(H) {
+            heads[i] = head(simd, row_of(rows.input(), i, columns), labelled.label[0][i]);
+        }
+        for i in 0..labelled.rows.min(H) {
+            let hole = labelled.label[0][i];
+            if hole == NOWHERE {
+                continue;
+            }
+            let row = row_of(rows.input(), i, columns);
+            let sum = sweep::sum(simd, Itself, [row]);
+            (scores.0[0][0][i], scores.0[1][0][i]) = sum;
+            sums[i] = if const { H == 1 } {
+                finite_sum(simd, &mut { row }, heads[i], hole, false)
+            } else {
+                finite_sum(simd, &mut WithQueue { row, queue }, heads[i], hole, false)
+            };
+        }
+        let (sums_of_exp, shifts) = (values(simd, &sums), shifts(&sums));
+        self.map(simd, &labelled, &sums_of_exp, shifts.each(), &scores, &mut results);
+        for i in 0..labelled.rows.min(H) {
+            let range = i * columns..(i + 1) * columns;
+            let mut row = rows.part(range.clone(), scratch.get_mut(range));
+            let [center, exponent] = shifts.each();
+            let shift = Shift { center: of_row(center, i), exponent: of_row(exponent, i) };
+            let Values([high, low]) = &results.factor;
+            let factor = (of_row(high, i), of_row(low, i));
+            let of_scores = OfScores { gradient: self.gradient(), shift, factor };
+            if self.is_left(simd, i, &labelled, &mut results, &mut row) {
+                continue;
+            }
+            if const { R::WRITES } {
+                if const { H == 1 } && *stream {
+                    let (x, out) = row.both();
+                    sweep::map_streaming(simd, of_scores, x, out);
+                    simd.fence();
+                } else {
+                    sweep::map_row(simd, of_scores, &mut row);
+                }
+            }
+            set_at_label(i, &labelled, &results, row.output());
+        }
+        self.of.finish(simd, &labelled, &results);
+    }
+
+    #[inline(always)]
+    fn short<S: Simd, R: Row, const N: usize, const G: usize>(
+        &mut self,
+        simd: S,
+        panel: &mut Panel<'_, N, G>,
+        panels: impl Iterator<Item = R>,
+    ) {
+        let columns = panel.columns;
+        self.smooth.offset = columns as f32 * POSITIVE;
+        let (mut labelled, mut results) = (Labelled::<G>::new(), Results::<G>::new());
+        let (mut sums, mut scores) = (Values::new(), Values::new());
+        for mut rows in panels {
+            self.of.read(simd, &mut labelled, rows.input(), columns);
+            panel.sums_of_scores(simd, rows.input(), &mut scores);
+            panel.exp_sums::<S, true, false>(simd, rows.input(), &labelled.label, &mut sums);
+            labelled.read_scores(rows.input(), columns);
+            if !panel.is_calm {
+                let sums = scores.0[0].as_flattened_mut().iter_mut().enumerate();
+                for (i, sum) in sums.take(labelled.rows) {
+                    if !are_calm(simd, row_of(rows.input(), i, columns)) {
+                        *sum = f32::NAN;
+                    }
+                }
+            }
+            let shifts = [&panel.center, &panel.exponent];
+            let all = self.map(simd, &labelled, &sums, shifts, &scores, &mut results);
+            if !all {
+                for i in 0..labelled.rows {
+                    let mut row = rows.part(i * columns..(i + 1) * columns, None);
+                    if !self.is_left(simd, i, &labelled, &mut results, &mut row) && R::WRITES {
+                        let factor = results.factor.each();
+                        panel.map_row(simd, i, self.gradient(), factor, row.output());
+                        set_at_label(i, &labelled, &results, row.output());
+                    }
+                }
+            } else if R::WRITES && panel.streams {
+                let out = panel.map_in_place(simd, self.gradient(), results.factor.each());
+                write_at_labels(simd, &labelled, &results, columns, out);
+                sweep::map_streaming(simd, Itself, out, rows.output());
+            } else if R::WRITES {
+                panel.map(simd, self.gradient(), results.factor.each(), rows.output());
+                write_at_labels(simd, &labelled, &results, columns, rows.output());
+            }
+            self.of.finish(simd, &labelled, &results);
+        }
+    }
+}
+
+/// The i-th row.
+#[inline(always)]
+fn row_of(x: &[f32], i: usize, columns: usize) -> &[f32] {
+    x.get(i * columns..(i + 1) * columns).unwrap_or(&[])
+}
+
+/// The gradient at the label of row i.
+#[inline(always)]
+fn set_at_label<const G: usize>(
+    i: usize,
+    labelled: &Labelled<G>,
+    results: &Results<G>,
+    row: &mut [f32],
+) {
+    let label = labelled.label.as_flattened().get(i).copied().unwrap_or(NOWHERE);
+    if let Some(out) = row.get_mut(label) {
+        *out = of_row(&results.at_label, i);
+    }
+}
+
+impl SmoothRows<'_> {
+    #[inline(always)]
+    fn gradient(&self) -> Gradient {
+        Gradient { uniform: self.smooth.uniform }
+    }
+
+    /// The results of rows, from the sums of e^x without the label and of x; whether none is
+    /// left.
+    #[inline(always)]
+    fn map<S: Simd, const G: usize>(
+        &self,
+        simd: S,
+        labelled: &Labelled<G>,
+        Values([sum, low]): &Values<G, 2>,
+        [center, exponent]: [&PerRow<G>; 2],
+        Values([scores, scores_low]): &Values<G, 2>,
+        results: &mut Results<G>,
+    ) -> bool {
+        let of_rows = [sum, low, &labelled.score, center, exponent, scores, scores_low];
+        let Results { loss, at_label, factor: Values([high, factor_low]) } = results;
+        let written = [&mut *loss, at_label, high, factor_low];
+        map_rows(simd, self.smooth, labelled.rows, of_rows, written);
+        let mut all = true;
+        for at in (0..labelled.rows).step_by(S::F32::COUNT) {
+            let end = labelled.rows.min(at + S::F32::COUNT);
+            let losses = simd.load(loss.as_flattened().get(at..end).unwrap_or(&[]), 0.0);
+            all &= losses.eq(losses).all();
+        }
+        all
+    }
+
+    /// Whether row i does not count, or is taken by itself: then it is done.
+    #[inline(always)]
+    fn is_left<S: Simd, R: Row, const G: usize>(
+        &self,
+        simd: S,
+        i: usize,
+        labelled: &Labelled<G>,
+        results: &mut Results<G>,
+        row: &mut R,
+    ) -> bool {
+        if !of_row(&results.loss, i).is_nan() {
+            return false;
+        }
+        let label = labelled.label.as_flattened().get(i).copied().unwrap_or(NOWHERE);
+        let mut loss = 0.0;
+        if label == NOWHERE {
+            sweep::fill(simd, 0.0, row.output());
+        } else {
+            let (x, out) = row.both();
+            let row = AnyRow { x: if R::IN_PLACE { None } else { Some(x) }, out };
+            loss = simd.call(OneRow { formula: self.formula, row, label });
+        }
+        results.set(i, [loss, 0.0, 0.0, 0.0]);
+        true
+    }
+}

@@ -11,6 +11,8 @@ use core::ops::Range;
 
 /// A function of one element, for every lane alike.
 pub trait Function: Copy {
+    /// Whether it is short enough for several vectors side by side to stay in registers.
+    const IS_SHORT: bool = true;
     /// The function's value.
     fn apply<V: Lanes>(self, x: V) -> V;
 }
@@ -77,16 +79,28 @@ pub(crate) fn map_back<S: Simd>(simd: S, f: impl Function, x: &mut [f32]) {
     }
 }
 
+/// [`map_row`] of whole vectors of a width. Returns how far it came.
+#[inline(always)]
+fn map_whole<S: Simd, V: Vectors<S>, R: Row>(simd: S, f: impl Function, row: &mut R) -> usize {
+    let mut at = 0;
+    while let Some(x) = row.input().get(at..).and_then(|x| x.get(..V::COUNT)) {
+        let y = f.apply(V::load(simd, x));
+        y.store(simd, row.output().get_mut(at..at + V::COUNT).unwrap_or(&mut []));
+        at += V::COUNT;
+    }
+    at
+}
+
 /// `out[i] = f(x[i])` of a row that is written.
 #[inline(always)]
-pub(crate) fn map_row<S: Simd, R: Row>(simd: S, f: impl Function, row: &mut R) {
+pub(crate) fn map_row<S: Simd, F: Function, R: Row>(simd: S, f: F, row: &mut R) {
     let length = row.input().len();
-    let mut at = 0;
-    while let Some(x) = row.input().get(at..).and_then(|x| x.get(..S::MapWide::COUNT)) {
-        let y = f.apply(S::MapWide::load(simd, x));
-        y.store(simd, row.output().get_mut(at..at + S::MapWide::COUNT).unwrap_or(&mut []));
-        at += S::MapWide::COUNT;
-    }
+    let at = if F::IS_SHORT {
+        map_whole::<S, S::MapWide, R>(simd, f, row)
+    } else {
+        map_whole::<S, S::F32, R>(simd, f, row)
+    };
+    let mut at = at;
     while at < length {
         let y = f.apply(simd.load(row.input().get(at..).unwrap_or(&[]), 0.0));
         simd.store(y, row.output().get_mut(at..).unwrap_or(&mut []));

@@ -4,8 +4,10 @@
 mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
-use logits::contract::{ENTROPY_OF_SCORES, LOSS, TARGET_GRADIENT, TARGET_LOSS};
-use logits::kernel::{AnyRows, EntropyOfScores, LabelLoss, Scores, TargetLoss};
+use logits::contract::{
+    ENTROPY_OF_SCORES, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
+};
+use logits::kernel::{AnyRows, EntropyOfScores, LabelLoss, Scores, SmoothLoss, TargetLoss};
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
 
@@ -280,6 +282,134 @@ fn every_combination_of_options_is_its_formula() {
     println!("gradient: {gradient:.3} ULP at {gradient_at}");
     assert!(loss <= TARGET_LOSS, "loss: {loss} ULP at {at}");
     assert!(gradient <= TARGET_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+}
+
+/// Losses and gradients of the kernel that has label smoothing alone, the same in all forms.
+fn smooth(
+    backend: Backend,
+    loss: CrossEntropy<'_>,
+    x: Rows<'_>,
+    labels: &[u32],
+) -> (Vec<f32>, Vec<f32>) {
+    let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
+    let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
+    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
+    let sum = backend.run(SmoothLoss::new(loss, Scores::new(x), labels).unwrap());
+    let into = Scores::with_losses(x, &mut losses).unwrap();
+    let of_losses = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
+    let into = Scores::with_gradient(x, shape(&mut gradient)).unwrap();
+    let of_gradient = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
+    let into = Scores::in_place(shape(&mut in_place));
+    let of_in_place = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
+    for other in [of_losses, of_gradient, of_in_place] {
+        assert!(same(other.sum, sum.sum) && same(other.weight, sum.weight), "{other:?}");
+    }
+    assert_same(&gradient, &in_place, &"in place");
+    // Each row by itself.
+    for (i, (x, gradient)) in x.iter().zip(gradient.chunks(x.columns())).enumerate() {
+        let (mut own, mut own_loss) = (vec![-7.0; x.len()], [-7.0]);
+        let (row, label) = (Rows::new(x, x.len()).unwrap(), &labels[i..=i]);
+        let into = Scores::with_gradient(row, RowsMut::new(&mut own, x.len()).unwrap()).unwrap();
+        backend.run(SmoothLoss::new(loss, into, label).unwrap());
+        let into = Scores::with_losses(row, &mut own_loss).unwrap();
+        backend.run(SmoothLoss::new(loss, into, label).unwrap());
+        assert_same(&own, gradient, &format_args!("row {i} alone on {backend:?}"));
+        assert_same(&own_loss, &losses[i..=i], &format_args!("row {i} alone on {backend:?}"));
+    }
+    (losses, gradient)
+}
+
+#[test]
+fn smoothing_alone_is_its_formula() {
+    let mut random = Random::new(33);
+    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
+    let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
+    for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
+        for (j, smoothing) in [1e-6, 0.01, 0.1, 0.5, 0.9].into_iter().enumerate() {
+            let options = Options { smoothing, ..PLAIN };
+            let sigma = [1.0, 4.0, 10.0, 30.0][(i + j) % 4];
+            let mut x = random.normal(rows * columns, sigma);
+            let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
+            for (row, &label) in x.chunks_mut(columns).zip(&labels) {
+                match random.below(6) {
+                    0 => row[label as usize] += 20.0 * random.unit() as f32,
+                    1 => row.iter_mut().for_each(|x| *x += 5.0),
+                    2 => row.iter_mut().for_each(|x| *x += 3000.0),
+                    _ => {}
+                }
+            }
+            let hot = one_hot(&labels, columns);
+            let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+            for backend in backends() {
+                let scores = Rows::new(&x, columns).unwrap();
+                let (losses, gradient) = smooth(backend, options.loss(), scores, &labels);
+                let all = x.chunks(columns).zip(hot.chunks(columns));
+                for ((x, t), (loss, gradient)) in
+                    all.zip(losses.iter().zip(gradient.chunks(columns)))
+                {
+                    let (exact_loss, exact_gradient) = exact(options, x, t);
+                    let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
+                    let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
+                    for (worst, error) in worst.iter_mut().zip(errors) {
+                        if error > worst.0 {
+                            let at = format!("{columns}, {smoothing}, sigma {sigma}, {backend:?}");
+                            *worst = (error, at);
+                        }
+                    }
+                }
+                results.push((backend, [losses, gradient].concat()));
+            }
+            for (a, x) in &results {
+                for (b, y) in &results {
+                    if a.is_fused() == b.is_fused() {
+                        assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
+                    }
+                }
+            }
+        }
+    }
+    let [(loss, at), (gradient, gradient_at)] = worst;
+    println!("smoothing, loss: {loss:.3} ULP at {at}");
+    println!("smoothing, gradient: {gradient:.3} ULP at {gradient_at}");
+    assert!(loss <= SMOOTH_LOSS, "loss: {loss} ULP at {at}");
+    assert!(gradient <= SMOOTH_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+}
+
+/// Scores that the fast way does not know are left to the other kernel.
+#[test]
+fn smoothing_of_extreme_scores_is_that_of_all_options() {
+    let mut random = Random::new(34);
+    let infinity = f32::INFINITY;
+    let extremes = [-infinity, infinity, f32::NAN, 1e30, -1e30, 41.0, -300.0, f32::MAX, 1e-40];
+    for (rows, columns) in [(1, 1), (3, 1), (50, 2), (40, 10), (9, 100), (4, 300)] {
+        for extreme in extremes {
+            let mut x = random.normal(rows * columns, 3.0);
+            let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
+            let at: Vec<usize> = (0..rows).map(|_| random.below(columns)).collect();
+            for (i, row) in x.chunks_mut(columns).enumerate().filter(|(i, _)| i % 3 != 1) {
+                row[at[i]] = extreme;
+            }
+            let loss = CrossEntropy::new().label_smoothing(0.1).ignored_label(0);
+            for backend in backends() {
+                let scores = Rows::new(&x, columns).unwrap();
+                let (losses, gradient) = smooth(backend, loss, scores, &labels);
+                let against = Against::Labels(&labels);
+                let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
+                let found = losses.iter().zip(gradient.chunks(columns));
+                let expected = of_all.iter().zip(gradient_of_all.chunks(columns));
+                for (i, (found, expected)) in found.zip(expected).enumerate() {
+                    let what = format!("{extreme} at {}, {columns} columns, {backend:?}", at[i]);
+                    let close =
+                        |a: f32, b: f32| same(a, b) || (a - b).abs() <= 4e-7 * b.abs().max(1e-3);
+                    assert!(close(*found.0, *expected.0), "{} {}: {what}", found.0, expected.0);
+                    for (a, b) in found.1.iter().zip(expected.1) {
+                        assert!(close(*a, *b), "{a:e} for {b:e}: {what}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn softmax_loss(x: &[f32], k: usize) -> f64 {

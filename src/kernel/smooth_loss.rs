@@ -34,9 +34,7 @@ use crate::kernel::softmax::{shifts, values};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
-use crate::math::words::{
-    add, divide, fast_two_sum, product, rounded, times, two_product, two_sum,
-};
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
 use crate::sweep::{self, Function, Itself};
 
@@ -150,10 +148,16 @@ struct Gradient {
 impl PanelFunction<2> for Gradient {
     #[inline(always)]
     fn apply<V: Lanes>(self, (t, low): (V, V), [factor, factor_low]: [V; 2]) -> V {
-        let (p, error) = two_product(t, factor);
-        let p_low = t.mul_add(factor_low, low.mul_add(factor, error));
-        let (difference, error) = two_sum(p, t.splat(-self.uniform.0));
-        difference + (error + (p_low - self.uniform.1))
+        let (uniform, uniform_low) = (t.splat(self.uniform.0), t.splat(self.uniform.1));
+        let (exp, low) = fast_two_sum(t, low);
+        if V::FUSED {
+            // Rounded twice: once more exactly, by a sum of p in two words, took a third longer.
+            let difference = exp.mul_add(factor, -uniform);
+            return difference + exp.mul_add(factor_low, low.mul_add(factor, -uniform_low));
+        }
+        let p = product((exp, low), (factor, factor_low));
+        let (difference, low) = add(p, (-uniform, -uniform_low));
+        difference + low
     }
 }
 
@@ -166,6 +170,8 @@ struct OfScores {
 }
 
 impl Function for OfScores {
+    const IS_SHORT: bool = false;
+
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
         let (t, delta) = self.shift.terms(self.shift.floored(x));
@@ -329,6 +335,12 @@ impl SmoothRows<'_> {
         let Results { loss, at_label, factor: Values([high, factor_low]) } = results;
         let written = [&mut *loss, at_label, high, factor_low];
         map_rows(simd, self.smooth, labelled.rows, of_rows, written);
+        if self.of.labels.ignored.is_some() {
+            let labels = labelled.label.as_flattened().iter().zip(loss.as_flattened_mut());
+            for (_, loss) in labels.filter(|(label, _)| **label == NOWHERE) {
+                *loss = 0.0;
+            }
+        }
         let mut all = true;
         for at in (0..labelled.rows).step_by(S::F32::COUNT) {
             let end = labelled.rows.min(at + S::F32::COUNT);
@@ -348,18 +360,17 @@ impl SmoothRows<'_> {
         results: &mut Results<G>,
         row: &mut R,
     ) -> bool {
+        let label = labelled.label.as_flattened().get(i).copied().unwrap_or(NOWHERE);
+        if label == NOWHERE {
+            sweep::fill(simd, 0.0, row.output());
+            return true;
+        }
         if !of_row(&results.loss, i).is_nan() {
             return false;
         }
-        let label = labelled.label.as_flattened().get(i).copied().unwrap_or(NOWHERE);
-        let mut loss = 0.0;
-        if label == NOWHERE {
-            sweep::fill(simd, 0.0, row.output());
-        } else {
-            let (x, out) = row.both();
-            let row = AnyRow { x: if R::IN_PLACE { None } else { Some(x) }, out };
-            loss = simd.call(OneRow { formula: self.formula, row, label });
-        }
+        let (x, out) = row.both();
+        let row = AnyRow { x: if R::IN_PLACE { None } else { Some(x) }, out };
+        let loss = simd.call(OneRow { formula: self.formula, row, label });
         results.set(i, [loss, 0.0, 0.0, 0.0]);
         true
     }

@@ -34,7 +34,7 @@ use crate::kernel::softmax::{shifts, values};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
-use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_product};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
 use crate::sweep::{self, Function, Itself};
 
@@ -149,15 +149,13 @@ impl PanelFunction<2> for Gradient {
     #[inline(always)]
     fn apply<V: Lanes>(self, (t, low): (V, V), [factor, factor_low]: [V; 2]) -> V {
         let (uniform, uniform_low) = (t.splat(self.uniform.0), t.splat(self.uniform.1));
-        let (exp, low) = fast_two_sum(t, low);
-        if V::FUSED {
-            // Rounded twice: once more exactly, by a sum of p in two words, took a third longer.
-            let difference = exp.mul_add(factor, -uniform);
-            return difference + exp.mul_add(factor_low, low.mul_add(factor, -uniform_low));
-        }
-        let p = product((exp, low), (factor, factor_low));
-        let (difference, low) = add(p, (-uniform, -uniform_low));
-        difference + low
+        let (p, error) = two_product(t, factor);
+        let p_low = t.mul_add(factor_low, low.mul_add(factor, error));
+        // What the difference leaves, exactly where p is more than half of ε/K. Below, what e^x
+        // is off by counts half, and there is room for a rounding.
+        let difference = p - uniform;
+        let left = (p - difference) - uniform;
+        difference + (left + (p_low - uniform_low))
     }
 }
 

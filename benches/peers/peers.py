@@ -47,13 +47,13 @@ def torch():
     def loss(x, labels, _):
         return partial(cross_entropy, tensor(x), classes(labels), reduction="sum")
 
-    def loss_and_gradient(x, labels, _):
+    def loss_and_gradient(x, labels, _, **options):
         x, labels = tensor(x).requires_grad_(), classes(labels)
 
         def call():
             x.grad = None
             with torch.enable_grad():
-                cross_entropy(x, labels, reduction="sum").backward()
+                cross_entropy(x, labels, reduction="sum", **options).backward()
             return x.grad
 
         return call
@@ -88,6 +88,7 @@ def torch():
         "log_sum_exp": of(torch.logsumexp, -1),
         "loss": loss,
         "loss_and_gradient": loss_and_gradient,
+        "smooth_loss_and_gradient": partial(loss_and_gradient, label_smoothing=0.125),
         "binary_loss_and_gradient": binary_loss_and_gradient,
         "entropy": entropy,
         "kl_divergence": kl_divergence,

@@ -37,7 +37,7 @@ use Kind::{Distributions, Labelled, Positive, Scores, Targeted};
 use Results::{ARow, AnElement, One};
 
 /// All that is compared.
-pub static FUNCTIONS: [Function; 15] = [
+pub static FUNCTIONS: [Function; 16] = [
     Function::new("exp", |i| each(i, f64::exp), AnElement, Scores),
     Function::new("exp_m1", |i| each(i, f64::exp_m1), AnElement, Scores),
     Function::new("ln", |i| each(i, f64::ln), AnElement, Positive),
@@ -50,6 +50,7 @@ pub static FUNCTIONS: [Function; 15] = [
     Function::new("log_sum_exp", |i| i.rows().map(log_sum_exp).collect(), ARow, Scores),
     Function::new("loss", |i| vec![loss(i)], One, Labelled),
     Function::new("loss_and_gradient", gradient, AnElement, Labelled),
+    Function::new("smooth_loss_and_gradient", smooth_gradient, AnElement, Labelled),
     Function::new("binary_loss_and_gradient", binary_gradient, AnElement, Targeted),
     Function::new("entropy", |i| vec![entropy(i.x)], One, Distributions),
     Function::new("kl_divergence", |i| vec![kl_divergence(i.x, i.y)], One, Distributions),
@@ -219,6 +220,18 @@ fn gradient(input: Input) -> Vec<f64> {
         gradient
     };
     input.rows().zip(input.labels).flat_map(of_row).collect()
+}
+
+/// The label smoothing that is compared.
+pub const SMOOTHING: f32 = 0.125;
+
+fn smooth_gradient(input: Input) -> Vec<f64> {
+    let columns = input.x.len() / input.labels.len();
+    let (smoothing, of_label) = (f64::from(SMOOTHING), |label| label as usize);
+    let labels =
+        input.labels.iter().flat_map(|&label| (0..columns).map(move |k| k == of_label(label)));
+    let change = |is_label| if is_label { smoothing } else { 0.0 } - smoothing / columns as f64;
+    gradient(input).iter().zip(labels).map(|(g, is_label)| g + change(is_label)).collect()
 }
 
 fn binary_gradient(input: Input) -> Vec<f64> {

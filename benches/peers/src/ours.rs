@@ -1,9 +1,10 @@
 //! `logits` itself, as a contender.
 
+use crate::function::SMOOTHING;
 use crate::{Input, Isa, Peer};
 use logits::kernel::{
     self, BinaryLoss, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, OnScores, RowFunction,
-    RowMap, RowsLogSumExp, Scores, Softmax,
+    RowMap, RowsLogSumExp, Scores, SmoothLoss, Softmax,
 };
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut};
@@ -32,6 +33,12 @@ pub fn ours(function: &str) -> Vec<Peer> {
             let (x, gradient) = (matrix(input), matrix_mut(input, out));
             let scores = Scores::with_gradient(x, gradient).unwrap();
             backend.run(LabelLoss::new(CrossEntropy::new(), scores, input.labels).unwrap());
+        }),
+        "smooth_loss_and_gradient" => on_each(|backend, input, out| {
+            let (x, gradient) = (matrix(input), matrix_mut(input, out));
+            let scores = Scores::with_gradient(x, gradient).unwrap();
+            let loss = CrossEntropy::new().label_smoothing(SMOOTHING);
+            backend.run(SmoothLoss::new(loss, scores, input.labels).unwrap());
         }),
         "binary_loss_and_gradient" => on_each(|backend, input, out| {
             let function = OnScores::new(BinaryCrossEntropy::new()).unwrap();

@@ -106,12 +106,13 @@ const OF_PAIRS: [(&str, Than); 3] = [
 ];
 
 /// Of each of these, against all that can be held to AVX2.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     "softmax",
     "log_softmax",
     "log_sum_exp",
     "loss",
     "loss_and_gradient",
+    "smooth_loss_and_gradient",
     "binary_loss_and_gradient",
     "entropy",
     "kl_divergence",
@@ -127,7 +128,9 @@ pub const CALLS: [(&str, f64); 3] = [("exp", 15.0), ("ln", 15.0), ("sigmoid", 15
 pub fn shapes(function: &str) -> Vec<Shape> {
     match function {
         "softmax" | "log_sum_exp" => [&VECTORS[..], &MATRICES].concat(),
-        "log_softmax" | "loss" | "loss_and_gradient" => MATRICES.into(),
+        "log_softmax" | "loss" | "loss_and_gradient" | "smooth_loss_and_gradient" => {
+            MATRICES.into()
+        }
         "binary_loss_and_gradient" | "entropy" | "kl_divergence" => PAIRS.into(),
         _ => [1 << 10, MIDDLE, 1 << 20].map(Shape::vector).into(),
     }

@@ -61,8 +61,9 @@ pub(super) fn for_rows<S: Simd, F: RowFunction, M: Matrix>(
         if const { S::EXCHANGES } && several && columns <= BATCH / 2 {
             // Filled with zeros for nothing, they would take as long as a few rows.
             if stream {
-                let memory = &mut [Aligned([0.0; BATCH]), Aligned([0.0; BATCH])];
-                simd.call(Batches { f, columns, rows, memory: Some(memory) });
+                let (mut scratch, mut other) = (Aligned([0.0; BATCH]), Aligned([0.0; BATCH]));
+                let memory = Some([&mut scratch, &mut other]);
+                simd.call(Batches { f, columns, rows, memory });
             } else {
                 simd.call(Batches { f, columns, rows, memory: None });
             }
@@ -137,7 +138,7 @@ struct Batches<'a, F, M> {
     columns: usize,
     rows: M,
     /// For the results of a batch and of the one before, if they go past the caches.
-    memory: Option<&'a mut [Aligned<BATCH>; 2]>,
+    memory: Option<[&'a mut Aligned<BATCH>; 2]>,
 }
 
 impl<F: RowFunction, M: Matrix> Kernel for Batches<'_, F, M> {

@@ -209,7 +209,11 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         loop {
             self.kept = height.min(self.rows - first);
             let x = take(&mut x, self.kept * self.columns);
-            simd.call(ScoresOfRows { panel: self, x });
+            if N == ONE {
+                self.set_scores(simd, x);
+            } else {
+                simd.call(ScoresOfRows { panel: self, x });
+            }
             self.sums(simd, first, sums);
             first += height;
             if first >= self.rows {

@@ -62,7 +62,7 @@ fn benches(c: &mut Criterion) {
     measure(c, "log_sum_exp", |backend, x, _| backend.run(LogSumExp::new(x)));
     measure(c, "softmax", |backend, x, out| {
         let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
-        run(backend, RowMap::new(Softmax, x, out))
+        run(backend, RowMap::new(Softmax::new(), x, out))
     });
     measure(c, "cross_entropy_and_gradient", |backend, x, out| {
         let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);

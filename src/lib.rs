@@ -334,13 +334,13 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    backend::run(RowMap::new(kernel::Softmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(kernel::Softmax::new(), Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: &mut [f32]) {
-    backend::run(RowMapInPlace::new(kernel::Softmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(kernel::Softmax::new(), RowsMut::one(x)));
 }
 
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
@@ -368,13 +368,13 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// ```
 pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
     error::check_length("out", x.len(), out.len())?;
-    backend::run(RowMap::new(LogSoftmax, Rows::one(x), RowsMut::one(out))?);
+    backend::run(RowMap::new(LogSoftmax::new(), Rows::one(x), RowsMut::one(out))?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: &mut [f32]) {
-    backend::run(RowMapInPlace::new(LogSoftmax, RowsMut::one(x)));
+    backend::run(RowMapInPlace::new(LogSoftmax::new(), RowsMut::one(x)));
 }
 
 /// The derivatives of a loss by scores, from those by their [`softmax`] y, which are

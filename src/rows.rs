@@ -424,13 +424,13 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(RowMap::new(Softmax, x, out)?);
+    backend::run(RowMap::new(Softmax::new(), x, out)?);
     Ok(())
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: RowsMut<'_>) {
-    backend::run(RowMapInPlace::new(Softmax, x));
+    backend::run(RowMapInPlace::new(Softmax::new(), x));
 }
 
 /// The logarithm of each row's softmax, as [`crate::log_softmax`].
@@ -447,13 +447,13 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(RowMap::new(LogSoftmax, x, out)?);
+    backend::run(RowMap::new(LogSoftmax::new(), x, out)?);
     Ok(())
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
-    backend::run(RowMapInPlace::new(LogSoftmax, x));
+    backend::run(RowMapInPlace::new(LogSoftmax::new(), x));
 }
 
 /// The derivatives by each row's scores, as [`crate::softmax_backward`].

@@ -17,11 +17,10 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// **Special values.** −∞ gives exactly 0, and the logarithm −∞, whatever s. A NaN, a +∞,
 /// or without the option nothing but −∞ makes every result of its row NaN.
 ///
-/// **Accuracy.** [`contract::SCALED_SOFTMAX`](crate::contract::SCALED_SOFTMAX) and
-/// [`contract::SCALED_LOG_SOFTMAX`](crate::contract::SCALED_LOG_SOFTMAX): s·x is not
-/// rounded. With s = 1 the bits are those of the plain functions, and so is the contract:
-/// [`SOFTMAX`](crate::contract::SOFTMAX) and
-/// [`LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX).
+/// **Accuracy.** That of the plain functions,
+/// [`contract::SOFTMAX`](crate::contract::SOFTMAX) and
+/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX), and as fast: s·x is not rounded,
+/// as e^(s·x) is reduced from x itself. With s = 1 the bits are those of the plain functions.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, Softmax};
@@ -211,10 +210,10 @@ impl Softmax {
             return Ok(());
         }
         match (x, log) {
-            (Some(x), false) => backend.run(RowMap::new(kernel::Softmax, x, out)?),
-            (Some(x), true) => backend.run(RowMap::new(LogSoftmax, x, out)?),
-            (None, false) => backend.run(RowMapInPlace::new(kernel::Softmax, out)),
-            (None, true) => backend.run(RowMapInPlace::new(LogSoftmax, out)),
+            (Some(x), false) => backend.run(RowMap::new(kernel::Softmax::new(), x, out)?),
+            (Some(x), true) => backend.run(RowMap::new(LogSoftmax::new(), x, out)?),
+            (None, false) => backend.run(RowMapInPlace::new(kernel::Softmax::new(), out)),
+            (None, true) => backend.run(RowMapInPlace::new(LogSoftmax::new(), out)),
         }
         Ok(())
     }

@@ -526,7 +526,7 @@ fn kernels_check_what_the_functions_check() {
         8,
         Error::RowCount { argument: "out", expected: 3, found: 2 },
         "`out` has 2 rows, expected 3",
-        |out| RowMap::new(Softmax, rows, RowsMut::new(out, 4)?).map(|_| ()),
+        |out| RowMap::new(Softmax::new(), rows, RowsMut::new(out, 4)?).map(|_| ()),
     );
     refuses(0, length("q", 12, 11), "`q` has length 11, expected 12", |_| {
         kernel::CrossEntropy::new(&x, &x[1..]).map(|_| ())

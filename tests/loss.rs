@@ -38,18 +38,24 @@ fn weighted_loss_and_gradient(
     (loss.sum, gradient)
 }
 
-/// The same in f64, from the tail.
-fn exact(scores: &[f32], label: usize) -> (f64, Vec<f64>) {
-    let own = f64::from(scores[label]);
+/// The same in f64, from the tail, of scores by a temperature.
+fn exact(scores: &[f32], label: usize, temperature: f32) -> (f64, Vec<f64>) {
+    let scores: Vec<_> = scores.iter().map(|&x| f64::from(x) / f64::from(temperature)).collect();
+    let own = scores[label];
     let others = scores.iter().enumerate().filter(|&(j, _)| j != label);
-    let max = others.clone().fold(f64::NEG_INFINITY, |max, (_, &x)| max.max(f64::from(x)));
-    let sum: f64 = others.map(|(_, &x)| libm::exp(f64::from(x) - max)).sum();
+    let max = others.clone().fold(f64::NEG_INFINITY, |max, (_, &x)| max.max(x));
+    let sum: f64 = others.map(|(_, &x)| libm::exp(x - max)).sum();
     // tail = sum · e^(max − own), which may overflow where the loss does not.
     let exponent = max - own;
     let tail = sum * libm::exp(exponent);
     let loss = if exponent > 600.0 { exponent + libm::log(sum) } else { libm::log1p(tail) };
-    let mut gradient = common::softmax(scores);
+    let top = max.max(own);
+    let all = sum * libm::exp(max - top) + libm::exp(own - top);
+    let mut gradient: Vec<_> = scores.iter().map(|x| libm::exp(x - top) / all).collect();
     gradient[label] = if tail.is_infinite() { -1.0 } else { -tail / (1.0 + tail) };
+    for gradient in &mut gradient {
+        *gradient /= f64::from(temperature);
+    }
     (loss, gradient)
 }
 
@@ -89,17 +95,21 @@ fn errors_stay_within_the_contract() {
     for backend in backends() {
         let mut worst = [(0.0, String::new()), (0.0, String::new())];
         for (i, (label, scores)) in cases.iter().enumerate() {
-            // Every other row without a weight.
+            // Every other row without a weight, and two of three without a temperature.
             let n = scores.len();
-            let most = 24.0 - libm::log2f(n as f32);
-            let weight = if i % 2 == 0 { 1.0 } else { libm::exp2f(random.between(-13.0, most)) };
+            let octaves = if i % 3 < 2 { 0.0 } else { random.between(-10.0, 10.0) };
+            let temperature = libm::exp2f(octaves);
+            let (least, most) = (-13.0, 24.0 - libm::log2f(n as f32));
+            let power = random.between(least + octaves.max(0.0), most + octaves.min(0.0));
+            let weight = if i % 2 == 0 { 1.0 } else { libm::exp2f(power) };
             let weights = vec![weight; n];
             let of = loss::CrossEntropy::new();
             let of = if i % 2 == 0 { of } else { of.class_weights(&weights) };
+            let of = of.temperature(temperature);
             let (loss, gradient) = weighted_loss_and_gradient(backend, scores, *label, weight, of);
-            let (exact_loss, exact_gradient) = exact(scores, *label);
+            let (exact_loss, exact_gradient) = exact(scores, *label, temperature);
             let exact_loss = exact_loss * f64::from(weight);
-            let what = format!("n = {n}, weight {weight:e}, loss {exact_loss:e}");
+            let what = format!("n = {n}, {weight:e}, {temperature:e}, loss {exact_loss:e}");
             let errors = gradient.iter().zip(&exact_gradient);
             let errors = errors.map(|(&g, &e)| ulp(g, e * f64::from(weight)));
             let errors = [ulp(loss, exact_loss), errors.fold(0.0, f64::max)];

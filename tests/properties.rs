@@ -44,13 +44,13 @@ struct On(Backend);
 impl On {
     fn softmax(self, x: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        self.0.run(RowMap::new(Softmax, row(x), row_mut(&mut out)).unwrap());
+        self.0.run(RowMap::new(Softmax::new(), row(x), row_mut(&mut out)).unwrap());
         out
     }
 
     fn log_softmax(self, x: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        self.0.run(RowMap::new(LogSoftmax, row(x), row_mut(&mut out)).unwrap());
+        self.0.run(RowMap::new(LogSoftmax::new(), row(x), row_mut(&mut out)).unwrap());
         out
     }
 

@@ -111,10 +111,10 @@ fn errors_stay_within_the_contract() {
         for ((what, x), (lse, softmax, log_softmax)) in vectors.iter().zip(&exact) {
             let found = backend.run(LogSumExp::new(x));
             worst[0].meet((f64::from(found) - lse).abs() / common::unit(lse.abs().max(1.0)), what);
-            for (&found, &exact) in row(backend, Softmax, x).iter().zip(softmax) {
+            for (&found, &exact) in row(backend, Softmax::new(), x).iter().zip(softmax) {
                 worst[1].meet(ulp(found, exact), what);
             }
-            for (&found, &exact) in row(backend, LogSoftmax, x).iter().zip(log_softmax) {
+            for (&found, &exact) in row(backend, LogSoftmax::new(), x).iter().zip(log_softmax) {
                 worst[2].meet(ulp(found, exact), what);
             }
         }
@@ -134,7 +134,7 @@ fn the_worst_row_known_errs_as_stated() {
     (x[500], x[501]) = (-14.529589, -0.48604143);
     let exact = common::softmax(&x);
     for backend in backends() {
-        let errors = row(backend, Softmax, &x).into_iter().zip(&exact);
+        let errors = row(backend, Softmax::new(), &x).into_iter().zip(&exact);
         let error = errors.map(|(found, &exact)| ulp(found, exact)).fold(0.0, f64::max);
         println!("worst row on {backend:?}: {error:.3} ULP");
         assert!(error <= 2.072);
@@ -150,7 +150,7 @@ fn long_sums_do_not_drift() {
     for backend in backends() {
         let found = backend.run(LogSumExp::new(&x));
         assert!(ulp(found, exact) <= LOG_SUM_EXP, "{found} for {exact} on {backend:?}");
-        let sum: f64 = row(backend, Softmax, &x).into_iter().map(f64::from).sum();
+        let sum: f64 = row(backend, Softmax::new(), &x).into_iter().map(f64::from).sum();
         // The reciprocal is off by at most 2^-24, each element by as much at random.
         assert!((sum - 1.0).abs() <= 6e-8, "Σ softmax = 1 + {:e} on {backend:?}", sum - 1.0);
     }
@@ -162,7 +162,7 @@ fn softmax_sums_to_one() {
     for sigma in [1.0, 4.0, 10.0, 30.0] {
         let x = random.normal(131_072, sigma);
         for backend in backends() {
-            let sum = common::sum(row(backend, Softmax, &x).into_iter().map(f64::from));
+            let sum = common::sum(row(backend, Softmax::new(), &x).into_iter().map(f64::from));
             println!("σ = {sigma}, {backend:?}: Σ softmax = 1 + {:e}", sum - 1.0);
             assert!((sum - 1.0).abs() <= f64::from(f32::EPSILON), "{sum} for {sigma} {backend:?}");
         }
@@ -194,24 +194,26 @@ fn special_values() {
                     [(-INF, -INF), (1.0, INF), (1.0, NAN), (-INF, INF), (INF, NAN), (1e30, NAN)];
                 for (base, special) in undefined {
                     let x = with(base, special);
-                    for out in [row(backend, Softmax, &x), row(backend, LogSoftmax, &x)] {
+                    for out in
+                        [row(backend, Softmax::new(), &x), row(backend, LogSoftmax::new(), &x)]
+                    {
                         assert!(out.iter().all(|y| y.is_nan()), "{base} {special} {backend:?}");
                     }
                 }
                 let masked = with(2.0, -INF);
                 if n > 1 {
-                    assert_eq!(row(backend, Softmax, &masked)[at].to_bits(), 0);
-                    assert_eq!(row(backend, LogSoftmax, &masked)[at], -INF);
+                    assert_eq!(row(backend, Softmax::new(), &masked)[at].to_bits(), 0);
+                    assert_eq!(row(backend, LogSoftmax::new(), &masked)[at], -INF);
                 }
                 let certain = with(-INF, -3.0);
                 let mut one_hot = vec![0.0; n];
                 one_hot[at] = 1.0;
-                assert_same(&row(backend, Softmax, &certain), &one_hot, &"one-hot");
+                assert_same(&row(backend, Softmax::new(), &certain), &one_hot, &"one-hot");
             }
         }
         for x in [0.0, -0.0, 1.0, -87.5, 1e-45, 3e38, -3e38, 88.9, 1234.5] {
             assert!(same(lse(&[x]), x), "one element is itself: {x:e} {backend:?}");
-            assert_eq!(row(backend, Softmax, &[x]), [1.0], "{x:e} {backend:?}");
+            assert_eq!(row(backend, Softmax::new(), &[x]), [1.0], "{x:e} {backend:?}");
         }
     }
 }
@@ -299,7 +301,8 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
         for backend in backends() {
             let (softmax, log_softmax, lse) = of_class[usize::from(backend.is_fused())]
                 .get_or_insert_with(|| {
-                    let rows = (row(backend, Softmax, &x), row(backend, LogSoftmax, &x));
+                    let rows =
+                        (row(backend, Softmax::new(), &x), row(backend, LogSoftmax::new(), &x));
                     (rows.0, rows.1, backend.run(LogSumExp::new(&x)))
                 });
             for offset in offsets(n) {
@@ -309,8 +312,8 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
                         rows.len()
                     );
                     let matrix = Placed::new(&rows.concat(), offset);
-                    forms_agree((backend, Softmax), &matrix, at, softmax, &what);
-                    forms_agree((backend, LogSoftmax), &matrix, at, log_softmax, &what);
+                    forms_agree((backend, Softmax::new()), &matrix, at, softmax, &what);
+                    forms_agree((backend, LogSoftmax::new()), &matrix, at, log_softmax, &what);
                     let x = matrix.rows(n);
                     let mut sums = vec![0.0; x.rows()];
                     backend.run(RowsLogSumExp::new(x, &mut sums).unwrap());
@@ -349,10 +352,10 @@ fn large_matrices_give_the_same_bits() {
                     let what =
                         format_args!("{backend:?}: row {at} of {count}x{columns} at {offset}");
                     let alone = x.rows(columns).row(at).unwrap();
-                    let softmax = in_place(backend, Softmax, alone);
-                    forms_agree((backend, Softmax), &x, at, &softmax, &what);
-                    let log_softmax = in_place(backend, LogSoftmax, alone);
-                    forms_agree((backend, LogSoftmax), &x, at, &log_softmax, &what);
+                    let softmax = in_place(backend, Softmax::new(), alone);
+                    forms_agree((backend, Softmax::new()), &x, at, &softmax, &what);
+                    let log_softmax = in_place(backend, LogSoftmax::new(), alone);
+                    forms_agree((backend, LogSoftmax::new()), &x, at, &log_softmax, &what);
                 }
             }
         }
@@ -373,7 +376,13 @@ fn rows_of_a_panel_have_their_own_likely_elements() {
         let data: Vec<f32> = (0..5 * columns).map(|i| (i / columns * 5 + i % 3) as f32).collect();
         for backend in backends() {
             let x = Rows::new(&data, columns).unwrap();
-            rows_agree(backend, LogSoftmax, x, columns, &format!("{backend:?}, {columns} columns"));
+            rows_agree(
+                backend,
+                LogSoftmax::new(),
+                x,
+                columns,
+                &format!("{backend:?}, {columns} columns"),
+            );
         }
     }
 }
@@ -394,8 +403,8 @@ fn rows_equal_single_vectors_whatever_the_stride() {
                 for (x, lse) in x.iter().zip(&lse) {
                     assert!(same(backend.run(LogSumExp::new(x)), *lse), "{what}");
                 }
-                rows_agree(backend, Softmax, x, stride, &what);
-                rows_agree(backend, LogSoftmax, x, stride, &what);
+                rows_agree(backend, Softmax::new(), x, stride, &what);
+                rows_agree(backend, LogSoftmax::new(), x, stride, &what);
             }
         }
     }
@@ -427,8 +436,8 @@ fn backends_of_a_class_agree_to_the_bit() {
         let results: Vec<_> = backends()
             .into_iter()
             .map(|backend| {
-                let mut all = row(backend, Softmax, x);
-                all.extend(row(backend, LogSoftmax, x));
+                let mut all = row(backend, Softmax::new(), x);
+                all.extend(row(backend, LogSoftmax::new(), x));
                 all.push(backend.run(LogSumExp::new(x)));
                 (backend, all)
             })
@@ -451,8 +460,8 @@ fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let best = Backend::best();
     let mut out = vec![0.0; data.len()];
     let expect = |f: fn(&[f32]) -> Vec<f32>| x.iter().flat_map(f).collect::<Vec<_>>();
-    let softmax = expect(|x| row(Backend::best(), Softmax, x));
-    let log_softmax = expect(|x| row(Backend::best(), LogSoftmax, x));
+    let softmax = expect(|x| row(Backend::best(), Softmax::new(), x));
+    let log_softmax = expect(|x| row(Backend::best(), LogSoftmax::new(), x));
 
     rows::softmax(x, RowsMut::new(&mut out, 13)?)?;
     assert_same(&out, &softmax, &"rows::softmax");

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! and a right answer given with confidence keeps its tiny true loss, where
-//! logsumexp(x) − x[y] cancels to zero. A weight multiplies all three.
+//! logsumexp(x) − x[y] cancels to zero. A weight multiplies all three. With a temperature, x
+//! is s·x, see [`Scale`], and s multiplies the gradients.
 
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{
@@ -22,10 +23,12 @@ use crate::kernel::row_map::{Memory, RowFunction, for_rows};
 use crate::kernel::softmax::{
     Multiply, OfRows, quotients_in_place, values, write_long_quotients, write_quotients,
 };
+use crate::kernel::target_loss::splat;
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses};
 use crate::math::ln::ln_1p_positive_words;
-use crate::math::words::{add, divide, fast_two_sum, rounded, times, two_sum};
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::scalar::{F32, Scalar};
 use crate::simd::{Kernel, Lanes, Mask, Simd};
@@ -35,7 +38,7 @@ use crate::sweep::{self, Itself};
 pub(super) struct Share {
     /// ln(1 + others / own): the loss of a label there.
     pub(super) surprise: f32,
-    /// others / (own + others).
+    /// others / (own + others), times s.
     pub(super) others: f32,
     /// own + others, in two words, without the weight.
     pub(super) all: (f32, f32),
@@ -59,8 +62,10 @@ impl Share {
         let surprise = weighted_ln_1p_of_ratio(simd, weight, shift, score, sum, own);
         let (high, error) = two_sum(sum.0, own.0);
         let all = fast_two_sum(high, error + (sum.1 + own.1));
-        let (others, scaled) = (Scaled::new(simd, shift, sum), Scaled::new(simd, shift, all));
+        let (others, scaled) =
+            (Scaled::new(simd, shift.exponent, sum), Scaled::new(simd, shift.exponent, all));
         let share = divide(others.words(simd), scaled.words(simd));
+        let share = product(share, splat(share.0, shift.scale.words));
         let gap = others.exponent - scaled.exponent;
         Self { surprise, others: scaled_product(simd, weight, share, gap), all }
     }
@@ -124,12 +129,14 @@ impl<'a> Scores<'a, InPlace<'a>> {
     }
 }
 
-/// The loss of rows of scores against class labels, if it has no option but class
-/// weights and an ignored label; [`TargetLoss`](super::TargetLoss) has them all.
+/// The loss of rows of scores against class labels, if it has no options but class
+/// weights, an ignored label and an ordinary temperature; [`TargetLoss`](super::TargetLoss)
+/// has them all.
 pub struct LabelLoss<'a, M> {
     scores: Scores<'a, M>,
     labels: Labels<'a>,
     weights: &'a [f32],
+    temperature: f32,
 }
 
 impl<'a, M> LabelLoss<'a, M> {
@@ -141,12 +148,13 @@ impl<'a, M> LabelLoss<'a, M> {
         scores: Scores<'a, M>,
         labels: &'a [L],
     ) -> Result<Self, Error> {
+        let temperature = loss.checked_temperature()?;
         if let Some((name, found)) = loss.needs_targets() {
             return Err(Error::Parameter { name, expected: "none for `LabelLoss`", found });
         }
         let weights = loss.weights(scores.columns)?;
         let labels = Labels::new(labels, scores.count, scores.columns, loss.ignored_label)?;
-        Ok(Self { scores, labels, weights })
+        Ok(Self { scores, labels, weights, temperature })
     }
 }
 
@@ -155,8 +163,9 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
-        let Self { scores: Scores { rows, count, columns, losses }, labels, weights } = self;
-        let mut f = LabelRows { labels, weights, losses, total: Losses::default(), next: 0 };
+        let Self { scores: Scores { rows, count, columns, losses }, labels, weights, .. } = self;
+        let (total, scale) = (Losses::default(), Scale::of_inverse(self.temperature));
+        let mut f = LabelRows { labels, weights, scale, losses, total, next: 0 };
         for_rows(simd, &mut f, [count, columns], rows);
         f.total.sum()
     }
@@ -166,6 +175,7 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
 pub(super) struct LabelRows<'a> {
     pub(super) labels: Labels<'a>,
     pub(super) weights: &'a [f32],
+    pub(super) scale: Scale,
     pub(super) losses: &'a mut [f32],
     pub(super) total: Losses,
     /// The row that comes next.
@@ -181,10 +191,11 @@ impl RowFunction for LabelRows<'_> {
         rows: &mut R,
         memory: &mut Memory<'_>,
     ) {
+        let scale = self.scale;
         let mut long = LongRows { rows: self, labelled: Labelled::new(), results: Results::new() };
         long.rows.read(simd, &mut long.labelled, rows.input(), columns);
         long.labelled.read_scores(rows.input(), columns);
-        write_long_quotients::<_, _, H>(simd, columns, rows, memory, &mut long);
+        write_long_quotients::<_, _, H>(simd, scale, columns, rows, memory, &mut long);
     }
 
     #[inline(always)]
@@ -195,6 +206,7 @@ impl RowFunction for LabelRows<'_> {
         panels: impl Iterator<Item = R>,
     ) {
         let columns = panel.columns;
+        panel.scale = self.scale;
         let (mut labelled, mut sums, mut results) =
             (Labelled::<G>::new(), Values::new(), Results::new());
         for mut rows in panels {
@@ -315,6 +327,7 @@ fn of_extreme_row(weight: f32, shift: Shift, score: f32, sum: (f32, f32)) -> [f3
     let share = Share::new(Scalar, weight, shift, score, sum);
     let inverse = divide((F32(1.0), F32(0.0)), (F32(share.all.0), F32(share.all.1)));
     let (factor, low) = times(F32(weight), inverse);
+    let (factor, low) = product((factor, low), splat(low, shift.scale.words));
     // 0 less the share: where it is 0, so is the gradient.
     [share.surprise, 0.0 - share.others, factor.0, low.0]
 }
@@ -361,11 +374,11 @@ impl LabelRows<'_> {
         let Labelled { rows, label, score, weight } = labelled;
         let of_rows = [sum, low, score, center, exponent, weight];
         let Results { loss, at_label, factor: Values([high, factor_low]) } = results;
+        let (f, scale) = (LossAndGradient { scale: self.scale }, self.scale);
         if R::WRITES {
-            let results = [loss, at_label, high, factor_low];
-            map_rows(simd, LossAndGradient, *rows, of_rows, results);
+            map_rows(simd, f, *rows, of_rows, [loss, at_label, high, factor_low]);
         } else {
-            map_rows(simd, LossAndGradient, *rows, of_rows, [loss]);
+            map_rows(simd, f, *rows, of_rows, [loss]);
         }
         for at in (0..*rows).step_by(S::F32::COUNT) {
             let losses = results.loss.as_flattened().get(at..).unwrap_or(&[]);
@@ -380,7 +393,7 @@ impl LabelRows<'_> {
                 } else if of_row(&results.loss, i).is_nan() {
                     let (center, exponent) = (of_row(center, i), of_row(exponent, i));
                     let (score, sum) = (of_row(score, i), (of_row(sum, i), of_row(low, i)));
-                    let shift = Shift { center, exponent };
+                    let shift = Shift { scale, center, exponent };
                     results.set(i, of_extreme_row(of_row(weight, i), shift, score, sum));
                 }
             }
@@ -430,7 +443,7 @@ impl OfRows for LongRows<'_, '_> {
         let (mut center, mut exponent) = ([[f32::NAN; ROWS]], [[f32::NAN; ROWS]]);
         let shifts = center[0].iter_mut().zip(&mut exponent[0]);
         for (sum, (center, exponent)) in sums.iter().zip(shifts) {
-            (*center, *exponent) = (sum.shift.center, sum.shift.exponent);
+            (*center, *exponent) = (sum.center, sum.exponent);
         }
         let (values, shifts) = (values(simd, sums), [&center, &exponent]);
         self.rows.add::<_, _, R>(simd, &self.labelled, &values, shifts, &mut self.results);
@@ -457,7 +470,9 @@ pub(super) const NEAR: f32 = 8.7e-19; // 2^-60
 /// Of a row the loss, a NaN if others / own is extreme, its derivative by the label's
 /// score, and by what e^x · 2^-N is multiplied elsewhere.
 #[derive(Clone, Copy)]
-struct LossAndGradient;
+struct LossAndGradient {
+    scale: Scale,
+}
 
 impl LossAndGradient {
     #[inline(always)]
@@ -474,21 +489,25 @@ impl LossAndGradient {
 impl RowsFunction<6, 1> for LossAndGradient {
     #[inline(always)]
     fn apply<V: Lanes>(self, [others, low, score, center, exponent, weight]: [V; 6]) -> [V; 1] {
-        [Self::loss((others, low), words_of_each(score, center, exponent), weight)]
+        [Self::loss((others, low), words_of_each(self.scale, score, center, exponent), weight)]
     }
 }
 
 impl RowsFunction<6, 4> for LossAndGradient {
     #[inline(always)]
     fn apply<V: Lanes>(self, [others, low, score, center, exponent, weight]: [V; 6]) -> [V; 4] {
-        let (others, own) = ((others, low), words_of_each(score, center, exponent));
+        let (others, own) = ((others, low), words_of_each(self.scale, score, center, exponent));
         let (high, low) = add(others, own);
         let all = fast_two_sum(high, low);
-        let (share, share_low) = times(weight, divide(others, all));
+        let mut share = times(weight, divide(others, all));
         let one = (score.splat(1.0), score.splat(0.0));
-        let (factor, factor_low) = times(weight, divide(one, all));
+        let mut factor = times(weight, divide(one, all));
+        if !self.scale.is_one() {
+            let s = splat(score, self.scale.words);
+            (share, factor) = (product(share, s), product(factor, s));
+        }
         // 0 less the share: where it is 0, so is the gradient.
-        let at_label = share.splat(0.0) - (share + share_low);
-        [Self::loss(others, own, weight), at_label, factor, factor_low]
+        let at_label = score.splat(0.0) - (share.0 + share.1);
+        [Self::loss(others, own, weight), at_label, factor.0, factor.1]
     }
 }

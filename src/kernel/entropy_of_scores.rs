@@ -17,6 +17,7 @@ use super::target_loss::{HEADROOM, position, scaled};
 use crate::error::{Error, check_length};
 use crate::kernel::exp_sum::{Shift, maximum};
 use crate::math::ln::ln_1p_positive_words;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, times, two_sum};
 use crate::rows::Rows;
 use crate::simd::{BLOCK, Kernel, Lanes, Simd, unroll};
@@ -55,7 +56,7 @@ fn entropy<S: Simd>(simd: S, x: &[f32]) -> f32 {
     if !max.is_finite() {
         return f32::NAN;
     }
-    let row = Uncertainty { shift: Shift::new(max), max };
+    let row = Uncertainty { shift: Shift::new(Scale::ONE, max), max };
     let (others, sum) = row.sums(simd, x, position(simd, x, max));
     let (own, _) = row.terms(simd.splat(max));
     let all = add(own, others);

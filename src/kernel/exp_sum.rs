@@ -1,4 +1,5 @@
-//! Σ e^x over a row, in one pass: what log-sum-exp, softmax and the losses share.
+//! Σ e^(s·x) over a row, in one pass: what log-sum-exp, softmax and the losses share. What
+//! follows is for s = 1; another s is in [`Scale`], and what is said of x holds for s·x.
 //!
 //! **Method.** Not Σ e^(x − max), whose subtraction rounds, but Σ e^x · 2^-N with one
 //! whole N for the row: the shift is exact, and f32's exponents leave so much room
@@ -25,15 +26,14 @@
 use crate::kernel::row::Row;
 pub(crate) use crate::loss::label::NOWHERE;
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
-use crate::math::shifted_exp::{self, LN_FACTOR};
-use crate::math::words::{divide, fast_two_sum, rounded, times, two_sum};
+use crate::math::shifted_exp::{self, LN_FACTOR, Scale};
+use crate::math::words::{add, divide, fast_two_sum, rounded, times, two_sum};
 use crate::simd::{
     Aligned, BLOCK, EIGHTHS, ExpSteps, Lanes, Mask, SIXTEENTHS, Simd, Vectors, unroll,
 };
 use crate::sweep::{self, AHEAD, Itself, RUN, Run, Total};
-use core::f32::consts::{LN_2, LOG2_E};
 
-/// From this magnitude of the maximum on, x − max is exact where it matters.
+/// From this magnitude of s·max on, x − max is exact where it matters.
 const EXTREME: f32 = 224.0;
 /// Blocks whose maxima are taken side by side.
 const GROUP: usize = 4;
@@ -60,6 +60,7 @@ const DEPTH: f32 = 125.0;
 /// What is taken from the elements of a row before they are summed.
 #[derive(Clone, Copy)]
 pub(crate) struct Shift {
+    pub(crate) scale: Scale,
     /// Subtracted from x: zero, or the row's maximum where that is extreme.
     pub(crate) center: f32,
     /// N, subtracted from the power of two.
@@ -69,26 +70,26 @@ pub(crate) struct Shift {
 impl Shift {
     /// For a row whose maximum is about `max`, a finite number.
     #[inline(always)]
-    pub(crate) fn new(max: f32) -> Self {
-        if max.abs() < EXTREME {
-            Self { center: 0.0, exponent: whole(max * LOG2_E) - LEVEL }
+    pub(crate) fn new(scale: Scale, max: f32) -> Self {
+        if is_extreme(scale, max) {
+            Self { scale, center: max, exponent: -LEVEL }
         } else {
-            Self { center: max, exponent: -LEVEL }
+            Self { scale, center: 0.0, exponent: whole(max * scale.log2_e) - LEVEL }
         }
     }
 
-    /// `(t, δ)` of e^x · 2^-N, from x less the center and not below the floor.
+    /// `(t, δ)` of e^(s·x) · 2^-N, from x less the center and not below the floor.
     #[inline(always)]
     pub(crate) fn terms<V: Lanes>(self, x: V) -> (V, V) {
         let zero_point = self.zero_point(x);
-        shifted_exp::shifted_exp::<_, true>(x, shifted_exp::power(x, zero_point), zero_point)
+        self.scale.exp::<_, true>(x, self.scale.power(x, zero_point), zero_point)
     }
 
-    /// The same of x in two words.
+    /// The same of x in two words, for a scale of 1.
     #[inline(always)]
     pub(crate) fn terms_of_words<V: Lanes>(self, x: (V, V)) -> (V, V) {
         let zero_point = self.zero_point(x.0);
-        shifted_exp::shifted_exp_of_words(x, shifted_exp::power(x.0, zero_point), zero_point)
+        shifted_exp::shifted_exp_of_words(x, Scale::ONE.power(x.0, zero_point), zero_point)
     }
 
     /// [`rounded`](Self::rounded), from x less the center and not below the floor.
@@ -102,7 +103,7 @@ impl Shift {
     #[inline(always)]
     pub(crate) fn x_of(self, exp: f32) -> f32 {
         let power = (exp.to_bits() >> 23) as f32 - 126.0;
-        (self.exponent + power) * LN_2
+        (self.exponent + power) * self.scale.octave
     }
 
     /// Of the power, for N.
@@ -127,13 +128,13 @@ impl Shift {
     /// An x that is in range, where that is possible, and nothing against what is not.
     #[inline(always)]
     fn nothing(self) -> f32 {
-        if self.center == 0.0 { self.floor() + 1.0 } else { f32::NEG_INFINITY }
+        if self.center == 0.0 { self.floor() + self.scale.inverse } else { f32::NEG_INFINITY }
     }
 
     /// Where e^x · 2^-N stops falling.
     #[inline(always)]
     pub(crate) fn floor(self) -> f32 {
-        (self.exponent - DEPTH) * LN_2
+        (self.exponent - DEPTH) * self.scale.octave
     }
 
     /// x, but nothing below the floor.
@@ -146,13 +147,19 @@ impl Shift {
 
 /// [`Shift::words`] of one x a lane, each with a shift of its own.
 #[inline(always)]
-pub(crate) fn words_of_each<V: Lanes>(x: V, center: V, exponent: V) -> (V, V) {
-    let floor = (exponent - DEPTH) * LN_2;
+pub(crate) fn words_of_each<V: Lanes>(scale: Scale, x: V, center: V, exponent: V) -> (V, V) {
+    let floor = (exponent - DEPTH) * scale.octave;
     let x = floor.max(x - center);
     let zero_point = x.splat(SIXTEENTHS) - exponent;
-    let power = shifted_exp::power(x, zero_point);
-    let (t, delta) = shifted_exp::shifted_exp::<_, true>(x, power, zero_point);
+    let (t, delta) = scale.exp::<_, true>(x, scale.power(x, zero_point), zero_point);
     fast_two_sum(t, t * delta)
+}
+
+/// Whether s·x is extreme, or a NaN.
+#[inline(always)]
+pub(super) fn is_extreme(scale: Scale, x: f32) -> bool {
+    let is_moderate = x.abs() * scale.words.0 < EXTREME;
+    !is_moderate
 }
 
 /// The nearest whole number, for |x| < 2^22.
@@ -165,7 +172,9 @@ fn whole(x: f32) -> f32 {
 #[derive(Clone, Copy)]
 pub(crate) struct ShiftedSum<S: Simd> {
     pub(crate) total: Total<S>,
-    pub(crate) shift: Shift,
+    /// Of its [`Shift`].
+    pub(crate) center: f32,
+    pub(crate) exponent: f32,
     pub(crate) drift: f32,
     /// The largest t that was summed, without a meaning beside a hole.
     pub(crate) most: f32,
@@ -177,18 +186,23 @@ impl<S: Simd> ShiftedSum<S> {
     /// Without a meaning.
     #[inline(always)]
     pub(crate) fn nan(simd: S) -> Self {
-        let shift = Shift { center: f32::NAN, exponent: 0.0 };
-        let total = Total::constant(simd, f32::NAN);
-        Self { total, shift, drift: 0.0, most: 0.0, max: f32::NAN }
+        let (total, center) = (Total::constant(simd, f32::NAN), f32::NAN);
+        Self { total, center, exponent: 0.0, drift: 0.0, most: 0.0, max: f32::NAN }
+    }
+
+    /// What was taken from x.
+    #[inline(always)]
+    pub(crate) fn shift(&self, scale: Scale) -> Shift {
+        Shift { scale, center: self.center, exponent: self.exponent }
     }
 
     /// Its logarithm as a sum of three.
     #[inline(always)]
     pub(crate) fn ln(self, simd: S) -> (f32, f32, f32) {
         let words = self.total.value(simd);
-        let (high, low) = Scaled::new(simd, self.shift, words).ln(simd, self.drift);
+        let (high, low) = Scaled::new(simd, self.exponent, words).ln(simd, self.drift);
         // A NaN among the elements, or several exponents too large.
-        let center = if words.0.is_nan() { f32::NAN } else { self.shift.center };
+        let center = if words.0.is_nan() { f32::NAN } else { self.center };
         (center, high, low)
     }
 }
@@ -207,11 +221,7 @@ pub(crate) struct Scaled {
 impl Scaled {
     /// From a positive sum in two words of any normal size.
     #[inline(always)]
-    pub(crate) fn new<S: Simd>(
-        simd: S,
-        Shift { exponent, .. }: Shift,
-        (high, low): (f32, f32),
-    ) -> Self {
+    pub(crate) fn new<S: Simd>(simd: S, exponent: f32, (high, low): (f32, f32)) -> Self {
         let (high, e) = simd.splat(high).split_exp2();
         let (high, e) = (high.first(), e.first());
         Self { exponent: exponent + e, high, low: low * exp2(-e) }
@@ -252,8 +262,8 @@ pub(crate) fn weighted_ln_1p_of_ratio<S: Simd>(
     if others.0 == 0.0 || weight == 0.0 {
         return 0.0;
     }
-    let others = Scaled::new(simd, shift, others);
-    let own = Scaled::new(simd, shift, own);
+    let others = Scaled::new(simd, shift.exponent, others);
+    let own = Scaled::new(simd, shift.exponent, own);
     // (ratio + ratio_low) · 2^gap
     let (ratio, ratio_low) = divide(others.words(simd), own.words(simd));
     let gap = others.exponent - own.exponent;
@@ -265,8 +275,9 @@ pub(crate) fn weighted_ln_1p_of_ratio<S: Simd>(
     let ln = if distance <= shift.floor() {
         // A difference of logarithms, far apart.
         let (high, low) = others.ln(simd, 0.0);
-        let (difference, error) = two_sum(high, -distance);
-        (simd.splat(difference), simd.splat(error + low))
+        let (s, s_low) = shift.scale.words;
+        let own = times(simd.splat(distance), (simd.splat(s), simd.splat(s_low)));
+        add((simd.splat(high), simd.splat(low)), (-own.0, -own.1))
     } else if gap > 64.0 {
         ln_scaled((ratio, ratio_low), simd.splat(gap))
     } else {
@@ -314,21 +325,22 @@ pub(crate) enum ExpSum<S: Simd> {
 #[inline(always)]
 pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
     simd: S,
+    scale: Scale,
     row: &mut R,
     others: f32,
     hole: usize,
     keep: bool,
 ) -> ExpSum<S> {
     let head = row.input().get(hole).map_or(others, |x| if *x > others { *x } else { others });
-    let (mut max, mut most) = (head, head + ROOM * LN_2);
+    let (mut max, mut most) = (head, head + ROOM * scale.octave);
     let mut top = f32::NAN;
     // In place nothing may be written before the row is known to stay in range.
-    let mut scan = R::IN_PLACE || head.is_nan() || head.abs() >= EXTREME;
+    let mut scan = R::IN_PLACE || head.is_nan() || is_extreme(scale, head);
     let mut failed = false;
     loop {
         if scan {
             top = maximum(simd, row.input());
-            if failed || head.abs() >= EXTREME || top.is_nan() || top > most {
+            if failed || is_extreme(scale, head) || top.is_nan() || top > most {
                 if top.is_nan() {
                     return ExpSum::Nan;
                 } else if top == f32::INFINITY {
@@ -339,7 +351,7 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
                 (max, most) = (top, f32::INFINITY);
             }
         }
-        let (shift, which) = (Shift::new(max), Which { hole, keep });
+        let (shift, which) = (Shift::new(scale, max), Which { hole, keep });
         if let Some(sum) = sum::<S, R, EXACT>(simd, row, shift, [others, most], which) {
             return ExpSum::Finite(ShiftedSum { max: top, ..sum });
         }
@@ -351,12 +363,13 @@ pub(crate) fn exp_sum<S: Simd, R: Row, const EXACT: bool>(
 #[inline(always)]
 pub(crate) fn finite_sum<S: Simd, R: Row>(
     simd: S,
+    scale: Scale,
     row: &mut R,
     head: f32,
     hole: usize,
     keep: bool,
 ) -> ShiftedSum<S> {
-    match exp_sum::<S, R, true>(simd, row, head, hole, keep) {
+    match exp_sum::<S, R, true>(simd, scale, row, head, hole, keep) {
         ExpSum::Finite(sum) => sum,
         _ => ShiftedSum::nan(simd),
     }
@@ -390,10 +403,10 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     which: Which,
 ) -> Option<ShiftedSum<S>> {
     let most = most - shift.center;
-    let power = whole((first - shift.center) * LOG2_E) - shift.exponent;
+    let power = whole((first - shift.center) * shift.scale.log2_e) - shift.exponent;
     let (bias, reach) = (Bias::above(power), Reach(simd.splat(0.0)));
     let mut sums = Sums { total: Total::zero(simd), bias, reach };
-    let (mut largest, length) = (LEAST, row.input().len());
+    let (mut largest, length) = (LEAST, row.input().len().min(R::MOST));
     for start in (0..length).step_by(SECTION) {
         let section = [start, length.min(start + SECTION)];
         if !sum_section::<S, R, EXACT>(simd, row, shift, most, section, which, &mut sums) {
@@ -418,7 +431,8 @@ fn sum<S: Simd, R: Row, const EXACT: bool>(
     let power = shift.exponent + (largest - SIXTEENTHS);
     let drift = if EXACT { 0.0 } else { power * shifted_exp::drift(S::FUSED) };
     let most = simd.splat(1.0).add_power::<16>(simd.splat(largest)).first();
-    Some(ShiftedSum { total: sums.total, shift, drift, most, max: f32::NAN })
+    let (total, Shift { center, exponent, .. }) = (sums.total, shift);
+    Some(ShiftedSum { total, center, exponent, drift, most, max: f32::NAN })
 }
 
 /// The least power that is in range.
@@ -489,7 +503,7 @@ impl<S: Simd> Sums<S> {
     #[inline(always)]
     fn powers<V: Vectors<S>>(&mut self, shift: Shift, x: &mut V) -> Option<V> {
         let zero_point = shift.zero_point(*x);
-        let mut power = shifted_exp::power(*x, zero_point);
+        let mut power = shift.scale.power(*x, zero_point);
         let mut reach = self.reach.with(power.as_ref());
         if !reach.is_within(self.bias) {
             // By the power, as above: whether a bias is raised must not depend on what else
@@ -498,7 +512,7 @@ impl<S: Simd> Sums<S> {
                 return None;
             }
             *x = shift.floored(*x);
-            power = shifted_exp::power(*x, zero_point);
+            power = shift.scale.power(*x, zero_point);
             reach = self.reach.with(power.as_ref());
             if !reach.is_within(self.bias) {
                 reach = self.reach;
@@ -601,7 +615,7 @@ fn sum_by_hand<S: Simd, R: Row, const EXACT: bool>(
         ahead,
         // Where nothing streams, nothing is queued.
         beside: if const { S::STREAMS } { beside } else { None },
-        formula: shifted_exp::formula(SIXTEENTHS - shift.exponent, [LEAST, sums.bias.power]),
+        formula: shift.scale.formula(SIXTEENTHS - shift.exponent, [LEAST, sums.bias.power]),
         carry,
         sum: run.words(),
         reach: &mut sums.reach.0,
@@ -635,7 +649,7 @@ fn sum_steps<S: Simd, R: Row, const EXACT: bool>(
         }
         row.beside(simd);
         let Some(power) = sums.powers(shift, &mut x) else { break };
-        let (t, delta) = shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+        let (t, delta) = shift.scale.exp::<_, EXACT>(x, power, shift.zero_point(x));
         if R::WRITES && keep {
             let out = row.output().get_mut(at..at + Run::<S>::WIDE).unwrap_or(&mut []);
             t.mul_add(delta, t).store(simd, out);
@@ -687,7 +701,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
         let mut x = S::Wide::load(simd, x);
         if let Some(power) = sums.powers(shift, &mut x) {
             is_whole = true;
-            let terms = shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+            let terms = shift.scale.exp::<_, EXACT>(x, power, shift.zero_point(x));
             unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
                 (t[j], delta[j]) = (terms.0.as_ref()[j], terms.1.as_ref()[j]);
             });
@@ -705,7 +719,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
                 match sums.powers(shift, &mut x) {
                     Some(power) => {
                         (t[j], delta[j]) =
-                            shifted_exp::shifted_exp::<_, EXACT>(x, power, shift.zero_point(x));
+                            shift.scale.exp::<_, EXACT>(x, power, shift.zero_point(x));
                     }
                     None => within = false,
                 }
@@ -717,7 +731,7 @@ fn sum_part<S: Simd, R: Row, const EXACT: bool>(
             if max > most {
                 return None;
             }
-            sums.bias = Bias::above(whole(max * LOG2_E) - shift.exponent);
+            sums.bias = Bias::above(whole(max * shift.scale.log2_e) - shift.exponent);
             run.raise(sums.bias.value);
         }
     }
@@ -823,10 +837,9 @@ mod tests {
         fn run<S: Simd>(self, simd: S) -> (f32, f32) {
             let head = head(simd, self.0, NOWHERE);
             let mut rows = Rows::one(self.0).several(1);
-            match rows
-                .next()
-                .map(|mut row| exp_sum::<S, _, true>(simd, &mut row, head, NOWHERE, false))
-            {
+            match rows.next().map(|mut row| {
+                exp_sum::<S, _, true>(simd, Scale::ONE, &mut row, head, NOWHERE, false)
+            }) {
                 Some(ExpSum::Finite(sum)) => sum.total.value(simd),
                 _ => (f32::NAN, f32::NAN),
             }
@@ -845,7 +858,7 @@ mod tests {
             // What the bias of the first 64 just allows, four doublings above them, and beside
             // it in the same vector or in the same step of the widest vectors.
             for (j, x) in x.chunks_exact_mut(64).enumerate().skip(1) {
-                x[5] = 4.0 * LN_2 - 0.005 - 0.001 * i as f32;
+                x[5] = 4.0 * core::f32::consts::LN_2 - 0.005 - 0.001 * i as f32;
                 x[if j % 2 == 0 { 7 } else { 40 }] = f32::NEG_INFINITY;
             }
             for a in Backend::available() {

@@ -38,6 +38,7 @@ use crate::loss::add_words;
 use crate::math::exp_m1::{SMALL, exp_m1_small};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::polynomial::horner;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, product, times, two_product, two_sum};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
 use crate::simd::{BLOCK, Kernel, Lanes, Mask, Simd, unroll};
@@ -98,7 +99,7 @@ impl Kernel for KlDivergenceOfScores<'_> {
 }
 
 /// Sums are of e^x · 2^LEVEL, x less its row's largest.
-const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
+const SHIFT: Shift = Shift { scale: Scale::ONE, center: 0.0, exponent: -LEVEL };
 /// Differences of scores have less, so that no product with them overflows. 2^-64
 const DISTANCE: f32 = 5.421_010_862_427_522e-20;
 /// From this KL on, the difference of logarithms is as good as the sum of what is not negative.
@@ -296,8 +297,8 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
     let mean = (mean.0.first() / DISTANCE, mean.1.first() / DISTANCE);
     let mut divergence = (f32::INFINITY, 0.0);
     if distance.0 != f32::INFINITY {
-        let p = Scaled::new(simd, SHIFT, all).ln(simd, 0.0);
-        let q = Scaled::new(simd, SHIFT, others).ln(simd, 0.0);
+        let p = Scaled::new(simd, SHIFT.exponent, all).ln(simd, 0.0);
+        let q = Scaled::new(simd, SHIFT.exponent, others).ln(simd, 0.0);
         divergence = add_words(mean, add_words(q, (-p.0, -p.1)));
         if divergence.0 < LARGE {
             let [(sum, low)] = sums(simd, Summand { origin, mean }, x, y);

@@ -17,6 +17,7 @@ use crate::kernel::row_map::{Memory, RowFunction, for_rows};
 use crate::kernel::softmax::{shifts, values};
 use crate::math::exp::Parts;
 use crate::math::ln::ln_scaled;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::rows::Rows;
 use crate::simd::{EIGHTHS, Kernel, Lanes, Mask, Simd};
@@ -147,7 +148,7 @@ impl RowFunction for InRows<'_> {
         for i in 0..count {
             let mut row = part(rows.input(), i, columns);
             if let ExpSum::Finite(sum) =
-                exp_sum::<S, _, false>(simd, &mut row, heads[i], NOWHERE, false)
+                exp_sum::<S, _, false>(simd, Scale::ONE, &mut row, heads[i], NOWHERE, false)
             {
                 (sums[i], drift[0][i]) = (sum, sum.drift);
             }
@@ -314,7 +315,8 @@ fn of_piece<S: Simd>(simd: S, x: &[f32]) -> State {
             return State { high, low };
         }
     }
-    match exp_sum::<_, _, false>(simd, &mut &*x, head(simd, x, NOWHERE), NOWHERE, false) {
+    match exp_sum::<_, _, false>(simd, Scale::ONE, &mut &*x, head(simd, x, NOWHERE), NOWHERE, false)
+    {
         ExpSum::Empty => State::new(),
         ExpSum::Nan => State::of(f32::NAN),
         ExpSum::Infinite => State::of(f32::INFINITY),

@@ -12,7 +12,7 @@
 
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::{Row, take};
-use crate::math::shifted_exp::{power, shifted_exp};
+use crate::math::shifted_exp::Scale;
 use crate::math::words::fast_two_sum;
 use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd, unroll};
 use crate::sweep::Total;
@@ -31,11 +31,10 @@ pub(crate) const ALL: usize = 16 * COLUMNS + BLOCK;
 /// Groups of a few rows, at most.
 pub(crate) const FEW_GROUPS: usize = 2;
 
-/// Magnitudes up to which one N serves.
+/// Magnitudes of s·x up to which one N serves.
 const CALM: f32 = 40.0;
-/// With it, they are positive.
-pub(crate) const POSITIVE: f32 = 64.0;
-const CALM_SHIFT: Shift = Shift { center: 0.0, exponent: 0.0 };
+/// The center and N that it has.
+const CALM_SHIFT: [f32; 2] = [0.0, 0.0];
 
 /// Columns from which on most blocks lie within a row, and none in more than two.
 const MANY: usize = 2 * BLOCK;
@@ -122,6 +121,7 @@ pub struct Panel<'a, const N: usize, const G: usize> {
     /// See [`RowNumbers`].
     row: &'a [f32],
     pub(crate) columns: usize,
+    pub(crate) scale: Scale,
     pub(crate) rows: usize,
     /// Those of which e^x is there: the last that were summed.
     kept: usize,
@@ -139,10 +139,10 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn new(columns: usize, numbers: Option<&'a RowNumbers>) -> Self {
         let row = numbers.filter(|_| columns < MANY).map_or(&NO_NUMBERS.0[..], |all| &all.0.0);
-        let Shift { center, exponent } = CALM_SHIFT;
-        let (center, exponent) = ([[center; ROWS]; G], [[exponent; ROWS]; G]);
+        let [center, exponent] = CALM_SHIFT.map(|shift| [[shift; ROWS]; G]);
         Self {
             columns,
+            scale: Scale::ONE,
             rows: 0,
             kept: 0,
             exp: [0.0; N],
@@ -168,8 +168,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     ) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         if !self.is_calm {
-            self.center = [[CALM_SHIFT.center; ROWS]; G];
-            self.exponent = [[CALM_SHIFT.exponent; ROWS]; G];
+            [self.center, self.exponent] = CALM_SHIFT.map(|shift| [[shift; ROWS]; G]);
             self.is_calm = true;
         }
         let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
@@ -195,7 +194,14 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// The sums of x + [`POSITIVE`] of rows one after the other, in two words; anything where
+    /// More than every |x| of a calm row.
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> f32 {
+        // A power of two.
+        f32::from_bits((2.0 * CALM * self.scale.inverse).to_bits() & 0x7F80_0000)
+    }
+
+    /// The sums of x and the [`offset`](Self::offset) of rows one after the other, in two words; anything where
     /// some |x| is large. It takes the place of e^x.
     #[inline(always)]
     pub(crate) fn sums_of_scores<S: Simd>(
@@ -222,15 +228,16 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// x + [`POSITIVE`] in the place of e^x.
+    /// x and the offset in the place of e^x.
     #[inline(always)]
     fn set_scores<S: Simd>(&mut self, simd: S, x: &[f32]) {
+        let offset = simd.splat(self.offset());
         let (exp, low) = (blocks_mut(&mut self.exp), blocks_mut(&mut self.low));
         for (i, x) in x.chunks(BLOCK).enumerate() {
             let (Some(exp), Some(low)) = (exp.get_mut(i), low.get_mut(i)) else { break };
             for at in (0..BLOCK).step_by(S::F32::COUNT) {
                 let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
-                let (sum, error) = fast_two_sum(x.splat(POSITIVE), x);
+                let (sum, error) = fast_two_sum(offset, x);
                 simd.store(sum, exp.get_mut(at..).unwrap_or(&mut []));
                 simd.store(error, low.get_mut(at..).unwrap_or(&mut []));
             }
@@ -240,7 +247,9 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// e^x of rows from the first on.
     #[inline(always)]
     fn set_exp<S: Simd, const ONCE: bool>(&mut self, simd: S, x: &[f32], first: usize) {
-        if !self.exp_of::<S, true, ONCE>(simd, x, 0, CALM_SHIFT) {
+        let [center, exponent] = CALM_SHIFT;
+        let shift = Shift { scale: self.scale, center, exponent };
+        if !self.exp_of::<S, true, ONCE>(simd, x, 0, shift) {
             self.is_calm = false;
             self.exp_by_row(simd, x, first);
         }
@@ -251,7 +260,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     fn exp_by_row<S: Simd>(&mut self, simd: S, x: &[f32], first: usize) {
         for (i, row) in x.chunks_exact(self.columns.max(1)).enumerate() {
             let max = largest(simd, row);
-            let shift = Shift::new(if max.is_finite() { max } else { f32::NAN });
+            let shift = Shift::new(self.scale, if max.is_finite() { max } else { f32::NAN });
             if let (Some(center), Some(exponent)) = (
                 self.center.as_flattened_mut().get_mut(first + i),
                 self.exponent.as_flattened_mut().get_mut(first + i),
@@ -290,7 +299,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         {
             exp_of_block::<S, ONE_FOR_ALL>(simd, rest, shift, &mut most, exp, low);
         }
-        S::F32::all_within([most], CALM)
+        S::F32::all_within([most], CALM * shift.scale.inverse)
     }
 
     /// The lanes' sums of some rows, or anything for those that are not there: side by side,
@@ -777,12 +786,12 @@ impl<S: Simd, const N: usize, const G: usize> Part<S> for SumRows<'_, '_, N, G> 
 
 /// Whether no |x| of a row is large; a NaN is.
 #[inline(always)]
-pub(crate) fn are_calm<S: Simd>(simd: S, x: &[f32]) -> bool {
+pub(crate) fn are_calm<S: Simd>(simd: S, scale: Scale, x: &[f32]) -> bool {
     let mut most = simd.splat(0.0);
     for at in (0..x.len()).step_by(S::F32::COUNT) {
         most = most.max_magnitude(simd.load(x.get(at..).unwrap_or(&[]), 0.0));
     }
-    S::F32::all_within([most], CALM)
+    S::F32::all_within([most], CALM * scale.inverse)
 }
 
 /// t and t·δ of a block of x, and the largest |x|.
@@ -803,7 +812,8 @@ fn exp_of_block<S: Simd, const ONE_FOR_ALL: bool>(
             x = shift.floored(x - shift.center);
         }
         let zero_point = x.splat(SIXTEENTHS - shift.exponent);
-        let (t, delta) = shifted_exp::<_, true>(x, power(x, zero_point), zero_point);
+        let power = shift.scale.power(x, zero_point);
+        let (t, delta) = shift.scale.exp::<_, true>(x, power, zero_point);
         simd.store(t, exp.get_mut(at..).unwrap_or(&mut []));
         simd.store(t * delta, low.get_mut(at..).unwrap_or(&mut []));
     }

@@ -14,6 +14,8 @@ pub trait Row: Sized {
     const WRITES: bool;
     /// Whether the output is the input.
     const IN_PLACE: bool;
+    /// As many elements as there may be: a few, and the compiler leaves out what long rows need.
+    const MOST: usize = usize::MAX;
     /// What is read.
     fn input(&self) -> &[f32];
     /// What is written: as long as the input, or nothing.
@@ -255,7 +257,11 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// A row, and a queue that is written beside.
+/// Elements of the rows that are handled together: they stay in the cache next to the
+/// core.
+pub(crate) const BATCH: usize = 1 << 12;
+
+/// A row of a batch, and a queue that is written beside.
 pub(crate) struct WithQueue<'a, 'q, R> {
     pub(crate) row: R,
     pub(crate) queue: &'a mut Queue<'q>,
@@ -268,6 +274,7 @@ impl<R: Row> Row for WithQueue<'_, '_, R> {
         Self: 'b;
     const WRITES: bool = R::WRITES;
     const IN_PLACE: bool = R::IN_PLACE;
+    const MOST: usize = BATCH;
 
     #[inline(always)]
     fn input(&self) -> &[f32] {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::kernel::panel::{self, Panel, RowNumbers};
-use crate::kernel::row::{Matrix, Queue, Row};
+use crate::kernel::row::{BATCH, Matrix, Queue, Row};
 use crate::rows::{Rows, RowsMut, check_shape};
 use crate::simd::{Aligned, Kernel, Simd};
 
@@ -37,9 +37,6 @@ pub struct Memory<'a> {
     pub(crate) queue: Queue<'a>,
 }
 
-/// Elements of the rows that are handled together: they stay in the cache next to the
-/// core.
-const BATCH: usize = 1 << 12;
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 16;
 
@@ -193,9 +190,9 @@ impl<F: RowFunction, M: Matrix> Kernel for OneByOne<'_, F, M> {
 
 /// A function of each row, from one matrix to another.
 pub struct RowMap<'a, F> {
-    function: F,
-    x: Rows<'a>,
-    out: RowsMut<'a>,
+    pub(super) function: F,
+    pub(super) x: Rows<'a>,
+    pub(super) out: RowsMut<'a>,
 }
 
 impl<'a, F: RowFunction> RowMap<'a, F> {
@@ -221,8 +218,8 @@ impl<F: RowFunction> Kernel for RowMap<'_, F> {
 
 /// A function of each row, in place.
 pub struct RowMapInPlace<'a, F> {
-    function: F,
-    x: RowsMut<'a>,
+    pub(super) function: F,
+    pub(super) x: RowsMut<'a>,
 }
 
 impl<'a, F: RowFunction> RowMapInPlace<'a, F> {

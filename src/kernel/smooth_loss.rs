@@ -26,7 +26,7 @@ use super::target_loss::{AnyRow, Coefficients, Formula, OneRow, splat};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, head, words_of_each};
 use crate::kernel::panel::{
-    POSITIVE, Panel, PanelFunction, PerRow, RowsFunction, Values, are_calm, map_rows,
+    Panel, PanelFunction, PerRow, RowsFunction, Values, are_calm, map_rows,
 };
 use crate::kernel::row::{Matrix, Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction, for_rows};
@@ -34,17 +34,20 @@ use crate::kernel::softmax::{shifts, values};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_product};
+use crate::simd::scalar::F32;
 use crate::simd::{Kernel, Lanes, Mask, Simd};
 use crate::sweep::{self, Function, Itself};
 
-/// The loss of rows of scores against class labels, if its options are label smoothing and
-/// an ignored label; [`TargetLoss`](super::TargetLoss) has them all.
+/// The loss of rows of scores against class labels, if its options are among label smoothing,
+/// z-loss, an ordinary temperature and an ignored label; [`TargetLoss`](super::TargetLoss) has
+/// them all.
 pub struct SmoothLoss<'a, M> {
     scores: Scores<'a, M>,
     labels: Labels<'a>,
     formula: Formula<'a>,
-    smoothing: f32,
+    temperature: f32,
 }
 
 impl<'a, M> SmoothLoss<'a, M> {
@@ -58,12 +61,13 @@ impl<'a, M> SmoothLoss<'a, M> {
         labels: &'a [L],
     ) -> Result<Self, Error> {
         let formula = loss.formula(scores.columns)?;
-        let Some(smoothing) = loss.only_smoothing() else {
-            let (name, expected) = ("options", "label smoothing alone for `SmoothLoss`");
+        if !loss.is_smooth() {
+            let (name, expected) = ("options", "such as `SmoothLoss` has");
             return Err(Error::Parameter { name, expected, found: f32::NAN });
-        };
+        }
+        let temperature = loss.checked_temperature()?;
         let labels = Labels::new(labels, scores.count, scores.columns, loss.ignored_label)?;
-        Ok(Self { scores, labels, formula, smoothing })
+        Ok(Self { scores, labels, formula, temperature })
     }
 }
 
@@ -74,8 +78,9 @@ impl<M: Matrix> Kernel for SmoothLoss<'_, M> {
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, .. } = self;
         let (total, weights) = (Losses::default(), &[][..]);
-        let of = LabelRows { labels, weights, losses, total, next: 0 };
-        let (formula, smooth) = (self.formula, Smooth::new(self.smoothing, columns));
+        let (formula, scale) = (self.formula, Scale::of_inverse(self.temperature));
+        let smooth = Smooth::new(&formula, scale, columns);
+        let of = LabelRows { labels, weights, scale, losses, total, next: 0 };
         let mut f = SmoothRows { of, formula, smooth };
         for_rows(simd, &mut f, [count, columns], rows);
         f.of.total.sum()
@@ -86,14 +91,17 @@ impl<M: Matrix> Kernel for SmoothLoss<'_, M> {
 type Words = (f32, f32);
 
 /// Of a row the loss, a NaN if it is to be found elsewhere, its derivative by the label's
-/// score, and by what e^x · 2^-N is multiplied: from the sum of the others, the label's
+/// score, and by what e^(s·x) · 2^-N is multiplied: from the sum of the others, the label's
 /// score, the center and N, and the sum of the scores.
 #[derive(Clone, Copy)]
 struct Smooth {
+    scale: Scale,
+    /// λ.
+    z: f32,
     columns: f32,
     /// What every score of the sum has been raised by, times the columns.
     offset: f32,
-    /// ε/K.
+    /// s·ε/K.
     uniform: Words,
     /// ε − ε/K.
     rest: Words,
@@ -102,12 +110,20 @@ struct Smooth {
 }
 
 impl Smooth {
+    fn new(formula: &Formula<'_>, scale: Scale, columns: usize) -> Self {
+        let Formula { coefficients: Coefficients { keep, uniform, .. }, z, .. } = *formula;
+        let at_label = add_words(keep, uniform);
+        let rest = add_words((1.0, 0.0), (-at_label.0, -at_label.1));
+        let one = F32(1.0);
+        let (high, low) = product(splat(one, uniform), splat(one, scale.words));
+        let (columns, uniform) = (columns as f32, (high.0, low.0));
+        Self { scale, z, columns, offset: 0.0, uniform, rest, at_label }
+    }
+
+    /// Whether a loss is no different without the sum of the scores.
     #[inline(always)]
-    fn new(smoothing: f32, columns: usize) -> Self {
-        let Coefficients { keep, uniform, .. } = Coefficients::new(smoothing, columns, &[]);
-        let columns = columns as f32;
-        let rest = add_words((smoothing, 0.0), (-uniform.0, -uniform.1));
-        Self { columns, offset: 0.0, uniform, rest, at_label: add_words(keep, uniform) }
+    fn is_sharp(self) -> bool {
+        self.uniform.0 == 0.0
     }
 }
 
@@ -118,28 +134,40 @@ impl RowsFunction<7, 4> for Smooth {
         [others, low, score, center, exponent, sum, sum_low]: [V; 7],
     ) -> [V; 4] {
         let (zero, one) = (score.splat(0.0), score.splat(1.0));
-        let (others, own) = ((others, low), words_of_each(score, center, exponent));
+        let s = splat(score, self.scale.words);
+        let (others, own) = ((others, low), words_of_each(self.scale, score, center, exponent));
         let ratio = divide(others, own);
-        let scores =
-            add(times(score.splat(self.columns), (score, zero)), (score.splat(self.offset), zero));
-        let distance = add(scores, (-sum, -sum_low));
         let surprise = ln_1p_positive_words(ratio);
-        let loss = rounded(add(surprise, product(distance, splat(score, self.uniform))));
+        let mut loss = surprise;
+        if !self.is_sharp() {
+            let scores = times(score.splat(self.columns), (score, zero));
+            let scores = add(scores, (score.splat(self.offset), zero));
+            let distance = add(scores, (-sum, -sum_low));
+            loss = add(loss, product(distance, splat(score, self.uniform)));
+        }
+        let (mut mass, mut rest) = ((one, zero), splat(score, self.rest));
+        if self.z != 0.0 {
+            let ln = add(times(score, s), surprise);
+            loss = add(loss, times(score.splat(self.z), product(ln, ln)));
+            let slope = times(score.splat(2.0 * self.z), ln);
+            (mass, rest) = (add(mass, slope), add(rest, slope));
+        }
+        let loss = rounded(loss);
         let is_ordinary = ratio.0.lt(score.splat(FAR)).and(score.splat(NEAR).lt(ratio.0));
         let is_ordinary = is_ordinary.and(center.eq(zero)).and(loss.lt(score.splat(f32::INFINITY)));
 
         let (high, low) = add(others, own);
         let all = fast_two_sum(high, low);
         let (minus, low) = product(splat(score, self.at_label), divide(others, all));
-        let (share, share_low) =
-            add(product(splat(score, self.rest), divide(own, all)), (-minus, -low));
-        let (factor, factor_low) = divide((one, zero), all);
+        let at_label = add(product(rest, divide(own, all)), (-minus, -low));
+        let (at_label, at_label_low) = product(at_label, s);
+        let (factor, factor_low) = product(mass, divide(s, all));
         let loss = V::select(is_ordinary, loss, score.splat(f32::NAN));
-        [loss, share + share_low, factor, factor_low]
+        [loss, at_label + at_label_low, factor, factor_low]
     }
 }
 
-/// The gradient where the label is not: softmax − ε/K.
+/// The gradient where the label is not: a multiple of e^(s·x) · 2^-N, less s·ε/K.
 #[derive(Clone, Copy)]
 struct Gradient {
     uniform: Words,
@@ -193,6 +221,7 @@ impl RowFunction for SmoothRows<'_> {
         rows: &mut R,
         Memory { stream, scratch, queue }: &mut Memory<'_>,
     ) {
+        let scale = self.smooth.scale;
         let (mut labelled, mut results) = (Labelled::<1>::new(), Results::<1>::new());
         self.of.read(simd, &mut labelled, rows.input(), columns);
         labelled.read_scores(rows.input(), columns);
@@ -208,12 +237,14 @@ impl RowFunction for SmoothRows<'_> {
                 continue;
             }
             let row = row_of(rows.input(), i, columns);
-            let sum = sweep::sum(simd, Itself, [row]);
-            (scores.0[0][0][i], scores.0[1][0][i]) = sum;
+            if !self.smooth.is_sharp() {
+                let sum = sweep::sum(simd, Itself, [row]);
+                (scores.0[0][0][i], scores.0[1][0][i]) = sum;
+            }
             sums[i] = if const { H == 1 } {
-                finite_sum(simd, &mut { row }, heads[i], hole, false)
+                finite_sum(simd, scale, &mut { row }, heads[i], hole, false)
             } else {
-                finite_sum(simd, &mut WithQueue { row, queue }, heads[i], hole, false)
+                finite_sum(simd, scale, &mut WithQueue { row, queue }, heads[i], hole, false)
             };
         }
         let (sums_of_exp, shifts) = (values(simd, &sums), shifts(&sums));
@@ -222,7 +253,8 @@ impl RowFunction for SmoothRows<'_> {
             let range = i * columns..(i + 1) * columns;
             let mut row = rows.part(range.clone(), scratch.get_mut(range));
             let [center, exponent] = shifts.each();
-            let shift = Shift { center: of_row(center, i), exponent: of_row(exponent, i) };
+            let (center, exponent) = (of_row(center, i), of_row(exponent, i));
+            let shift = Shift { scale, center, exponent };
             let Values([high, low]) = &results.factor;
             let factor = (of_row(high, i), of_row(low, i));
             let of_scores = OfScores { gradient: self.gradient(), shift, factor };
@@ -251,18 +283,21 @@ impl RowFunction for SmoothRows<'_> {
         panels: impl Iterator<Item = R>,
     ) {
         let columns = panel.columns;
-        self.smooth.offset = columns as f32 * POSITIVE;
+        panel.scale = self.smooth.scale;
+        self.smooth.offset = columns as f32 * panel.offset();
         let (mut labelled, mut results) = (Labelled::<G>::new(), Results::<G>::new());
         let (mut sums, mut scores) = (Values::new(), Values::new());
         for mut rows in panels {
             self.of.read(simd, &mut labelled, rows.input(), columns);
-            panel.sums_of_scores(simd, rows.input(), &mut scores);
+            if !self.smooth.is_sharp() {
+                panel.sums_of_scores(simd, rows.input(), &mut scores);
+            }
             panel.exp_sums::<S, true, false>(simd, rows.input(), &labelled.label, &mut sums);
             labelled.read_scores(rows.input(), columns);
-            if !panel.is_calm {
+            if !(panel.is_calm || self.smooth.is_sharp()) {
                 let sums = scores.0[0].as_flattened_mut().iter_mut().enumerate();
                 for (i, sum) in sums.take(labelled.rows) {
-                    if !are_calm(simd, row_of(rows.input(), i, columns)) {
+                    if !are_calm(simd, panel.scale, row_of(rows.input(), i, columns)) {
                         *sum = f32::NAN;
                     }
                 }

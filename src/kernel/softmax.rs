@@ -1,4 +1,5 @@
-//! e^x / Σ e^x and its logarithm, row by row.
+//! e^(s·x) / Σ e^(s·x) and its logarithm, row by row. What follows is for s = 1; another is in
+//! [`Scale`], and of the logarithm, where s·x is of two words.
 //!
 //! **Method.** Softmax of a row that stays in cache sums e^x · 2^-N and stores it (see
 //! [`super::exp_sum`]), then multiplies by the sum's reciprocal in two words, which is
@@ -25,11 +26,12 @@ use crate::kernel::row::{Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction};
 use crate::kernel::target_loss::position;
 use crate::math::ln::ln_1p_positive;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
 use crate::simd::{Lanes, Simd};
 use crate::sweep::{self, Function, Total};
 
-/// x less the logarithm of the sum.
+/// x less the logarithm of the sum, of s = 1.
 #[derive(Clone, Copy, Default)]
 struct Subtract {
     center: f32,
@@ -42,6 +44,34 @@ impl Function for Subtract {
     fn apply<V: Lanes>(self, x: V) -> V {
         ((x - self.center) - self.high) - self.low
     }
+}
+
+/// s·x less the logarithm of the sum.
+#[derive(Clone, Copy)]
+struct SubtractScaled {
+    scale: f32,
+    subtract: Subtract,
+}
+
+impl Function for SubtractScaled {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V) -> V {
+        let Subtract { center, high, low } = self.subtract;
+        scaled_difference(x, self.scale, [center, high, low].map(|y| x.splat(y)))
+    }
+}
+
+/// s·(x − center) less two words, the product in two words.
+#[inline(always)]
+fn scaled_difference<V: Lanes>(x: V, scale: f32, [center, high, low]: [V; 3]) -> V {
+    // Halves: x − center may overflow where s·(x − center) does not.
+    let (half, twice) = if scale < 1.0 { (0.5, 2.0 * scale) } else { (1.0, scale) };
+    let distance = x * half - center * half;
+    let (y, y_low) = two_product(distance, x.splat(twice));
+    let difference = (y - high) + (y_low - low);
+    // An infinity leaves nothing beside it.
+    let infinity = x.splat(f32::NEG_INFINITY);
+    V::select(y.eq(infinity), infinity, difference)
 }
 
 /// The product with a factor in two words.
@@ -67,14 +97,6 @@ impl Multiply {
             *factor = Self::new(*high, *low);
         }
         factors
-    }
-
-    /// By the reciprocal.
-    #[inline(always)]
-    pub(crate) fn by_inverse<S: Simd>(simd: S, (high, low): (f32, f32)) -> Self {
-        let one = (simd.splat(1.0), simd.splat(0.0));
-        let (high, low) = divide(one, (simd.splat(high), simd.splat(low)));
-        Self::new(high.first(), low.first())
     }
 }
 
@@ -120,6 +142,7 @@ const ROOM: f32 = 4_294_967_296.0;
 #[inline(always)]
 fn likely<S: Simd, R: Row>(
     simd: S,
+    scale: Scale,
     sum: &ShiftedSum<S>,
     factor: Multiply,
     row: &mut R,
@@ -135,7 +158,7 @@ fn likely<S: Simd, R: Row>(
     };
     let all = sum.total.value(simd);
     let all = (simd.splat(all.0), simd.splat(all.1));
-    let (high, low) = divide(sum.shift.words(simd.splat(max)), all);
+    let (high, low) = divide(sum.shift(scale).words(simd.splat(max)), all);
     (at, (high + low).first())
 }
 
@@ -156,8 +179,9 @@ struct Again {
 impl Again {
     #[inline(always)]
     fn new(shift: Shift, multiply: Multiply) -> Self {
-        // A hair is for roundings.
-        let least = shift.center + shift.x_of(multiply.small).max(shift.floor()) + 1.0;
+        // For roundings.
+        let hair = shift.scale.inverse;
+        let least = shift.center + shift.x_of(multiply.small).max(shift.floor()) + hair;
         Self { shift, multiply, least }
     }
 }
@@ -175,9 +199,32 @@ impl Function for Again {
 
 /// Softmax: `out[k] = e^x[k] / Σⱼ e^x[j]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Softmax;
+pub struct Softmax<'a> {
+    scale: &'a Scale,
+}
 
-impl RowFunction for Softmax {
+impl Default for Softmax<'_> {
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> Softmax<'a> {
+    /// For s = 1; [`ScaledSoftmax`](super::ScaledSoftmax) has others.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { scale: &Scale::ONE }
+    }
+
+    #[inline]
+    pub(super) const fn scaled(scale: &'a Scale) -> Self {
+        Self { scale }
+    }
+}
+
+impl RowFunction for Softmax<'_> {
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         &mut self,
@@ -186,7 +233,7 @@ impl RowFunction for Softmax {
         rows: &mut R,
         memory: &mut Memory<'_>,
     ) {
-        write_long_quotients::<S, R, H>(simd, columns, rows, memory, self);
+        write_long_quotients::<S, R, H>(simd, *self.scale, columns, rows, memory, self);
     }
 
     #[inline(always)]
@@ -197,6 +244,7 @@ impl RowFunction for Softmax {
         panels: impl Iterator<Item = R>,
     ) {
         let (mut sums, mut inverses) = (Values::new(), Values::new());
+        panel.scale = *self.scale;
         for mut rows in panels {
             panel.exp_sums::<S, false, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             panel.map_rows(simd, Inverse, sums.each(), inverses.each_mut());
@@ -205,7 +253,7 @@ impl RowFunction for Softmax {
     }
 }
 
-impl OfRows for Softmax {
+impl OfRows for Softmax<'_> {
     #[inline(always)]
     fn hole(&self, _: usize) -> Option<usize> {
         Some(NOWHERE)
@@ -231,7 +279,7 @@ impl OfRows for Softmax {
         factor: Multiply,
         row: &mut R,
     ) -> (usize, f32) {
-        likely(simd, sum, factor, row)
+        likely(simd, *self.scale, sum, factor, row)
     }
 }
 
@@ -260,6 +308,7 @@ pub(super) trait OfRows {
 #[inline(always)]
 pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
     simd: S,
+    scale: Scale,
     columns: usize,
     rows: &mut R,
     Memory { stream, scratch, queue }: &mut Memory<'_>,
@@ -285,9 +334,9 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
         let scratch = scratch.get_mut(row.clone());
         let row = rows.part(row, scratch);
         *sum = if const { H == 1 } {
-            finite_sum(simd, &mut { row }, head, hole, !again)
+            finite_sum(simd, scale, &mut { row }, head, hole, !again)
         } else {
-            finite_sum(simd, &mut WithQueue { row, queue }, head, hole, true)
+            finite_sum(simd, scale, &mut WithQueue { row, queue }, head, hole, true)
         };
     }
     let factors = of_rows.factors::<_, R, H>(simd, &sums);
@@ -303,7 +352,7 @@ pub(super) fn write_long_quotients<S: Simd, R: Row, const H: usize>(
         let (at, y) = of_rows.apart(simd, i, sum, factor, &mut rows.part(row.clone(), None));
         let out = if const { H == 1 } && again && !is_zero {
             let (x, out) = rows.both();
-            sweep::map_streaming(simd, Again::new(sum.shift, factor), x, out);
+            sweep::map_streaming(simd, Again::new(sum.shift(scale), factor), x, out);
             out
         } else {
             let out = scratch.get_mut(row.clone());
@@ -413,7 +462,30 @@ impl PanelFunction<2> for AnyQuotient {
 
 /// The logarithm of softmax: `out[k] = x[k] − ln Σⱼ e^x[j]`.
 #[derive(Clone, Copy, Debug)]
-pub struct LogSoftmax;
+pub struct LogSoftmax<'a> {
+    scale: &'a Scale,
+}
+
+impl Default for LogSoftmax<'_> {
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> LogSoftmax<'a> {
+    /// For s = 1; [`ScaledSoftmax`](super::ScaledSoftmax) has others.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { scale: &Scale::ONE }
+    }
+
+    #[inline]
+    pub(super) const fn scaled(scale: &'a Scale) -> Self {
+        Self { scale }
+    }
+}
 
 /// From this probability on, about, x less the logarithm of the sum cancels: it
 /// is −ln(1 + tail) with the others' tail.
@@ -426,7 +498,7 @@ const LN_PERHAPS: f32 = LN_LIKELY - 0.023;
 /// is 0.947 of that at least.
 const PERHAPS: f32 = 0.94 * LIKELY;
 
-impl RowFunction for LogSoftmax {
+impl RowFunction for LogSoftmax<'_> {
     #[inline(always)]
     fn long<S: Simd, R: Row, const H: usize>(
         &mut self,
@@ -435,7 +507,7 @@ impl RowFunction for LogSoftmax {
         rows: &mut R,
         Memory { stream, scratch, queue }: &mut Memory<'_>,
     ) {
-        let (stream, length) = (*stream, rows.input().len());
+        let (stream, length, scale) = (*stream, rows.input().len(), *self.scale);
         let (mut subtract, mut likely) = ([Subtract::default(); H], [NOWHERE; H]);
         // Of the likely elements.
         let (mut x, mut y) = (Values::<1, 1>::new(), Values::<1, 1>::new());
@@ -453,16 +525,17 @@ impl RowFunction for LogSoftmax {
                 let row = rows.input().get(row).unwrap_or(&[]);
                 let head = head(simd, row, hole);
                 sums[i] = if const { H == 1 } {
-                    finite_sum(simd, &mut { row }, head, hole, false)
+                    finite_sum(simd, scale, &mut { row }, head, hole, false)
                 } else {
-                    finite_sum(simd, &mut WithQueue { row, queue }, head, hole, false)
+                    finite_sum(simd, scale, &mut WithQueue { row, queue }, head, hole, false)
                 };
             }
             let (of_sums, mut ln) = (values(simd, &sums), Values::<1, 2>::new());
             let ([sum, low], Values([center, exponent])) = (of_sums.each(), shifts(&sums));
             if again {
                 let [x] = x.each();
-                map_rows(simd, LnOfShare, H, [sum, low, x, &center, &exponent], y.each_mut());
+                let of_rows = [sum, low, x, &center, &exponent];
+                map_rows(simd, LnOfShare { scale }, H, of_rows, y.each_mut());
                 break;
             }
             map_rows(simd, Ln, H, [sum, low, &exponent], ln.each_mut());
@@ -473,7 +546,8 @@ impl RowFunction for LogSoftmax {
                     let row = i * columns..(i + 1) * columns;
                     let row = rows.input().get(row).unwrap_or(&[]);
                     let max = largest(simd, row);
-                    if subtract[i].apply(simd.splat(max)).first() > LN_LIKELY {
+                    let subtract = SubtractScaled { scale: scale.words.0, subtract: subtract[i] };
+                    if subtract.apply(simd.splat(max)).first() > LN_LIKELY {
                         likely[i] = position(simd, row, max);
                         x.0[0][0][i] = max;
                         again = true;
@@ -491,12 +565,12 @@ impl RowFunction for LogSoftmax {
                 break;
             }
             let mut row = rows.part(row.clone(), scratch.get_mut(row));
-            if const { H == 1 } && stream {
-                let (x, out) = row.both();
-                sweep::map_streaming(simd, subtract[i], x, out);
-                simd.fence();
+            let (subtract, is_streamed) = (subtract[i], const { H == 1 } && stream);
+            if scale.is_one() {
+                write_differences(simd, subtract, &mut row, is_streamed);
             } else {
-                sweep::map_row(simd, subtract[i], &mut row);
+                let subtract = SubtractScaled { scale: scale.words.0, subtract };
+                write_differences(simd, subtract, &mut row, is_streamed);
             }
             if let Some(out) = row.output().get_mut(likely[i]) {
                 *out = y.0[0][0][i];
@@ -512,12 +586,17 @@ impl RowFunction for LogSoftmax {
         panels: impl Iterator<Item = R>,
     ) {
         let (mut sums, mut ln) = (Values::new(), Values::new());
+        panel.scale = *self.scale;
         for mut rows in panels {
             panel.exp_sums::<S, false, false>(simd, rows.input(), &[[NOWHERE; ROWS]; G], &mut sums);
             let [sum, sum_low] = sums.each();
             panel.map_rows(simd, Ln, [sum, sum_low, &panel.exponent], ln.each_mut());
             let [high, low] = ln.each();
-            let none_likely = if panel.is_calm {
+            let none_likely = if !self.scale.is_one() {
+                let of_rows = [high, low, &panel.center];
+                let difference = ScaledDifference(self.scale.words.0);
+                panel.map_rows_of(simd, difference, of_rows, &mut rows, LN_PERHAPS)
+            } else if panel.is_calm {
                 panel.map_rows_of(simd, Difference, [high, low], &mut rows, LN_PERHAPS)
             } else {
                 let of_rows = [high, low, &panel.center];
@@ -532,6 +611,22 @@ impl RowFunction for LogSoftmax {
                 write_likely(simd, panel, rows.output());
             }
         }
+    }
+}
+
+#[inline(always)]
+fn write_differences<S: Simd, R: Row>(
+    simd: S,
+    subtract: impl Function,
+    row: &mut R,
+    is_streamed: bool,
+) {
+    if is_streamed {
+        let (x, out) = row.both();
+        sweep::map_streaming(simd, subtract, x, out);
+        simd.fence();
+    } else {
+        sweep::map_row(simd, subtract, row);
     }
 }
 
@@ -621,8 +716,8 @@ fn positions_above<S: Simd>(simd: S, x: &[f32], least: f32, to: &mut [usize]) ->
 pub(super) fn shifts<S: Simd, const H: usize>(sums: &[ShiftedSum<S>; H]) -> Values<1, 2> {
     let mut shifts = Values::new();
     for i in 0..H.min(ROWS) {
-        shifts.0[0][0][i] = sums[i].shift.center;
-        shifts.0[1][0][i] = sums[i].shift.exponent;
+        shifts.0[0][0][i] = sums[i].center;
+        shifts.0[1][0][i] = sums[i].exponent;
     }
     shifts
 }
@@ -646,6 +741,17 @@ impl PanelFunction<3> for FarDifference {
     #[inline(always)]
     fn apply<V: Lanes>(self, (exp, x): (V, V), [high, low, center]: [V; 3]) -> V {
         Difference.apply((exp, x - center), [high, low])
+    }
+}
+
+/// The same with a scale.
+#[derive(Clone, Copy)]
+struct ScaledDifference(f32);
+
+impl PanelFunction<3> for ScaledDifference {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, (_, x): (V, V), [high, low, center]: [V; 3]) -> V {
+        scaled_difference(x, self.0, [center, high, low])
     }
 }
 
@@ -694,12 +800,14 @@ impl RowsFunction<4, 1> for LnOfLikely {
 
 /// The same of the sum without the likely element, and of its score, center and N.
 #[derive(Clone, Copy)]
-struct LnOfShare;
+struct LnOfShare {
+    scale: Scale,
+}
 
 impl RowsFunction<5, 1> for LnOfShare {
     #[inline(always)]
     fn apply<V: Lanes>(self, [others, low, score, center, exponent]: [V; 5]) -> [V; 1] {
-        [ln_of_share((others, low), words_of_each(score, center, exponent))]
+        [ln_of_share((others, low), words_of_each(self.scale, score, center, exponent))]
     }
 }
 

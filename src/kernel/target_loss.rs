@@ -34,6 +34,7 @@ use crate::kernel::exp_sum::{NOWHERE, Shift, maximum};
 use crate::loss::label::Labels;
 use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
 use crate::math::ln::ln_1p_positive_words;
+use crate::math::shifted_exp::Scale;
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
@@ -238,7 +239,7 @@ struct Exp {
 impl Exp {
     #[inline(always)]
     fn new(top: Words) -> Self {
-        let shift = Shift::new(top.0);
+        let shift = Shift::new(Scale::ONE, top.0);
         Self { shift, center: if shift.center == 0.0 { (0.0, 0.0) } else { top } }
     }
 

@@ -5,6 +5,7 @@ use crate::kernel::{
     AnyRows, InPlace, LabelLoss, Read, Scores, SmoothLoss, TargetLoss, WithGradient,
 };
 use crate::kernel::{Coefficients, Formula, Link};
+use crate::math::shifted_exp::Scale;
 use crate::rows::{Rows, RowsMut};
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
@@ -212,7 +213,7 @@ impl<'a> CrossEntropy<'a> {
         Self { temperature, ..self }
     }
 
-    /// The first option that only [`TargetLoss`] has.
+    /// The first option that [`LabelLoss`] has not.
     #[inline]
     pub(crate) fn needs_targets(self) -> Option<(&'static str, f32)> {
         let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
@@ -220,21 +221,26 @@ impl<'a> CrossEntropy<'a> {
             Some(("label_smoothing", label_smoothing))
         } else if z_loss != 0.0 {
             Some(("z_loss", z_loss))
-        } else if temperature != 1.0 {
+        } else if !is_ordinary(temperature) {
             Some(("temperature", temperature))
         } else {
             soft_cap.map(|cap| ("soft_cap", cap))
         }
     }
 
-    /// ε, if there is no other option but an ignored label, and it is not so small that what
-    /// is rounded beside it counts.
+    /// Whether [`SmoothLoss`] has all options: no label smoothing is so small that what is
+    /// rounded beside it counts.
     #[inline]
-    pub(crate) fn only_smoothing(self) -> Option<f32> {
-        let Self { label_smoothing, class_weights, z_loss, soft_cap, temperature, .. } = self;
-        let others = class_weights.is_some() || z_loss != 0.0 || soft_cap.is_some();
-        (!others && temperature == 1.0 && label_smoothing >= LEAST_SMOOTHING)
-            .then_some(label_smoothing)
+    pub(crate) fn is_smooth(self) -> bool {
+        let Self { label_smoothing, class_weights, soft_cap, temperature, .. } = self;
+        let others = class_weights.is_some() || soft_cap.is_some() || !is_ordinary(temperature);
+        !others && (label_smoothing == 0.0 || label_smoothing >= LEAST_SMOOTHING)
+    }
+
+    /// T.
+    pub(crate) fn checked_temperature(self) -> Result<f32, Error> {
+        check_positive("temperature", self.temperature)?;
+        Ok(self.temperature)
     }
 
     /// The weights, one for each class, or nothing.
@@ -249,14 +255,14 @@ impl<'a> CrossEntropy<'a> {
 
     /// All options but the ignored label.
     pub(crate) fn formula(self, columns: usize) -> Result<Formula<'a>, Error> {
-        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        let Self { label_smoothing, z_loss, soft_cap, .. } = self;
         if !(0.0..1.0).contains(&label_smoothing) {
             let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
             return Err(Error::Parameter { name, expected, found: label_smoothing });
         }
         check_finite("z_loss", z_loss)?;
         check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
-        check_positive("temperature", temperature)?;
+        let temperature = self.checked_temperature()?;
         Ok(Formula {
             link: Link::new(soft_cap, temperature),
             coefficients: Coefficients::new(label_smoothing, columns, self.weights(columns)?),
@@ -432,7 +438,7 @@ impl<'a> CrossEntropy<'a> {
     {
         if self.needs_targets().is_none() {
             Ok(LabelLoss::new(self, scores, labels)?.best())
-        } else if self.only_smoothing().is_some() {
+        } else if self.is_smooth() {
             Ok(SmoothLoss::new(self, scores, labels)?.best())
         } else {
             Ok(TargetLoss::new(self, scores, labels)?.best())
@@ -440,8 +446,14 @@ impl<'a> CrossEntropy<'a> {
     }
 }
 
-/// See [`CrossEntropy::only_smoothing`]. 2^-20
+/// See [`CrossEntropy::is_smooth`]. 2^-20
 const LEAST_SMOOTHING: f32 = 9.536_743e-7;
+
+/// Whether [`Scale`] has this temperature.
+fn is_ordinary(temperature: f32) -> bool {
+    let [least, most] = Scale::RANGE;
+    (least..=most).contains(&temperature)
+}
 
 /// `Ok` for a positive finite number.
 fn check_positive(name: &'static str, found: f32) -> Result<(), Error> {

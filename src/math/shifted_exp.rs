@@ -1,13 +1,15 @@
-//! e^x · 2^-N for sums: with a scale of its own, and normal results only.
+//! e^(s·x) · 2^-N for sums: with a factor of its own, and normal results only.
 //!
-//! **Method.** As `exp.rs`, with 16 entries: x = k·ln2 + r with k a whole number of
-//! sixteenths and |r| ≤ ln2/32, so e^x · 2^-N = 2^⌊k − N⌋ · 2^(j/16) · e^r. Sums and
-//! quotients do not mind a common factor. All results have one, [`FACTOR`], chosen so
+//! **Method.** As `exp.rs`, with 16 entries: s·x = k·ln2 + r with k a whole number of
+//! sixteenths and |r| ≤ ln2/32, so e^(s·x) · 2^-N = 2^⌊k − N⌋ · 2^(j/16) · e^r. The product
+//! s·x would be rounded, and is not made: x less k·(ln2/s), exact as it is for s = 1, is r/s,
+//! and the polynomial in that has powers of s in its coefficients, see [`Scale`]. Any s takes
+//! as long as none. Sums and quotients do not mind a common factor. All results have one, [`FACTOR`], chosen so
 //! that all 16 values FACTOR · 2^(j/16) are close to f32 at once and need no second
 //! word, and that the polynomial's error goes both ways.
 //!
 //! **Error.** As t · (1 + δ) it is 2^-25.9 from the table, 2^-29.5 from the polynomial
-//! and 2^-29 from roundings, 1.94e-8 together. Where multiplication is not fused, the
+//! and 2^-29 from roundings, 1.94e-8 together; an s that is rounded adds 6e-10. Where multiplication is not fused, the
 //! product with the second word of ln 2 rounds, too: 2.3e-8 for |x| ≤ 360, 2.7e-8 for
 //! all. Of x in two words, the table has second words and the polynomial one more
 //! coefficient: what roundings leave is 2.21e-9.
@@ -15,6 +17,8 @@
 //! **Coefficients** by `shifted_exp.sollya` and `shifted_exp.py`, beside this file.
 
 use super::polynomial::horner;
+use super::words::{divide, fast_two_sum, product};
+use crate::simd::scalar::F32;
 use crate::simd::{ExpFormula, Lanes};
 
 const LOG2_E: f32 = 1.44269502162933349609375;
@@ -88,46 +92,128 @@ const POLYNOMIAL: [f32; 2] = [0.500019967555999755859375, 0.16668663918972015380
 /// (e^r − 1 − r) / r² there, largest error 1.1e-11 of e^r.
 const LONGER: [f32; 3] = [0.5, 0.16666965186595916748046875, 4.1667275130748748779296875e-2];
 
-/// x/ln2 − N in sixteenths, as [`Lanes::lookup`] takes it, for `zero_point` =
-/// SIXTEENTHS − N with a whole N.
-#[inline(always)]
-pub(crate) fn power<V: Lanes>(x: V, zero_point: V) -> V {
-    x.mul_add(x.splat(LOG2_E), zero_point)
+/// A number in two words.
+type Words = (f32, f32);
+
+/// What x is multiplied by, s, in the numbers that it takes to reduce x.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// s.
+    pub(crate) words: Words,
+    /// 1/s: what the x of a power of e differ by.
+    pub(crate) inverse: f32,
+    /// ln2/s: what those of a power of two differ by.
+    pub(crate) octave: f32,
+    /// s/ln2.
+    pub(crate) log2_e: f32,
+    /// ln2/s, of which the first word is shorter where multiplication is not fused.
+    ln_2: [f32; 2],
+    ln_2_short: [f32; 2],
+    /// [`POLYNOMIAL`] times s² and s³.
+    polynomial: [f32; 2],
 }
 
-/// [`power`] and [`shifted_exp`] in numbers, for powers from the least to the most.
-#[inline(always)]
-pub(crate) fn formula(zero_point: f32, [least, most]: [f32; 2]) -> ExpFormula {
-    ExpFormula {
+impl Scale {
+    /// 1.
+    pub(crate) const ONE: Self = Self {
+        words: (1.0, 0.0),
+        inverse: 1.0,
+        octave: LN_2[0],
         log2_e: LOG2_E,
-        zero_point,
-        minus_ln_2: [-LN_2[0], -LN_2[1]],
-        polynomial: [POLYNOMIAL[1], POLYNOMIAL[0], 1.0],
-        minus_least: least.to_bits().wrapping_neg(),
-        most: most.to_bits().wrapping_sub(least.to_bits()),
-        table: TABLE,
+        ln_2: LN_2,
+        ln_2_short: LN_2_9,
+        polynomial: POLYNOMIAL,
+    };
+    /// The least and the most: of more, a coefficient might not be a normal number. 2^±30
+    pub(crate) const RANGE: [f32; 2] = [9.313_225_7e-10, 1_073_741_824.0];
+
+    /// s, within [`Scale::RANGE`].
+    pub(crate) fn of(s: f32) -> Self {
+        if s == 1.0 { Self::ONE } else { Self::new((s, 0.0), reciprocal(s)) }
+    }
+
+    /// 1/t of a t within [`Scale::RANGE`].
+    pub(crate) fn of_inverse(t: f32) -> Self {
+        if t == 1.0 { Self::ONE } else { Self::new(reciprocal(t), (t, 0.0)) }
+    }
+
+    fn new(s: Words, inverse: Words) -> Self {
+        let (high, low) = product(lanes((LN_2[0], LN_2[1])), lanes(inverse));
+        let (high, low) = fast_two_sum(high.0, low.0);
+        // The nearest number of ten bits.
+        let short = f32::from_bits((high.to_bits() + (1 << 13)) & !((1 << 14) - 1));
+        Self {
+            words: s,
+            inverse: inverse.0,
+            octave: high,
+            log2_e: LOG2_E * s.0,
+            ln_2: [high, low],
+            ln_2_short: [short, (high - short) + low],
+            polynomial: [POLYNOMIAL[0] * s.0 * s.0, POLYNOMIAL[1] * s.0 * s.0 * s.0],
+        }
+    }
+
+    /// Whether it is 1.
+    #[inline(always)]
+    pub(crate) fn is_one(self) -> bool {
+        self.words == (1.0, 0.0)
+    }
+
+    /// s·x/ln2 − N in sixteenths, as [`Lanes::lookup`] takes it, for `zero_point` =
+    /// SIXTEENTHS − N with a whole N.
+    #[inline(always)]
+    pub(crate) fn power<V: Lanes>(self, x: V, zero_point: V) -> V {
+        x.mul_add(x.splat(self.log2_e), zero_point)
+    }
+
+    /// [`power`](Self::power) and [`exp`](Self::exp) in numbers, where multiplication is
+    /// fused, for powers from the least to the most.
+    #[inline(always)]
+    pub(crate) fn formula(self, zero_point: f32, [least, most]: [f32; 2]) -> ExpFormula {
+        ExpFormula {
+            log2_e: self.log2_e,
+            zero_point,
+            minus_ln_2: [-self.ln_2[0], -self.ln_2[1]],
+            polynomial: [self.polynomial[1], self.polynomial[0], self.words.0],
+            minus_least: least.to_bits().wrapping_neg(),
+            most: most.to_bits().wrapping_sub(least.to_bits()),
+            table: TABLE,
+        }
+    }
+
+    /// `(t, δ)` with t · (1 + δ) = FACTOR · e^(s·x) · 2^-N, from x and its
+    /// [`power`](Self::power), for |s·x| < 700 and normal results. |δ| ≤ 0.022.
+    ///
+    /// If it need not be `EXACT`, it is less by e^(k·[`drift`]) with k ≈ x/ln2 and costs
+    /// less: good for a sum whose terms that count have about the same k. Then s is 1.
+    #[inline(always)]
+    pub(crate) fn exp<V: Lanes, const EXACT: bool>(self, x: V, power: V, zero_point: V) -> (V, V) {
+        let k = power - zero_point;
+        let ln_2 = if V::FUSED { self.ln_2 } else { self.ln_2_short };
+        let mut r = k.mul_add(x.splat(-ln_2[0]), x);
+        if EXACT || !V::FUSED {
+            r = k.mul_add(x.splat(-ln_2[1]), r);
+        }
+        let [t] = power.lookup([&TABLE]);
+        let polynomial = [self.words.0, self.polynomial[0], self.polynomial[1]];
+        (t.add_power::<16>(power), r * horner(r, polynomial))
     }
 }
 
-/// `(t, δ)` with t · (1 + δ) = FACTOR · e^x · 2^-N, from x and its [`power`], for
-/// |x| < 700 and normal results. |δ| ≤ 0.022.
-///
-/// If it need not be `EXACT`, it is less by e^(k·[`drift`]) with k ≈ x/ln2 and costs
-/// less: good for a sum whose terms that count have about the same k.
 #[inline(always)]
-pub(crate) fn shifted_exp<V: Lanes, const EXACT: bool>(x: V, power: V, zero_point: V) -> (V, V) {
-    let k = power - zero_point;
-    let ln_2 = if V::FUSED { LN_2 } else { LN_2_9 };
-    let mut r = k.mul_add(x.splat(-ln_2[0]), x);
-    if EXACT || !V::FUSED {
-        r = k.mul_add(x.splat(-ln_2[1]), r);
-    }
-    let [t] = power.lookup([&TABLE]);
-    (t.add_power::<16>(power), r * horner(r, [1.0, POLYNOMIAL[0], POLYNOMIAL[1]]))
+fn lanes((high, low): Words) -> (F32, F32) {
+    (F32(high), F32(low))
 }
 
-/// As [`shifted_exp`], `EXACT`, of x + low for a `low` of at most the last bit of x, whose
-/// [`power`] is that of x: with a tenth of the error.
+/// 1/x.
+#[inline(always)]
+fn reciprocal(x: f32) -> Words {
+    let (high, low) = divide(lanes((1.0, 0.0)), lanes((x, 0.0)));
+    (high.0, low.0)
+}
+
+/// As [`Scale::exp`], `EXACT` and of s = 1, of x + low for a `low` of at most the last bit of
+/// x, whose [`power`](Scale::power) is that of x: with a tenth of the error.
 #[inline(always)]
 pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_point: V) -> (V, V) {
     let k = power - zero_point;
@@ -142,7 +228,7 @@ pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_po
     (t.add_power::<16>(power), r + square.mul_add(horner(r, LONGER), t_low))
 }
 
-/// See [`shifted_exp`].
+/// See [`Scale::exp`].
 pub(crate) const fn drift(fused: bool) -> f32 {
     if fused { LN_2[1] } else { 0.0 }
 }
@@ -152,7 +238,7 @@ mod tests {
     use super::super::polynomial::check::{assert_error, assert_words, value};
     use super::super::words::two_product;
     use super::*;
-    use crate::simd::{SIXTEENTHS, scalar::F32};
+    use crate::simd::SIXTEENTHS;
     use core::f64;
 
     /// The polynomial's bound: 1% more, as k is rounded.
@@ -199,20 +285,45 @@ mod tests {
 
     #[test]
     fn exp_errs_as_stated() {
-        const POINTS: i32 = 1 << 17;
         for (most, unfused) in [(360.0, 2.3e-8), (700.0, 2.7e-8)] {
-            let mut largest = 0.0f64;
-            for i in -POINTS..=POINTS {
-                let x = most * i as f32 / POINTS as f32;
-                let middle = libm::round(f64::from(x) / f64::consts::LN_2);
-                for apart in [-120.0, -71.0, -7.0, 0.0, 7.0, 50.0, 120.0] {
-                    let n = middle + apart;
-                    largest = largest.max(error::<true>(x, n)).max(error::<false>(x, n));
-                }
-            }
+            let largest = largest(Scale::ONE, most, 1 << 17);
             let stated = if F32::FUSED { 1.94e-8 } else { unfused };
             assert!((stated * 0.95..=stated).contains(&largest), "{largest:e} is not {stated:e}");
         }
+    }
+
+    #[test]
+    fn exp_of_any_scale_errs_as_stated() {
+        let [least, most] = Scale::RANGE;
+        let (mut rounded, mut exact) = (0.0f64, 0.0f64);
+        for i in 0..64 {
+            let s = 1.0 + i as f32 / 64.0;
+            for s in [s, s * least, s * most * 0.5] {
+                exact = exact.max(largest(Scale::of(s), 360.0, 1 << 11));
+                rounded = rounded.max(largest(Scale::of_inverse(s), 360.0, 1 << 11));
+            }
+        }
+        let stated = if F32::FUSED { [1.94e-8, 1.99e-8] } else { [3.5e-8, 3.5e-8] };
+        for (largest, stated) in [exact, rounded].into_iter().zip(stated) {
+            assert!((stated * 0.95..=stated).contains(&largest), "{largest:e} is not {stated:e}");
+        }
+    }
+
+    /// The largest error of e^(s·x) up to an |s·x|.
+    fn largest(scale: Scale, most: f32, points: i32) -> f64 {
+        let mut largest = 0.0f64;
+        for i in -points..=points {
+            let y = most * i as f32 / points as f32;
+            let middle = libm::round(f64::from(y) / f64::consts::LN_2);
+            for apart in [-120.0, -71.0, -7.0, 0.0, 7.0, 50.0, 120.0] {
+                let (x, n) = (y * scale.inverse, middle + apart);
+                largest = largest.max(error::<true>(scale, x, n));
+                if scale.is_one() {
+                    largest = largest.max(error::<false>(scale, x, n));
+                }
+            }
+        }
+        largest
     }
 
     #[test]
@@ -224,7 +335,8 @@ mod tests {
                 two_product(F32(i as f32 * (340.0 / POINTS as f32)), F32(1.0 / 3.0 + 0.7));
             let (exact, n) = (f64::from(x.0) + f64::from(low.0), libm::round(f64::from(x.0) * 1.4));
             let zero_point = F32(SIXTEENTHS - n as f32);
-            let (t, delta) = shifted_exp_of_words((x, low), power(x, zero_point), zero_point);
+            let (t, delta) =
+                shifted_exp_of_words((x, low), Scale::ONE.power(x, zero_point), zero_point);
             let exact = FACTOR * libm::exp(exact - n * f64::consts::LN_2);
             let error = f64::from(t.0) * (1.0 + f64::from(delta.0)) / exact - 1.0;
             largest = largest.max(error.abs());
@@ -234,13 +346,14 @@ mod tests {
     }
 
     /// The error of t · (1 + δ) in relative terms.
-    fn error<const EXACT: bool>(x: f32, n: f64) -> f64 {
+    fn error<const EXACT: bool>(scale: Scale, x: f32, n: f64) -> f64 {
         let zero_point = F32(SIXTEENTHS - n as f32);
-        let power = power(F32(x), zero_point);
-        let (t, delta) = shifted_exp::<_, EXACT>(F32(x), power, zero_point);
+        let power = scale.power(F32(x), zero_point);
+        let (t, delta) = scale.exp::<_, EXACT>(F32(x), power, zero_point);
         assert!(delta.0.abs() <= 0.022, "{x}: {}", delta.0);
         let drift = if EXACT { 0.0 } else { drift(F32::FUSED) * (power - zero_point).0 };
-        let exponent = f64::from(x) + f64::from(drift) - n * f64::consts::LN_2;
+        let s = f64::from(scale.words.0) + f64::from(scale.words.1);
+        let exponent = s * f64::from(x) + f64::from(drift) - n * f64::consts::LN_2;
         (f64::from(t.0) * (1.0 + f64::from(delta.0)) / (FACTOR * libm::exp(exponent)) - 1.0).abs()
     }
 }

@@ -215,14 +215,14 @@ struct RowWise {
 
 const SOFTMAX: RowWise = RowWise {
     name: "softmax",
-    map: |backend, x, out| RowMap::new(Softmax, x, out).map(|kernel| backend.run(kernel)),
-    in_place: |backend, x| backend.run(RowMapInPlace::new(Softmax, x)),
+    map: |backend, x, out| RowMap::new(Softmax::new(), x, out).map(|kernel| backend.run(kernel)),
+    in_place: |backend, x| backend.run(RowMapInPlace::new(Softmax::new(), x)),
 };
 
 const LOG_SOFTMAX: RowWise = RowWise {
     name: "log_softmax",
-    map: |backend, x, out| RowMap::new(LogSoftmax, x, out).map(|kernel| backend.run(kernel)),
-    in_place: |backend, x| backend.run(RowMapInPlace::new(LogSoftmax, x)),
+    map: |backend, x, out| RowMap::new(LogSoftmax::new(), x, out).map(|kernel| backend.run(kernel)),
+    in_place: |backend, x| backend.run(RowMapInPlace::new(LogSoftmax::new(), x)),
 };
 
 /// A matrix of scores with labels, and where results go.

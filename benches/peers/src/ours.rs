@@ -19,8 +19,8 @@ pub fn ours(function: &str) -> Vec<Peer> {
         "sigmoid" => elementwise(kernel::Sigmoid),
         "log_sigmoid" => elementwise(kernel::LogSigmoid),
         "softplus" => elementwise(kernel::Softplus),
-        "softmax" => rows(Softmax),
-        "log_softmax" => rows(LogSoftmax),
+        "softmax" => rows(Softmax::new()),
+        "log_softmax" => rows(LogSoftmax::new()),
         "log_sum_exp" => on_each(|backend, input, out| {
             backend.run(RowsLogSumExp::new(matrix(input), out).unwrap());
         }),

@@ -23,6 +23,7 @@ pub(crate) mod row;
 mod row_map;
 mod scaled_softmax;
 mod smooth_loss;
+mod soft_loss;
 mod softmax;
 mod target_loss;
 
@@ -50,6 +51,7 @@ pub use log_sum_exp::{ExtendLogSumExp, LogAddExp, LogSumExp, RowsLogSumExp};
 pub use row_map::{RowFunction, RowMap, RowMapInPlace};
 pub use scaled_softmax::ScaledSoftmax;
 pub use smooth_loss::SmoothLoss;
+pub use soft_loss::SoftLoss;
 pub use softmax::{LogSoftmax, Softmax};
 pub use target_loss::{AnyRows, TargetLoss, Targets};
 pub(crate) use target_loss::{Coefficients, Formula, Link};

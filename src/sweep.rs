@@ -108,6 +108,27 @@ pub(crate) fn map_row<S: Simd, F: Function, R: Row>(simd: S, f: F, row: &mut R) 
     }
 }
 
+/// A function of one element of each of two.
+pub(crate) trait FunctionOfTwo: Copy {
+    /// The function's value.
+    fn apply<V: Lanes>(self, x: V, y: V) -> V;
+}
+
+/// `out[i] = f(x[i], y[i])` of a row that is written.
+#[inline(always)]
+pub(crate) fn map_row_with<S: Simd, R: Row>(
+    simd: S,
+    f: impl FunctionOfTwo,
+    row: &mut R,
+    y: &[f32],
+) {
+    for at in (0..row.input().len().min(y.len())).step_by(S::F32::COUNT) {
+        let x = simd.load(row.input().get(at..).unwrap_or(&[]), 0.0);
+        let value = f.apply(x, simd.load(y.get(at..).unwrap_or(&[]), 0.0));
+        simd.store(value, row.output().get_mut(at..).unwrap_or(&mut []));
+    }
+}
+
 /// Elements ahead of the loop that are asked for where memory is the limit: about
 /// what is read while one line comes. Prefetchers in hardware stop at every page.
 pub(crate) const AHEAD: usize = 2048;
@@ -212,6 +233,48 @@ pub(crate) fn sum<S: Simd, T: Term<N>, const N: usize>(
         total.carry();
     }
     total.value(simd)
+}
+
+/// What K sums add up: functions of one element of each input.
+pub(crate) trait Terms<const N: usize, const K: usize>: Copy {
+    /// What vectors are padded with: elements whose terms are 0.
+    const NOTHING: [f32; N];
+    /// The terms, each in two words.
+    fn terms<V: Lanes>(self, x: [V; N]) -> [(V, V); K];
+}
+
+/// Several sums over inputs of one length, without one of its places. One vector at a time:
+/// the terms may need all registers.
+#[inline(always)]
+pub(crate) fn sums<S: Simd, T: Terms<N, K>, const N: usize, const K: usize>(
+    simd: S,
+    f: T,
+    inputs: [&[f32]; N],
+    without: usize,
+) -> [(f32, f32); K] {
+    let mut totals = [Total::zero(simd); K];
+    let length = inputs.first().map_or(0, |x| x.len());
+    for (start, end) in [(0, without.min(length)), (without.saturating_add(1), length)] {
+        for start in (start..end).step_by(RUN) {
+            let length = (end - start).min(RUN);
+            let run = inputs.map(|x| part(x, start, length));
+            for block in (0..length).step_by(BLOCK) {
+                unroll!(j in 0..BLOCK / S::F32::COUNT, {
+                    let at = block + j * S::F32::COUNT;
+                    let mut x = [simd.splat(0.0); N];
+                    unroll!(i in 0..N, {
+                        x[i] = simd.load(run[i].get(at..).unwrap_or(&[]), T::NOTHING[i]);
+                    });
+                    let terms = f.terms(x);
+                    unroll!(i in 0..K, totals[i].add_term(j, terms[i].0, terms[i].1));
+                });
+            }
+            unroll!(i in 0..K, totals[i].carry());
+        }
+    }
+    let mut sums = [(0.0, 0.0); K];
+    unroll!(i in 0..K, sums[i] = totals[i].value(simd));
+    sums
 }
 
 /// A function of pairs: a term of a sum, and a value that may be kept.

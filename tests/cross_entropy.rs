@@ -7,7 +7,9 @@ use common::{Random, assert_same, backends, same, ulp, unit};
 use logits::contract::{
     ENTROPY_OF_SCORES, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
 };
-use logits::kernel::{AnyRows, EntropyOfScores, LabelLoss, Scores, SmoothLoss, TargetLoss};
+use logits::kernel::{
+    AnyRows, EntropyOfScores, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss,
+};
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
 
@@ -381,6 +383,109 @@ fn smoothing_z_loss_and_temperature_are_their_formula() {
     assert!(gradient <= SMOOTH_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
 }
 
+/// Losses and gradients of the kernel for distributions, the same in all forms.
+fn soft(
+    backend: Backend,
+    loss: CrossEntropy<'_>,
+    x: Rows<'_>,
+    t: Rows<'_>,
+) -> (Vec<f32>, Vec<f32>) {
+    let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
+    let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
+    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
+    let sum = backend.run(SoftLoss::new(loss, Scores::new(x), t).unwrap());
+    assert_eq!((sum.count, sum.weight), (x.rows(), x.rows() as f32));
+    let into = Scores::with_losses(x, &mut losses).unwrap();
+    let of_losses = backend.run(SoftLoss::new(loss, into, t).unwrap());
+    let into = Scores::with_gradient(x, shape(&mut gradient)).unwrap();
+    let of_gradient = backend.run(SoftLoss::new(loss, into, t).unwrap());
+    let into = Scores::in_place(shape(&mut in_place));
+    let of_in_place = backend.run(SoftLoss::new(loss, into, t).unwrap());
+    for other in [of_losses, of_gradient, of_in_place] {
+        assert!(same(other.sum, sum.sum) && other.count == sum.count, "{other:?}");
+    }
+    assert_same(&gradient, &in_place, &"in place");
+    // Each row by itself.
+    for (i, (x, gradient)) in x.iter().zip(gradient.chunks(x.columns())).enumerate() {
+        let (mut own, mut own_loss) = (vec![-7.0; x.len()], [-7.0]);
+        let [row, t] = [x, t.row(i).unwrap()].map(|x| Rows::new(x, x.len()).unwrap());
+        let into = Scores::with_gradient(row, RowsMut::new(&mut own, x.len()).unwrap()).unwrap();
+        backend.run(SoftLoss::new(loss, into, t).unwrap());
+        let into = Scores::with_losses(row, &mut own_loss).unwrap();
+        backend.run(SoftLoss::new(loss, into, t).unwrap());
+        assert_same(&own, gradient, &format_args!("row {i} alone on {backend:?}"));
+        assert_same(&own_loss, &losses[i..=i], &format_args!("row {i} alone on {backend:?}"));
+    }
+    (losses, gradient)
+}
+
+#[test]
+fn distributions_with_z_loss_and_temperature_are_their_formula() {
+    let mut random = Random::new(35);
+    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
+    let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
+    for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
+        let with_z = Options { z: 0.01, ..PLAIN };
+        let warm = Options { z: 0.3, temperature: 4.0, ..PLAIN };
+        let cold = Options { temperature: 0.1, ..PLAIN };
+        for (j, options) in [PLAIN, with_z, warm, cold].into_iter().enumerate() {
+            let sigma = [1.0, 4.0, 10.0, 30.0][(i + j) % 4];
+            let mut x = random.normal(rows * columns, sigma);
+            let mut t = random.normal(rows * columns, [0.5, 3.0, 20.0][(i + j) % 3]);
+            logits::rows::softmax_in_place(RowsMut::new(&mut t, columns).unwrap());
+            for (x, t) in x.chunks_mut(columns).zip(t.chunks_mut(columns)) {
+                let at = random.below(columns);
+                match random.below(8) {
+                    0 => x[at] += 20.0 * random.unit() as f32,
+                    1 => x.iter_mut().for_each(|x| *x += 3000.0),
+                    2 => t.iter_mut().for_each(|t| *t *= 3.0),
+                    3 => t[at] = 0.0,
+                    4 => {
+                        // Certain, and all but right.
+                        t.iter_mut().for_each(|t| *t *= 1e-5);
+                        t[at] = 1.0;
+                        x[at] += 25.0 * options.temperature;
+                    }
+                    _ => {}
+                }
+            }
+            let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+            for backend in backends() {
+                let [scores, targets] = [&x, &t].map(|x| Rows::new(x, columns).unwrap());
+                let (losses, gradient) = soft(backend, options.loss(), scores, targets);
+                let all = x.chunks(columns).zip(t.chunks(columns));
+                for ((x, t), (loss, gradient)) in
+                    all.zip(losses.iter().zip(gradient.chunks(columns)))
+                {
+                    let (exact_loss, exact_gradient) = exact(options, x, t);
+                    let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
+                    let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
+                    for (worst, error) in worst.iter_mut().zip(errors) {
+                        if error > worst.0 {
+                            let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
+                            *worst = (error, at);
+                        }
+                    }
+                }
+                results.push((backend, [losses, gradient].concat()));
+            }
+            for (a, x) in &results {
+                for (b, y) in &results {
+                    if a.is_fused() == b.is_fused() {
+                        assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
+                    }
+                }
+            }
+        }
+    }
+    let [(loss, at), (gradient, gradient_at)] = worst;
+    println!("distributions, loss: {loss:.3} ULP at {at}");
+    println!("distributions, gradient: {gradient:.3} ULP at {gradient_at}");
+    assert!(loss <= SMOOTH_LOSS, "loss: {loss} ULP at {at}");
+    assert!(gradient <= SMOOTH_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+}
+
 /// Scores that the fast way does not know are left to the other kernel.
 #[test]
 fn smoothing_of_extreme_scores_is_that_of_all_options() {
@@ -402,21 +507,56 @@ fn smoothing_of_extreme_scores_is_that_of_all_options() {
                 let (losses, gradient) = smooth(backend, loss, scores, &labels);
                 let against = Against::Labels(&labels);
                 let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
-                let found = losses.iter().zip(gradient.chunks(columns));
-                let expected = of_all.iter().zip(gradient_of_all.chunks(columns));
-                for (i, (found, expected)) in found.zip(expected).enumerate() {
-                    let what = format!("{extreme} at {}, {columns} columns, {backend:?}", at[i]);
-                    // Within two last bits of the larger of both terms of a gradient.
-                    let close = |a: f32, b: f32, least: f32| {
-                        same(a, b) || (a - b).abs() <= 2.4e-7 * b.abs().max(least)
-                    };
-                    let (a, b) = (*found.0, *expected.0);
-                    assert!(close(a, b, 0.0), "{a} for {b}: {what}");
-                    for (k, (a, b)) in found.1.iter().zip(expected.1).enumerate() {
-                        let is_label = labels[i] as usize == k;
-                        let least = if is_label { 0.1 } else { 0.1 / columns as f32 };
-                        assert!(close(*a, *b, least), "{a:e} for {b:e}: {what}");
-                    }
+                let what = format!("{extreme} in {columns} columns, {backend:?}");
+                assert_close(&losses, &of_all, |_| 0.0, &what);
+                assert_close(
+                    &gradient,
+                    &gradient_of_all,
+                    |at| {
+                        let is_label = labels[at / columns] as usize == at % columns;
+                        if is_label { 0.1 } else { 0.1 / columns as f32 }
+                    },
+                    &what,
+                );
+            }
+        }
+    }
+}
+
+/// Within two last bits of the larger of the result and, at each place, of another number.
+fn assert_close(found: &[f32], expected: &[f32], least: impl Fn(usize) -> f32, what: &str) {
+    assert_eq!(found.len(), expected.len());
+    for (at, (a, b)) in found.iter().zip(expected).enumerate() {
+        let close = same(*a, *b) || (a - b).abs() <= 2.4e-7 * b.abs().max(least(at));
+        assert!(close, "{a:e} for {b:e}: {what} [{at}]");
+    }
+}
+
+/// So are extreme scores and targets beside distributions.
+#[test]
+fn extreme_distributions_are_those_of_all_options() {
+    let mut random = Random::new(36);
+    let infinity = f32::INFINITY;
+    let extremes = [-infinity, infinity, f32::NAN, 1e30, -1e30, 41.0, -300.0, f32::MAX, 1e-40, 0.0];
+    for (rows, columns) in [(1, 1), (3, 1), (50, 2), (40, 10), (9, 100), (4, 300)] {
+        for (extreme, of_targets) in extremes.iter().flat_map(|x| [(*x, false), (*x, true)]) {
+            let mut x = random.normal(rows * columns, 3.0);
+            let mut t = random.normal(rows * columns, 2.0);
+            logits::rows::softmax_in_place(RowsMut::new(&mut t, columns).unwrap());
+            let changed = if of_targets { &mut t } else { &mut x };
+            for row in changed.chunks_mut(columns).step_by(2) {
+                row[random.below(columns)] = extreme;
+            }
+            let with_z = CrossEntropy::new().z_loss(0.01).temperature(0.3);
+            for loss in [CrossEntropy::new(), with_z] {
+                for backend in backends() {
+                    let [scores, targets] = [&x, &t].map(|x| Rows::new(x, columns).unwrap());
+                    let (losses, gradient) = soft(backend, loss, scores, targets);
+                    let against = Against::Soft(targets);
+                    let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
+                    let what = format!("{extreme} in {columns} columns, {of_targets}, {backend:?}");
+                    assert_close(&losses, &of_all, |_| 0.0, &what);
+                    assert_close(&gradient, &gradient_of_all, |at| t[at].abs() / 2.0, &what);
                 }
             }
         }

@@ -164,10 +164,10 @@ impl<M: Matrix> Kernel for LabelLoss<'_, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, weights, .. } = self;
-        let (total, scale) = (Losses::default(), Scale::of_inverse(self.temperature));
-        let mut f = LabelRows { labels, weights, scale, losses, total, next: 0 };
+        let (tally, scale) = (Tally::new(losses), Scale::of_inverse(self.temperature));
+        let mut f = LabelRows { labels, weights, scale, tally };
         for_rows(simd, &mut f, [count, columns], rows);
-        f.total.sum()
+        f.tally.total.sum()
     }
 }
 
@@ -176,10 +176,23 @@ pub(super) struct LabelRows<'a> {
     pub(super) labels: Labels<'a>,
     pub(super) weights: &'a [f32],
     pub(super) scale: Scale,
-    pub(super) losses: &'a mut [f32],
+    pub(super) tally: Tally<'a>,
+}
+
+/// Rows' losses as they come.
+pub(super) struct Tally<'a> {
+    /// Where each goes, or nothing.
+    losses: &'a mut [f32],
     pub(super) total: Losses,
     /// The row that comes next.
     pub(super) next: usize,
+}
+
+impl<'a> Tally<'a> {
+    #[inline(always)]
+    pub(super) fn new(losses: &'a mut [f32]) -> Self {
+        Self { losses, total: Losses::default(), next: 0 }
+    }
 }
 
 impl RowFunction for LabelRows<'_> {
@@ -268,6 +281,13 @@ pub(super) struct Labelled<const G: usize> {
 }
 
 impl<const G: usize> Labelled<G> {
+    /// Rows that count.
+    #[inline(always)]
+    pub(super) fn count(&self) -> usize {
+        let labels = self.label.as_flattened().iter().take(self.rows);
+        labels.filter(|label| **label != NOWHERE).count()
+    }
+
     /// The scores at the labels.
     #[inline(always)]
     pub(super) fn read_scores(&mut self, x: &[f32], columns: usize) {
@@ -301,6 +321,18 @@ impl<const G: usize> Results<G> {
     pub(super) fn new() -> Self {
         let nan = [[f32::NAN; ROWS]; G];
         Self { loss: nan, at_label: nan, factor: Values::new() }
+    }
+
+    /// Whether no loss of the first rows is a NaN.
+    #[inline(always)]
+    pub(super) fn are_known<S: Simd>(&self, simd: S, rows: usize) -> bool {
+        let mut all = true;
+        for at in (0..rows).step_by(S::F32::COUNT) {
+            let end = rows.min(at + S::F32::COUNT);
+            let losses = simd.load(self.loss.as_flattened().get(at..end).unwrap_or(&[]), 0.0);
+            all &= losses.eq(losses).all();
+        }
+        all
     }
 
     /// Those of one row.
@@ -351,7 +383,7 @@ impl LabelRows<'_> {
         let rows = x.len().checked_div(columns).unwrap_or(1);
         of_rows.rows = rows;
         let labels = of_rows.label.as_flattened_mut();
-        self.labels.read(simd, self.next, labels.get_mut(..rows).unwrap_or(&mut []));
+        self.labels.read(simd, self.tally.next, labels.get_mut(..rows).unwrap_or(&mut []));
         if !self.weights.is_empty() || self.labels.ignored.is_some() {
             let weights = of_rows.weight.as_flattened_mut();
             for (label, weight) in labels.iter().zip(weights).take(rows) {
@@ -398,23 +430,23 @@ impl LabelRows<'_> {
                 }
             }
         }
-        self.finish(simd, labelled, results);
+        let weights = if self.weights.is_empty() { &[] } else { weight.as_flattened() };
+        self.tally.add(simd, results, [*rows, labelled.count()], weights);
     }
+}
 
-    /// Adds the losses of these rows as they are.
+impl Tally<'_> {
+    /// Adds the losses of so many rows, of which some count, and their weights unless all are 1.
     #[inline(always)]
-    pub(super) fn finish<S: Simd, const G: usize>(
+    pub(super) fn add<S: Simd, const G: usize>(
         &mut self,
         simd: S,
-        Labelled { rows, label, weight, .. }: &Labelled<G>,
         results: &Results<G>,
+        [rows, count]: [usize; 2],
+        weights: &[f32],
     ) {
-        let counted = |label: &&usize| **label != NOWHERE;
-        let count = label.as_flattened().iter().take(*rows).filter(counted).count();
-        let losses = results.loss.as_flattened().get(..*rows).unwrap_or(&[]);
-        let weights = if self.weights.is_empty() { &[] } else { weight.as_flattened() };
-        let weights = weights.get(..*rows).unwrap_or(&[]);
-        self.total.add(losses, weights, count);
+        let losses = results.loss.as_flattened().get(..rows).unwrap_or(&[]);
+        self.total.add(losses, weights.get(..rows).unwrap_or(&[]), count);
         let out = self.losses.get_mut(self.next..).unwrap_or(&mut []);
         sweep::map(simd, Itself, losses, out);
         self.next += rows;

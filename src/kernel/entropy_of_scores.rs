@@ -20,8 +20,8 @@ use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, times, two_sum};
 use crate::rows::Rows;
-use crate::simd::{BLOCK, Kernel, Lanes, Simd, unroll};
-use crate::sweep::{RUN, Total};
+use crate::simd::{Kernel, Lanes, Simd};
+use crate::sweep::{self, Terms};
 
 /// H(softmax(x)) of each row.
 pub struct EntropyOfScores<'a> {
@@ -57,8 +57,10 @@ fn entropy<S: Simd>(simd: S, x: &[f32]) -> f32 {
         return f32::NAN;
     }
     let row = Uncertainty { shift: Shift::new(Scale::ONE, max), max };
-    let (others, sum) = row.sums(simd, x, position(simd, x, max));
-    let (own, _) = row.terms(simd.splat(max));
+    let [others, sum] = sweep::sums(simd, row, [x], position(simd, x, max));
+    let words = |(high, low): (f32, f32)| (simd.splat(high), simd.splat(low));
+    let (others, sum) = (words(others), words(sum));
+    let (own, _) = row.of(simd.splat(max));
     let all = add(own, others);
     if others.0.first() < own.0.first() * (1.0 / HEADROOM) {
         // The logarithm is the ratio, whose digits a subnormal would lose.
@@ -82,7 +84,7 @@ struct Uncertainty {
 impl Uncertainty {
     /// e^x · 2^-N and its product with x[m] − x, 0 where the former stops falling.
     #[inline(always)]
-    fn terms<V: Lanes>(self, x: V) -> (Words<V>, Words<V>) {
+    fn of<V: Lanes>(self, x: V) -> (Words<V>, Words<V>) {
         let (from_center, zero) = (x - self.shift.center, x.splat(0.0));
         let (t, delta) = self.shift.terms_of_words((from_center, zero));
         let is_nothing = from_center.le(x.splat(self.shift.floor()));
@@ -93,27 +95,14 @@ impl Uncertainty {
         let low = e.1.mul_add(distance, low);
         (e, (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low)))
     }
+}
 
-    /// The sums of both without the element `top`.
+impl Terms<1, 2> for Uncertainty {
+    const NOTHING: [f32; 1] = [f32::NEG_INFINITY];
+
     #[inline(always)]
-    fn sums<S: Simd>(self, simd: S, x: &[f32], top: usize) -> (Words<S::F32>, Words<S::F32>) {
-        let (mut others, mut sum) = (Total::zero(simd), Total::zero(simd));
-        for (start, end) in [(0, top), (top.saturating_add(1), x.len())] {
-            for run in x.get(start..end).unwrap_or(&[]).chunks(RUN) {
-                for block in run.chunks(BLOCK) {
-                    unroll!(j in 0..BLOCK / S::F32::COUNT, {
-                        let x = block.get(j * S::F32::COUNT..).unwrap_or(&[]);
-                        let (e, product) = self.terms(simd.load(x, f32::NEG_INFINITY));
-                        others.add_term(j, e.0, e.1);
-                        sum.add_term(j, product.0, product.1);
-                    });
-                }
-                others.carry();
-                sum.carry();
-            }
-        }
-        let (others, sum) = (others.value(simd), sum.value(simd));
-        let words = |(high, low): (f32, f32)| (simd.splat(high), simd.splat(low));
-        (words(others), words(sum))
+    fn terms<V: Lanes>(self, [x]: [V; 1]) -> [Words<V>; 2] {
+        let (e, product) = self.of(x);
+        [e, product]
     }
 }

@@ -32,7 +32,7 @@
 //! 2.1. With the largest of y throughout, a KL of 1e-32 of a P that is sure errs by 4 ULP.
 
 use crate::error::{Error, check_length};
-use crate::kernel::exp_sum::{LEVEL, Scaled, Shift, maximum};
+use crate::kernel::exp_sum::{LEVEL, NOWHERE, Scaled, Shift, maximum};
 use crate::kernel::target_loss::position;
 use crate::loss::add_words;
 use crate::math::exp_m1::{SMALL, exp_m1_small};
@@ -41,8 +41,8 @@ use crate::math::polynomial::horner;
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, product, times, two_product, two_sum};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
-use crate::simd::{BLOCK, Kernel, Lanes, Mask, Simd, unroll};
-use crate::sweep::{self, RUN, Total};
+use crate::simd::{Kernel, Lanes, Mask, Simd};
+use crate::sweep::{self, Terms};
 
 /// KL(softmax(p)‖softmax(q)) of each row.
 pub struct KlDivergenceOfScores<'a> {
@@ -140,44 +140,15 @@ fn exp<V: Lanes>(words: (V, V)) -> (V, V) {
     (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
 }
 
-/// Terms of K sums over pairs of scores, in two words; 0 of a pair of −∞.
-trait PairTerms<const K: usize>: Copy {
-    fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); K];
-}
-
-/// The sums over two rows. One vector at a time: the terms need all registers.
-#[inline(always)]
-fn sums<S: Simd, const K: usize>(
-    simd: S,
-    terms: impl PairTerms<K>,
-    x: &[f32],
-    y: &[f32],
-) -> [(f32, f32); K] {
-    let mut totals = [Total::zero(simd); K];
-    for start in (0..x.len()).step_by(RUN) {
-        for block in (start..x.len().min(start + RUN)).step_by(BLOCK) {
-            unroll!(j in 0..BLOCK / S::F32::COUNT, {
-                let at = block + j * S::F32::COUNT;
-                let x = simd.load(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-                let y = simd.load(y.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
-                let terms = terms.of(x, y);
-                unroll!(i in 0..K, totals[i].add_term(j, terms[i].0, terms[i].1));
-            });
-        }
-        unroll!(i in 0..K, totals[i].carry());
-    }
-    let mut sums = [(0.0, 0.0); K];
-    unroll!(i in 0..K, sums[i] = totals[i].value(simd));
-    sums
-}
-
 /// e^x, e^y, and e^x·(x − y) times [`DISTANCE`]: ∞ where y alone is impossible.
 #[derive(Clone, Copy)]
 struct Moments(Origin);
 
-impl PairTerms<3> for Moments {
+impl Terms<2, 3> for Moments {
+    const NOTHING: [f32; 2] = [f32::NEG_INFINITY; 2];
+
     #[inline(always)]
-    fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); 3] {
+    fn terms<V: Lanes>(self, [x, y]: [V; 2]) -> [(V, V); 3] {
         let impossible = x.splat(f32::NEG_INFINITY);
         let is_infinite = y.eq(impossible).and(impossible.lt(x));
         let (x, y) = (less(x, self.0.x), less(y, self.0.y));
@@ -217,9 +188,11 @@ const SERIES: [f32; 12] = [
     1.0 / 87_178_291_200.0,
 ];
 
-impl PairTerms<1> for Summand {
+impl Terms<2, 1> for Summand {
+    const NOTHING: [f32; 2] = [f32::NEG_INFINITY; 2];
+
     #[inline(always)]
-    fn of<V: Lanes>(self, x: V, y: V) -> [(V, V); 1] {
+    fn terms<V: Lanes>(self, [x, y]: [V; 2]) -> [(V, V); 1] {
         let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
         let (x, y) = (less(x, self.origin.x), less(y, self.origin.y));
         let (e, e_low) = exp(x);
@@ -291,7 +264,7 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
     }
     let own = y.get(position(simd, x, top)).copied().unwrap_or(most);
     let origin = Origin { x: top, y: if most - own <= MOST { own } else { most } };
-    let [all, others, distance] = sums(simd, Moments(origin), x, y);
+    let [all, others, distance] = sweep::sums(simd, Moments(origin), [x, y], NOWHERE);
     let words = (simd.splat(all.0), simd.splat(all.1));
     let mean = divide((simd.splat(distance.0), simd.splat(distance.1)), words);
     let mean = (mean.0.first() / DISTANCE, mean.1.first() / DISTANCE);
@@ -301,7 +274,7 @@ fn divergence<S: Simd>(simd: S, x: &[f32], y: &[f32], gradient: &mut [f32]) -> f
         let q = Scaled::new(simd, SHIFT.exponent, others).ln(simd, 0.0);
         divergence = add_words(mean, add_words(q, (-p.0, -p.1)));
         if divergence.0 < LARGE {
-            let [(sum, low)] = sums(simd, Summand { origin, mean }, x, y);
+            let [(sum, low)] = sweep::sums(simd, Summand { origin, mean }, [x, y], NOWHERE);
             let share = divide((simd.splat(sum), simd.splat(low)), words);
             let (high, low) = ln_1p_positive_words(share);
             divergence = (high.first(), low.first());

@@ -13,7 +13,6 @@
 use crate::kernel::exp_sum::{Shift, largest, ln_of_shifted};
 use crate::kernel::row::{Row, take};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::fast_two_sum;
 use crate::simd::{Aligned, BLOCK, Lanes, Mask, Part, SIXTEENTHS, Simd, unroll};
 use crate::sweep::Total;
 
@@ -107,6 +106,18 @@ impl<const G: usize, const T: usize> Values<G, T> {
     }
 }
 
+/// What a panel sums besides e^x.
+pub(crate) trait PanelTerm: Copy {
+    /// Of an x and a t a number in two words, of which the first is not negative.
+    fn apply<V: Lanes>(self, x: V, t: V) -> (V, V);
+}
+
+/// A function of e^x · 2^-N in two words, of a t beside it, and of values that belong to its
+/// row.
+pub(crate) trait PanelFunctionOfTwo<const T: usize>: Copy {
+    fn apply<V: Lanes>(self, exp: (V, V), t: V, of_row: [V; T]) -> V;
+}
+
 /// A function of e^x · 2^-N in two words, and of values that belong to its row.
 pub(crate) trait PanelFunction<const T: usize>: Copy {
     fn apply<V: Lanes>(self, exp: (V, V), of_row: [V; T]) -> V;
@@ -181,10 +192,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
                 simd.call(ExpRows::<N, G, ONCE> { panel: self, x, first });
             }
             if HOLES {
-                let holes = holes.as_flattened().get(first..).unwrap_or(&[]);
-                for (i, hole) in holes.iter().enumerate().take(self.kept) {
-                    self.remove((i * self.columns).saturating_add(*hole));
-                }
+                self.remove_holes(holes, first);
             }
             self.sums(simd, first, sums);
             first += height;
@@ -201,24 +209,29 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         f32::from_bits((2.0 * CALM * self.scale.inverse).to_bits() & 0x7F80_0000)
     }
 
-    /// The sums of x and the [`offset`](Self::offset) of rows one after the other, in two words; anything where
-    /// some |x| is large. It takes the place of e^x.
+    /// The sums of a function of x and of t, of rows one after the other, in two words; without
+    /// the elements in the columns of the holes if there are `HOLES`. It takes the place of e^x.
     #[inline(always)]
-    pub(crate) fn sums_of_scores<S: Simd>(
+    pub(crate) fn sums_of<S: Simd, F: PanelTerm, const HOLES: bool>(
         &mut self,
         simd: S,
-        mut x: &[f32],
+        f: F,
+        [mut x, mut t]: [&[f32]; 2],
+        holes: &[[usize; ROWS]; G],
         sums: &mut Values<G, 2>,
     ) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
         loop {
             self.kept = height.min(self.rows - first);
-            let x = take(&mut x, self.kept * self.columns);
+            let inputs = [&mut x, &mut t].map(|x| take(x, self.kept * self.columns));
             if N == ONE {
-                self.set_scores(simd, x);
+                self.set_terms(simd, f, inputs);
             } else {
-                simd.call(ScoresOfRows { panel: self, x });
+                simd.call(TermsOfRows { panel: self, f, inputs });
+            }
+            if HOLES {
+                self.remove_holes(holes, first);
             }
             self.sums(simd, first, sums);
             first += height;
@@ -228,17 +241,25 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
-    /// x and the offset in the place of e^x.
+    /// Leaves the elements in these columns of the rows from the first on out of the sums.
     #[inline(always)]
-    fn set_scores<S: Simd>(&mut self, simd: S, x: &[f32]) {
-        let offset = simd.splat(self.offset());
+    fn remove_holes(&mut self, holes: &[[usize; ROWS]; G], first: usize) {
+        let holes = holes.as_flattened().get(first..).unwrap_or(&[]);
+        for (i, hole) in holes.iter().enumerate().take(self.kept) {
+            self.remove((i * self.columns).saturating_add(*hole));
+        }
+    }
+
+    /// Terms in the place of e^x.
+    #[inline(always)]
+    fn set_terms<S: Simd>(&mut self, simd: S, f: impl PanelTerm, [x, t]: [&[f32]; 2]) {
         let (exp, low) = (blocks_mut(&mut self.exp), blocks_mut(&mut self.low));
-        for (i, x) in x.chunks(BLOCK).enumerate() {
+        for (i, (x, t)) in x.chunks(BLOCK).zip(t.chunks(BLOCK)).enumerate() {
             let (Some(exp), Some(low)) = (exp.get_mut(i), low.get_mut(i)) else { break };
             for at in (0..BLOCK).step_by(S::F32::COUNT) {
                 let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
-                let (sum, error) = fast_two_sum(offset, x);
-                simd.store(sum, exp.get_mut(at..).unwrap_or(&mut []));
+                let (term, error) = f.apply(x, simd.load(t.get(at..).unwrap_or(&[]), 0.0));
+                simd.store(term, exp.get_mut(at..).unwrap_or(&mut []));
                 simd.store(error, low.get_mut(at..).unwrap_or(&mut []));
             }
         }
@@ -499,6 +520,90 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         }
     }
 
+    /// A function of every t and t·δ, and of what is beside them.
+    #[inline(always)]
+    pub(crate) fn map_with<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        f: impl PanelFunctionOfTwo<T>,
+        of_rows: [&PerRow<G>; T],
+        beside: &[f32],
+        out: &mut [f32],
+    ) {
+        let group = (ROWS * self.columns).max(1);
+        for (g, (out, beside)) in out.chunks_mut(group).zip(beside.chunks(group)).enumerate() {
+            if g >= G {
+                break;
+            }
+            let tables = tables(of_rows, g);
+            let (exp, low) = (self.exp.get(g * group..), self.low.get(g * group..));
+            let (exp, low) = (blocks(exp.unwrap_or(&[])), blocks(low.unwrap_or(&[])));
+            let (row, mut border) = (blocks(self.row), Border::new(self.columns));
+            let (out, out_rest) = out.as_chunks_mut::<BLOCK>();
+            let (beside, rest) = beside.as_chunks::<BLOCK>();
+            let whole = out.len();
+            // Of one length: nothing is checked in the loop.
+            if let (Some(exp), Some(low), Some(row), Some(beside)) =
+                (exp.get(..whole), low.get(..whole), row.get(..whole), beside.get(..whole))
+            {
+                for i in 0..whole {
+                    let of_row = Self::of_block(simd, border.place_of(i), &row[i], &tables);
+                    let words = [&exp[i], &low[i], &beside[i]];
+                    Self::map_words_with(simd, f, words, of_row, &mut out[i]);
+                }
+            }
+            if let (false, Some(exp), Some(low), Some(row)) =
+                (out_rest.is_empty(), exp.get(whole), low.get(whole), row.get(whole))
+            {
+                let of_row = Self::of_block(simd, border.place_of(whole), row, &tables);
+                let mut beside = [0.0; BLOCK];
+                for (to, t) in beside.iter_mut().zip(rest) {
+                    *to = *t;
+                }
+                Self::map_words_with(simd, f, [exp, low, &beside], of_row, out_rest);
+            }
+        }
+    }
+
+    /// The function, of a block.
+    #[inline(always)]
+    fn map_words_with<S: Simd, const T: usize>(
+        simd: S,
+        f: impl PanelFunctionOfTwo<T>,
+        [exp, low, beside]: [&[f32; BLOCK]; 3],
+        of_row: [S::Block; T],
+        out: &mut [f32],
+    ) {
+        for (j, at) in (0..BLOCK).step_by(S::F32::COUNT).enumerate() {
+            let exp = (simd.load(&exp[at..], 0.0), simd.load(&low[at..], 0.0));
+            let mut values = [simd.splat(0.0); T];
+            unroll!(i in 0..T, values[i] = of_row[i].as_ref()[j]);
+            let y = f.apply(exp, simd.load(&beside[at..], 0.0), values);
+            simd.store(y, out.get_mut(at..).unwrap_or(&mut []));
+        }
+    }
+
+    /// The same of row i.
+    #[inline(always)]
+    pub(crate) fn map_row_with<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        i: usize,
+        f: impl PanelFunctionOfTwo<T>,
+        of_rows: [&PerRow<G>; T],
+        beside: &[f32],
+        out: &mut [f32],
+    ) {
+        let values = values_of_row(simd, i, of_rows);
+        for at in (0..self.columns).step_by(S::F32::COUNT) {
+            let from = i * self.columns + at;
+            let exp = simd.load(self.exp.get(from..).unwrap_or(&[]), 0.0);
+            let low = simd.load(self.low.get(from..).unwrap_or(&[]), 0.0);
+            let t = simd.load(beside.get(at..).unwrap_or(&[]), 0.0);
+            simd.store(f.apply((exp, low), t, values), out.get_mut(at..).unwrap_or(&mut []));
+        }
+    }
+
     /// A function of every t and t·δ in the place of t, to be changed here and there before
     /// it goes past the caches: afterwards that would take longer than all else.
     #[inline(always)]
@@ -541,11 +646,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         of_rows: [&PerRow<G>; T],
         out: &mut [f32],
     ) {
-        let mut values = [simd.splat(0.0); T];
-        unroll!(j in 0..T, {
-            let value = of_rows[j].as_flattened().get(i);
-            values[j] = simd.splat(value.copied().unwrap_or(f32::NAN));
-        });
+        let values = values_of_row(simd, i, of_rows);
         for at in (0..self.columns).step_by(S::F32::COUNT) {
             let from = i * self.columns + at;
             let exp = simd.load(self.exp.get(from..).unwrap_or(&[]), 0.0);
@@ -753,18 +854,21 @@ impl<S: Simd, const N: usize, const G: usize, const ONCE: bool> Part<S>
     }
 }
 
-/// [`Panel::sums_of_scores`]: one for all kernels.
-struct ScoresOfRows<'a, 'b, const N: usize, const G: usize> {
+/// [`Panel::set_terms`] of a function, as one for all kernels.
+struct TermsOfRows<'a, 'b, F, const N: usize, const G: usize> {
     panel: &'a mut Panel<'b, N, G>,
-    x: &'a [f32],
+    f: F,
+    inputs: [&'a [f32]; 2],
 }
 
-impl<S: Simd, const N: usize, const G: usize> Part<S> for ScoresOfRows<'_, '_, N, G> {
+impl<S: Simd, F: PanelTerm, const N: usize, const G: usize> Part<S>
+    for TermsOfRows<'_, '_, F, N, G>
+{
     type Output = ();
 
     #[inline(always)]
     fn run(self, simd: S) {
-        self.panel.set_scores(simd, self.x);
+        self.panel.set_terms(simd, self.f, self.inputs);
     }
 }
 
@@ -859,6 +963,21 @@ impl Border {
         self.end += self.columns;
         if count == 0 { Place::Within(self.row) } else { Place::Across(row, count) }
     }
+}
+
+/// The values of row i.
+#[inline(always)]
+fn values_of_row<S: Simd, const T: usize, const G: usize>(
+    simd: S,
+    i: usize,
+    of_rows: [&PerRow<G>; T],
+) -> [S::F32; T] {
+    let mut values = [simd.splat(0.0); T];
+    unroll!(j in 0..T, {
+        let value = of_rows[j].as_flattened().get(i);
+        values[j] = simd.splat(value.copied().unwrap_or(f32::NAN));
+    });
+    values
 }
 
 /// Copies of a group's values, which stay in registers: what is written might be the others.

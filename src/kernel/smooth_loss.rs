@@ -20,19 +20,19 @@
 //! **Error.** See [`crate::contract::SMOOTH_LOSS`].
 
 use super::cross_entropy::{
-    FAR, LabelRows, Labelled, NEAR, Results, Scores, of_row, write_at_labels,
+    FAR, LabelRows, Labelled, NEAR, Results, Scores, Tally, of_row, write_at_labels,
 };
-use super::target_loss::{AnyRow, Coefficients, Formula, OneRow, splat};
+use super::target_loss::{AnyRow, Coefficients, Formula, OneRow, Target, splat};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, head, words_of_each};
 use crate::kernel::panel::{
-    Panel, PanelFunction, PerRow, RowsFunction, Values, are_calm, map_rows,
+    Panel, PanelFunction, PanelTerm, PerRow, RowsFunction, Values, are_calm, map_rows,
 };
 use crate::kernel::row::{Matrix, Row, WithQueue};
 use crate::kernel::row_map::{Memory, RowFunction, for_rows};
 use crate::kernel::softmax::{shifts, values};
 use crate::loss::label::Labels;
-use crate::loss::{CrossEntropy, Label, Loss, Losses, add_words};
+use crate::loss::{CrossEntropy, Label, Loss, add_words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_product};
@@ -77,13 +77,13 @@ impl<M: Matrix> Kernel for SmoothLoss<'_, M> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Loss {
         let Self { scores: Scores { rows, count, columns, losses }, labels, .. } = self;
-        let (total, weights) = (Losses::default(), &[][..]);
+        let (tally, weights) = (Tally::new(losses), &[][..]);
         let (formula, scale) = (self.formula, Scale::of_inverse(self.temperature));
         let smooth = Smooth::new(&formula, scale, columns);
-        let of = LabelRows { labels, weights, scale, losses, total, next: 0 };
+        let of = LabelRows { labels, weights, scale, tally };
         let mut f = SmoothRows { of, formula, smooth };
         for_rows(simd, &mut f, [count, columns], rows);
-        f.of.total.sum()
+        f.of.tally.total.sum()
     }
 }
 
@@ -134,31 +134,65 @@ impl RowsFunction<7, 4> for Smooth {
         [others, low, score, center, exponent, sum, sum_low]: [V; 7],
     ) -> [V; 4] {
         let (zero, one) = (score.splat(0.0), score.splat(1.0));
-        let s = splat(score, self.scale.words);
-        let (others, own) = ((others, low), words_of_each(self.scale, score, center, exponent));
-        let ratio = divide(others, own);
-        let surprise = ln_1p_positive_words(ratio);
-        let mut loss = surprise;
+        let mut distance = (zero, zero);
         if !self.is_sharp() {
             let scores = times(score.splat(self.columns), (score, zero));
             let scores = add(scores, (score.splat(self.offset), zero));
-            let distance = add(scores, (-sum, -sum_low));
-            loss = add(loss, product(distance, splat(score, self.uniform)));
+            distance = product(add(scores, (-sum, -sum_low)), splat(score, self.uniform));
         }
-        let (mut mass, mut rest) = ((one, zero), splat(score, self.rest));
-        if self.z != 0.0 {
+        let terms = RowTerms {
+            others: (others, low),
+            own: words_of_each(self.scale, score, center, exponent),
+            score,
+            at_label: splat(score, self.at_label),
+            rest: splat(score, self.rest),
+            mass: (one, zero),
+            distance,
+        };
+        let [loss, at_label, factor, factor_low] = terms.results(self.scale, self.z);
+        let loss = V::select(center.eq(zero), loss, score.splat(f32::NAN));
+        [loss, at_label, factor, factor_low]
+    }
+}
+
+/// What a row's results are made of, in two words.
+pub(super) struct RowTerms<V> {
+    /// The sums of e^(s·x) · 2^-N of the others, and of the label.
+    pub(super) others: (V, V),
+    pub(super) own: (V, V),
+    /// The label's score.
+    pub(super) score: V,
+    /// The label's coefficient, the sum of the others, and that of all.
+    pub(super) at_label: (V, V),
+    pub(super) rest: (V, V),
+    pub(super) mass: (V, V),
+    /// Σ a[k]·s·(x[y] − x[k]).
+    pub(super) distance: (V, V),
+}
+
+impl<V: Lanes> RowTerms<V> {
+    /// The loss, a NaN if others / own is extreme or the loss is not finite; its derivative by
+    /// the label's score; and by what e^(s·x) · 2^-N is multiplied elsewhere.
+    #[inline(always)]
+    pub(super) fn results(self, scale: Scale, z: f32) -> [V; 4] {
+        let Self { others, own, score, at_label, mut rest, mut mass, distance } = self;
+        let s = splat(score, scale.words);
+        let ratio = divide(others, own);
+        let surprise = ln_1p_positive_words(ratio);
+        let mut loss = add(product(mass, surprise), distance);
+        if z != 0.0 {
             let ln = add(times(score, s), surprise);
-            loss = add(loss, times(score.splat(self.z), product(ln, ln)));
-            let slope = times(score.splat(2.0 * self.z), ln);
+            loss = add(loss, times(score.splat(z), product(ln, ln)));
+            let slope = times(score.splat(2.0 * z), ln);
             (mass, rest) = (add(mass, slope), add(rest, slope));
         }
         let loss = rounded(loss);
         let is_ordinary = ratio.0.lt(score.splat(FAR)).and(score.splat(NEAR).lt(ratio.0));
-        let is_ordinary = is_ordinary.and(center.eq(zero)).and(loss.lt(score.splat(f32::INFINITY)));
+        let is_ordinary = is_ordinary.and(loss.lt(score.splat(f32::INFINITY)));
 
         let (high, low) = add(others, own);
         let all = fast_two_sum(high, low);
-        let (minus, low) = product(splat(score, self.at_label), divide(others, all));
+        let (minus, low) = product(at_label, divide(others, all));
         let at_label = add(product(rest, divide(own, all)), (-minus, -low));
         let (at_label, at_label_low) = product(at_label, s);
         let (factor, factor_low) = product(mass, divide(s, all));
@@ -202,6 +236,17 @@ impl Function for OfScores {
     fn apply<V: Lanes>(self, x: V) -> V {
         let (t, delta) = self.shift.terms(self.shift.floored(x));
         self.gradient.apply((t, t * delta), [t.splat(self.factor.0), t.splat(self.factor.1)])
+    }
+}
+
+/// x, raised so that none is negative.
+#[derive(Clone, Copy)]
+struct Raised(f32);
+
+impl PanelTerm for Raised {
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V, _: V) -> (V, V) {
+        fast_two_sum(x.splat(self.0), x)
     }
 }
 
@@ -272,7 +317,7 @@ impl RowFunction for SmoothRows<'_> {
             }
             set_at_label(i, &labelled, &results, row.output());
         }
-        self.of.finish(simd, &labelled, &results);
+        self.of.tally.add(simd, &results, [labelled.rows, labelled.count()], &[]);
     }
 
     #[inline(always)]
@@ -290,7 +335,8 @@ impl RowFunction for SmoothRows<'_> {
         for mut rows in panels {
             self.of.read(simd, &mut labelled, rows.input(), columns);
             if !self.smooth.is_sharp() {
-                panel.sums_of_scores(simd, rows.input(), &mut scores);
+                let (raised, inputs) = (Raised(panel.offset()), [rows.input(); 2]);
+                panel.sums_of::<S, _, false>(simd, raised, inputs, &labelled.label, &mut scores);
             }
             panel.exp_sums::<S, true, false>(simd, rows.input(), &labelled.label, &mut sums);
             labelled.read_scores(rows.input(), columns);
@@ -321,20 +367,20 @@ impl RowFunction for SmoothRows<'_> {
                 panel.map(simd, self.gradient(), results.factor.each(), rows.output());
                 write_at_labels(simd, &labelled, &results, columns, rows.output());
             }
-            self.of.finish(simd, &labelled, &results);
+            self.of.tally.add(simd, &results, [labelled.rows, labelled.count()], &[]);
         }
     }
 }
 
 /// The i-th row.
 #[inline(always)]
-fn row_of(x: &[f32], i: usize, columns: usize) -> &[f32] {
+pub(super) fn row_of(x: &[f32], i: usize, columns: usize) -> &[f32] {
     x.get(i * columns..(i + 1) * columns).unwrap_or(&[])
 }
 
 /// The gradient at the label of row i.
 #[inline(always)]
-fn set_at_label<const G: usize>(
+pub(super) fn set_at_label<const G: usize>(
     i: usize,
     labelled: &Labelled<G>,
     results: &Results<G>,
@@ -374,13 +420,7 @@ impl SmoothRows<'_> {
                 *loss = 0.0;
             }
         }
-        let mut all = true;
-        for at in (0..labelled.rows).step_by(S::F32::COUNT) {
-            let end = labelled.rows.min(at + S::F32::COUNT);
-            let losses = simd.load(loss.as_flattened().get(at..end).unwrap_or(&[]), 0.0);
-            all &= losses.eq(losses).all();
-        }
-        all
+        results.are_known(simd, labelled.rows)
     }
 
     /// Whether row i does not count, or is taken by itself: then it is done.
@@ -403,7 +443,8 @@ impl SmoothRows<'_> {
         }
         let (x, out) = row.both();
         let row = AnyRow { x: if R::IN_PLACE { None } else { Some(x) }, out };
-        let loss = simd.call(OneRow { formula: self.formula, row, label });
+        let loss =
+            simd.call(OneRow { formula: self.formula, row, target: Target { label, soft: &[] } });
         results.set(i, [loss, 0.0, 0.0, 0.0]);
         true
     }

@@ -100,9 +100,9 @@ impl<'a> Checked<'a> {
 
 /// 1 at a label, or what `soft` says.
 #[derive(Clone, Copy)]
-struct Target<'a> {
-    label: usize,
-    soft: &'a [f32],
+pub(super) struct Target<'a> {
+    pub(super) label: usize,
+    pub(super) soft: &'a [f32],
 }
 
 /// A number in two words.
@@ -365,11 +365,11 @@ impl Kernel for TargetLoss<'_> {
     }
 }
 
-/// A row by itself, against its label.
+/// A row by itself.
 pub(super) struct OneRow<'a> {
     pub(super) formula: Formula<'a>,
     pub(super) row: AnyRow<'a>,
-    pub(super) label: usize,
+    pub(super) target: Target<'a>,
 }
 
 impl Kernel for OneRow<'_> {
@@ -377,8 +377,7 @@ impl Kernel for OneRow<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) -> f32 {
-        let target = Target { label: self.label, soft: &[] };
-        self.formula.row(simd, &mut self.row, target, &mut parts())
+        self.formula.row(simd, &mut self.row, self.target, &mut parts())
     }
 }
 

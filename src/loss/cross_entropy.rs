@@ -2,7 +2,7 @@ use super::{Label, Loss, check_finite};
 use crate::backend;
 use crate::error::{Error, check_length};
 use crate::kernel::{
-    AnyRows, InPlace, LabelLoss, Read, Scores, SmoothLoss, TargetLoss, WithGradient,
+    AnyRows, InPlace, LabelLoss, Read, Scores, SmoothLoss, SoftLoss, TargetLoss, WithGradient,
 };
 use crate::kernel::{Coefficients, Formula, Link};
 use crate::math::shifted_exp::Scale;
@@ -237,6 +237,12 @@ impl<'a> CrossEntropy<'a> {
         !others && (label_smoothing == 0.0 || label_smoothing >= LEAST_SMOOTHING)
     }
 
+    /// Whether [`SoftLoss`] has all options.
+    #[inline]
+    pub(crate) fn is_soft(self) -> bool {
+        self.is_smooth() && self.label_smoothing == 0.0
+    }
+
     /// T.
     pub(crate) fn checked_temperature(self) -> Result<f32, Error> {
         check_positive("temperature", self.temperature)?;
@@ -367,7 +373,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     pub fn loss_soft(self, scores: Rows<'_>, targets: Rows<'_>) -> Result<Loss, Error> {
-        Ok(TargetLoss::new(self, Scores::new(scores), targets)?.best())
+        self.of_distributions(Scores::new(scores), targets)
     }
 
     /// The loss against distributions, and each row's own in `out`.
@@ -381,7 +387,7 @@ impl<'a> CrossEntropy<'a> {
         targets: Rows<'_>,
         out: &mut [f32],
     ) -> Result<Loss, Error> {
-        Ok(TargetLoss::new(self, Scores::with_losses(scores, out)?, targets)?.best())
+        self.of_distributions(Scores::with_losses(scores, out)?, targets)
     }
 
     /// The loss against distributions, and the derivative of [`Loss::sum`] by every score.
@@ -406,7 +412,7 @@ impl<'a> CrossEntropy<'a> {
         targets: Rows<'_>,
         gradient: RowsMut<'_>,
     ) -> Result<Loss, Error> {
-        Ok(TargetLoss::new(self, Scores::with_gradient(scores, gradient)?, targets)?.best())
+        self.of_distributions(Scores::with_gradient(scores, gradient)?, targets)
     }
 
     /// As [`loss_and_gradient_soft`](Self::loss_and_gradient_soft), the gradient in the
@@ -419,7 +425,7 @@ impl<'a> CrossEntropy<'a> {
         scores: RowsMut<'_>,
         targets: Rows<'_>,
     ) -> Result<Loss, Error> {
-        Ok(TargetLoss::new(self, Scores::in_place(scores), targets)?.best())
+        self.of_distributions(Scores::in_place(scores), targets)
     }
 
     /// On the smaller kernel if it has all options: inlined, so that a program without
@@ -442,6 +448,26 @@ impl<'a> CrossEntropy<'a> {
             Ok(SmoothLoss::new(self, scores, labels)?.best())
         } else {
             Ok(TargetLoss::new(self, scores, labels)?.best())
+        }
+    }
+}
+
+impl<'a> CrossEntropy<'a> {
+    /// On the faster kernel if it has all options.
+    fn of_distributions<'b, I>(
+        self,
+        scores: Scores<'b, I>,
+        targets: Rows<'b>,
+    ) -> Result<Loss, Error>
+    where
+        'a: 'b,
+        SoftLoss<'b, I>: Best,
+        I: Into<AnyRows<'b>>,
+    {
+        if self.is_soft() && targets.flat().is_some() {
+            Ok(SoftLoss::new(self, scores, targets)?.best())
+        } else {
+            Ok(TargetLoss::new(self, scores, targets)?.best())
         }
     }
 }
@@ -500,6 +526,24 @@ impl Best for SmoothLoss<'_, WithGradient<'_>> {
 }
 
 impl Best for SmoothLoss<'_, InPlace<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SoftLoss<'_, Read<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SoftLoss<'_, WithGradient<'_>> {
+    fn best(self) -> Loss {
+        backend::run(self)
+    }
+}
+
+impl Best for SoftLoss<'_, InPlace<'_>> {
     fn best(self) -> Loss {
         backend::run(self)
     }

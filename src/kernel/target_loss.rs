@@ -39,7 +39,7 @@ use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 use crate::simd::scalar::F32;
-use crate::simd::{BLOCK, Kernel, Lanes, Mask, Simd};
+use crate::simd::{BLOCK, Kernel, Lanes, Simd, unroll};
 use crate::sweep::{RUN, Total, fill};
 
 /// What a loss is taken against: class labels, or a distribution for each row.
@@ -662,14 +662,14 @@ fn store<S: Simd>(simd: S, words: (S::F32, S::F32), j: usize, to: &mut [[f32; BL
 #[inline(always)]
 pub(super) fn position<S: Simd>(simd: S, x: &[f32], largest_x: f32) -> usize {
     for at in (0..x.len()).step_by(BLOCK) {
-        let rest = x.get(at..).unwrap_or(&[]);
-        let block = simd.load_block(rest, f32::NEG_INFINITY);
-        let mut below = true;
-        for lanes in block.as_ref() {
-            below &= lanes.lt(simd.splat(largest_x)).all();
-        }
-        if !below {
-            return rest.iter().position(|x| *x == largest_x).map_or(NOWHERE, |j| at + j);
+        let block = simd.load_block(x.get(at..).unwrap_or(&[]), f32::NEG_INFINITY);
+        let mut found = 0;
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            let is_largest = block.as_ref()[j].eq(simd.splat(largest_x));
+            found |= S::F32::bits(is_largest) << (j * S::F32::COUNT);
+        });
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
         }
     }
     NOWHERE

@@ -11,8 +11,8 @@ use crate::common::{
 };
 use logits::kernel::{
     BinaryLoss, CrossEntropy, Entropy, ExtendLogSumExp, JsDivergence, KlDivergence, LogAddExp,
-    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Scores, Softmax,
-    TargetLoss,
+    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Scores, SmoothLoss,
+    SoftLoss, Softmax, TargetLoss,
 };
 use logits::loss::{self, BinaryCrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut, contract};
@@ -545,7 +545,72 @@ fn check_target_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
             }
         }
     }
-    [plain, plain_gradient, losses, gradient].concat()
+    let mut found = [plain, plain_gradient].concat();
+    if case.options & 2 == 0 {
+        let of_labels = smooth_loss(case, backend, loss);
+        assert_near(case, &of_labels, [&losses, &gradient], &format_args!("labels, {backend:?}"));
+        found.extend(of_labels);
+    }
+    if case.options & 3 == 0 {
+        let of_targets = soft_loss(case, backend, loss, targets);
+        assert_near(case, &of_targets, [&losses, &gradient], &format_args!("targets, {backend:?}"));
+        found.extend(of_targets);
+    }
+    found.extend(losses);
+    found.extend(gradient);
+    found
+}
+
+/// Losses and gradients of the kernel for smoothing, z-loss and temperature, in all forms.
+fn smooth_loss(case: &Case, backend: Backend, loss: loss::CrossEntropy<'_>) -> Vec<f32> {
+    let (scores, labels) = (case.scores.rows(), &case.labels[..]);
+    let mut losses = vec![GUARD; labels.len()];
+    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+    let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
+    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
+    let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
+    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
+    let into = Scores::in_place(in_place.rows_mut());
+    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
+    let gradient = gradient.elements();
+    assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
+    [losses, gradient].concat()
+}
+
+/// Those of the kernel for distributions.
+fn soft_loss(
+    case: &Case,
+    backend: Backend,
+    loss: loss::CrossEntropy<'_>,
+    targets: Rows<'_>,
+) -> Vec<f32> {
+    let scores = case.scores.rows();
+    let mut losses = vec![GUARD; case.labels.len()];
+    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+    let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
+    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
+    let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
+    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
+    let into = Scores::in_place(in_place.rows_mut());
+    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
+    let gradient = gradient.elements();
+    assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
+    [losses, gradient].concat()
+}
+
+/// Within four last bits of what the kernel with all options gives, or of what a coefficient
+/// and z-loss add to it at least.
+fn assert_near(case: &Case, found: &[f32], expected: [&[f32]; 2], what: &dyn Display) {
+    let columns = case.scores.columns;
+    for (at, (&a, &b)) in found.iter().zip(expected.concat().iter()).enumerate() {
+        let least = match at.checked_sub(case.labels.len()) {
+            Some(at) if case.labels[at / columns] as usize == at % columns => 1.0,
+            Some(_) => 0.1 / columns as f32,
+            None => 0.01 / 64.0,
+        };
+        let is_near = same(a, b) || (a - b).abs() <= 4.8e-7 * b.abs().max(least);
+        assert!(is_near, "{what}, [{at}]: {a:e} for {b:e}");
+    }
 }
 
 /// Entropy, cross-entropy and divergences of each row of softmax results, from

@@ -500,10 +500,14 @@ def cross_entropies(random, ours, report):
 
     found = ours("cross_entropy", x=x, columns=n, labels=labels, targets=targets, **o)
     peer = torch_cross_entropy(x, labels, targets, o, torch.float32)
-    # The kernel of labels takes class weights, too: the others have all options.
-    plain = labels is not None and set(chosen) <= {"class_weights"}
-    kind = "cross_entropy of labels" if plain else "cross_entropy, more options or soft targets"
-    bounds = ours.contract["loss" if plain else "target_loss"]
+    # The kernel of labels, those of further options and of soft targets, and that of all.
+    if labels is not None and set(chosen) <= {"class_weights", "temperature"}:
+        kind, contract = "cross_entropy of labels", "loss"
+    elif set(chosen) <= ({"label_smoothing"} if labels is not None else set()) | {"z_loss", "temperature"}:
+        kind, contract = "cross_entropy, more options or soft targets", "smooth_loss"
+    else:
+        kind, contract = "cross_entropy, any options", "target_loss"
+    bounds = ours.contract[contract]
     given = ", ".join(f"{k} = {show(v)}" for k, v in o.items())
 
     def describe(row):

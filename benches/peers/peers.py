@@ -58,6 +58,33 @@ def torch():
 
         return call
 
+    def cold_loss_and_gradient(x, labels, _):
+        x, labels = tensor(x).requires_grad_(), classes(labels)
+
+        def call():
+            x.grad = None
+            with torch.enable_grad():
+                cross_entropy(x / 0.75, labels, reduction="sum").backward()
+            return x.grad
+
+        return call
+
+    def soft_loss_and_gradient(x, t, _):
+        x, t = tensor(x).requires_grad_(), tensor(t)
+
+        def call():
+            x.grad = None
+            with torch.enable_grad():
+                cross_entropy(x, t, reduction="sum").backward()
+            return x.grad
+
+        return call
+
+    def scaled_softmax(x, _, out):
+        x, out = tensor(x), tensor(out)
+        scaled = torch.empty_like(x)
+        return lambda: torch.softmax(torch.mul(x, 1.25, out=scaled), -1, out=out)
+
     def binary_loss_and_gradient(x, t, out):
         x, t, out = tensor(x), tensor(t), tensor(out)
 
@@ -89,6 +116,9 @@ def torch():
         "loss": loss,
         "loss_and_gradient": loss_and_gradient,
         "smooth_loss_and_gradient": partial(loss_and_gradient, label_smoothing=0.125),
+        "cold_loss_and_gradient": cold_loss_and_gradient,
+        "soft_loss_and_gradient": soft_loss_and_gradient,
+        "scaled_softmax": scaled_softmax,
         "binary_loss_and_gradient": binary_loss_and_gradient,
         "entropy": entropy,
         "kl_divergence": kl_divergence,

@@ -29,15 +29,17 @@ enum Kind {
     Labelled,
     /// Scores, and a target of 0 or 1 each.
     Targeted,
+    /// Scores, and a distribution a row.
+    Soft,
     /// Two distributions: e^x, normalised.
     Distributions,
 }
 
-use Kind::{Distributions, Labelled, Positive, Scores, Targeted};
+use Kind::{Distributions, Labelled, Positive, Scores, Soft, Targeted};
 use Results::{ARow, AnElement, One};
 
 /// All that is compared.
-pub static FUNCTIONS: [Function; 16] = [
+pub static FUNCTIONS: [Function; 19] = [
     Function::new("exp", |i| each(i, f64::exp), AnElement, Scores),
     Function::new("exp_m1", |i| each(i, f64::exp_m1), AnElement, Scores),
     Function::new("ln", |i| each(i, f64::ln), AnElement, Positive),
@@ -46,11 +48,14 @@ pub static FUNCTIONS: [Function; 16] = [
     Function::new("log_sigmoid", |i| each(i, |x| -softplus(-x)), AnElement, Scores),
     Function::new("softplus", |i| each(i, softplus), AnElement, Scores),
     Function::new("softmax", |i| i.rows().flat_map(softmax).collect(), AnElement, Scores),
+    Function::new("scaled_softmax", scaled_softmax, AnElement, Scores),
     Function::new("log_softmax", |i| i.rows().flat_map(log_softmax).collect(), AnElement, Scores),
     Function::new("log_sum_exp", |i| i.rows().map(log_sum_exp).collect(), ARow, Scores),
     Function::new("loss", |i| vec![loss(i)], One, Labelled),
     Function::new("loss_and_gradient", gradient, AnElement, Labelled),
     Function::new("smooth_loss_and_gradient", smooth_gradient, AnElement, Labelled),
+    Function::new("cold_loss_and_gradient", cold_gradient, AnElement, Labelled),
+    Function::new("soft_loss_and_gradient", soft_gradient, AnElement, Soft),
     Function::new("binary_loss_and_gradient", binary_gradient, AnElement, Targeted),
     Function::new("entropy", |i| vec![entropy(i.x)], One, Distributions),
     Function::new("kl_divergence", |i| vec![kl_divergence(i.x, i.y)], One, Distributions),
@@ -106,6 +111,10 @@ impl Function {
             Targeted => {
                 y = Aligned::new(shape.elements());
                 y.fill_with(|| next().round());
+            }
+            Soft => {
+                y = scores(shape.elements());
+                y.chunks_mut(shape.columns).for_each(normalize);
             }
             Distributions => {
                 y = scores(shape.elements());
@@ -232,6 +241,47 @@ fn smooth_gradient(input: Input) -> Vec<f64> {
         input.labels.iter().flat_map(|&label| (0..columns).map(move |k| k == of_label(label)));
     let change = |is_label| if is_label { smoothing } else { 0.0 } - smoothing / columns as f64;
     gradient(input).iter().zip(labels).map(|(g, is_label)| g + change(is_label)).collect()
+}
+
+/// The temperature that is compared, and its inverse.
+pub const TEMPERATURE: f32 = 0.75;
+pub const SCALE: f32 = 1.25;
+
+fn cold_gradient(input: Input) -> Vec<f64> {
+    let temperature = f64::from(TEMPERATURE);
+    let of_row = |(row, &label): (&[f32], &u32)| {
+        let mut gradient = softmax_of_scaled(row, 1.0 / temperature);
+        let label = label as usize;
+        let others = gradient.iter().enumerate().filter(|(k, _)| *k != label);
+        gradient[label] = -others.map(|(_, p)| p).sum::<f64>();
+        gradient.into_iter().map(move |g| g / temperature)
+    };
+    input.rows().zip(input.labels).flat_map(of_row).collect()
+}
+
+fn scaled_softmax(input: Input) -> Vec<f64> {
+    input.rows().flat_map(|row| softmax_of_scaled(row, SCALE.into())).collect()
+}
+
+fn softmax_of_scaled(row: &[f32], scale: f64) -> Vec<f64> {
+    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let e: Vec<f64> = row.iter().map(|x| (scale * f64::from(x - max)).exp()).collect();
+    let sum: f64 = e.iter().sum();
+    e.into_iter().map(|e| e / sum).collect()
+}
+
+fn soft_gradient(input: Input) -> Vec<f64> {
+    let targets = input.y.chunks(input.shape.columns);
+    let of_row = |(row, t): (&[f32], &[f32])| {
+        let mass: f64 = t.iter().map(|&t| f64::from(t)).sum();
+        let t = t.to_vec();
+        softmax(row)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .zip(t)
+            .map(move |(p, t)| mass * p - f64::from(t))
+    };
+    input.rows().zip(targets).flat_map(of_row).collect()
 }
 
 fn binary_gradient(input: Input) -> Vec<f64> {

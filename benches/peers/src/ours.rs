@@ -1,10 +1,10 @@
 //! `logits` itself, as a contender.
 
-use crate::function::SMOOTHING;
+use crate::function::{SCALE, SMOOTHING, TEMPERATURE};
 use crate::{Input, Isa, Peer};
 use logits::kernel::{
     self, BinaryLoss, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, OnScores, RowFunction,
-    RowMap, RowsLogSumExp, Scores, SmoothLoss, Softmax,
+    RowMap, RowsLogSumExp, ScaledSoftmax, Scores, SmoothLoss, SoftLoss, Softmax,
 };
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Error, Rows, RowsMut};
@@ -21,6 +21,10 @@ pub fn ours(function: &str) -> Vec<Peer> {
         "softplus" => elementwise(kernel::Softplus),
         "softmax" => rows(Softmax::new()),
         "log_softmax" => rows(LogSoftmax::new()),
+        "scaled_softmax" => on_each(|backend, input, out| {
+            let (x, out) = (matrix(input), matrix_mut(input, out));
+            backend.run(ScaledSoftmax::new(SCALE, x, out).unwrap());
+        }),
         "log_sum_exp" => on_each(|backend, input, out| {
             backend.run(RowsLogSumExp::new(matrix(input), out).unwrap());
         }),
@@ -39,6 +43,18 @@ pub fn ours(function: &str) -> Vec<Peer> {
             let scores = Scores::with_gradient(x, gradient).unwrap();
             let loss = CrossEntropy::new().label_smoothing(SMOOTHING);
             backend.run(SmoothLoss::new(loss, scores, input.labels).unwrap());
+        }),
+        "cold_loss_and_gradient" => on_each(|backend, input, out| {
+            let (x, gradient) = (matrix(input), matrix_mut(input, out));
+            let scores = Scores::with_gradient(x, gradient).unwrap();
+            let loss = CrossEntropy::new().temperature(TEMPERATURE);
+            backend.run(LabelLoss::new(loss, scores, input.labels).unwrap());
+        }),
+        "soft_loss_and_gradient" => on_each(|backend, input, out| {
+            let (x, gradient) = (matrix(input), matrix_mut(input, out));
+            let scores = Scores::with_gradient(x, gradient).unwrap();
+            let targets = Rows::new(input.y, input.shape.columns).unwrap();
+            backend.run(SoftLoss::new(CrossEntropy::new(), scores, targets).unwrap());
         }),
         "binary_loss_and_gradient" => on_each(|backend, input, out| {
             let function = OnScores::new(BinaryCrossEntropy::new()).unwrap();

@@ -106,13 +106,16 @@ const OF_PAIRS: [(&str, Than); 3] = [
 ];
 
 /// Of each of these, against all that can be held to AVX2.
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 12] = [
     "softmax",
     "log_softmax",
     "log_sum_exp",
     "loss",
     "loss_and_gradient",
     "smooth_loss_and_gradient",
+    "cold_loss_and_gradient",
+    "soft_loss_and_gradient",
+    "scaled_softmax",
     "binary_loss_and_gradient",
     "entropy",
     "kl_divergence",
@@ -128,9 +131,13 @@ pub const CALLS: [(&str, f64); 3] = [("exp", 15.0), ("ln", 15.0), ("sigmoid", 15
 pub fn shapes(function: &str) -> Vec<Shape> {
     match function {
         "softmax" | "log_sum_exp" => [&VECTORS[..], &MATRICES].concat(),
-        "log_softmax" | "loss" | "loss_and_gradient" | "smooth_loss_and_gradient" => {
-            MATRICES.into()
-        }
+        "log_softmax"
+        | "scaled_softmax"
+        | "loss"
+        | "loss_and_gradient"
+        | "smooth_loss_and_gradient"
+        | "cold_loss_and_gradient"
+        | "soft_loss_and_gradient" => MATRICES.into(),
         "binary_loss_and_gradient" | "entropy" | "kl_divergence" => PAIRS.into(),
         _ => [1 << 10, MIDDLE, 1 << 20].map(Shape::vector).into(),
     }

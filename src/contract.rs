@@ -232,7 +232,7 @@ pub const LOSS: f64 = 1.52; // measured 1.469 with weights, 0.983 without
 /// such weights: elsewhere as that of [`SOFTMAX`].
 pub const GRADIENT: f64 = 2.0; // measured 1.945
 
-/// The largest error of a row's cross-entropy loss with options or soft targets, in ULP of
+/// The largest error of a row's cross-entropy loss with any options and targets, in ULP of
 /// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below ⅛ counting ⅛: where no
 /// target is negative and L no such zero of its own terms, of the loss.
 pub const TARGET_LOSS: f64 = 0.9; // measured 0.856
@@ -244,8 +244,8 @@ pub const TARGET_LOSS: f64 = 0.9; // measured 0.856
 /// aₖ·pₖ, an |L| below ⅛ counting ⅛; times the slope of the soft cap.
 pub const TARGET_GRADIENT: f64 = 1.12; // measured 1.074
 
-/// The largest error of a row's cross-entropy loss with label smoothing alone, measured as
-/// that of [`TARGET_LOSS`] is.
+/// The largest error of a row's cross-entropy loss with label smoothing or z-loss, or on a
+/// distribution, without class weights and a soft cap: measured as that of [`TARGET_LOSS`] is.
 pub const SMOOTH_LOSS: f64 = 0.93; // measured 0.889
 
 /// The largest error of each element of its gradient, measured as that of [`TARGET_GRADIENT`]

@@ -44,10 +44,12 @@ use crate::rows::{Rows, RowsMut};
 /// finite, and their gradient is 0.
 ///
 /// **Accuracy.** [`contract::LOSS`](crate::contract::LOSS) and
-/// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels and no option but an
-/// ignored one and class weights; [`contract::SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS)
-/// and [`contract::SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) with label smoothing
-/// and, perhaps, an ignored label; [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS)
+/// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels, of which one may be
+/// ignored, class weights and a temperature;
+/// [`contract::SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) and
+/// [`contract::SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) also with label smoothing
+/// and z-loss, or on distributions, but without class weights;
+/// [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS)
 /// and [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
 /// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰, targets that are
 /// 0 or at least 2⁻¹⁰⁰, and temperatures and caps from 2⁻⁴⁰ to 2⁴⁰ with c/T up to 2⁵:

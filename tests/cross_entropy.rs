@@ -443,7 +443,9 @@ fn distributions_with_z_loss_and_temperature_are_their_formula() {
                     3 => t[at] = 0.0,
                     4 => {
                         // Certain, and all but right.
-                        t.iter_mut().for_each(|t| *t *= 1e-5);
+                        for t in &mut *t {
+                            *t *= 1e-5;
+                        }
                         t[at] = 1.0;
                         x[at] += 25.0 * options.temperature;
                     }
@@ -523,11 +525,11 @@ fn smoothing_of_extreme_scores_is_that_of_all_options() {
     }
 }
 
-/// Within two last bits of the larger of the result and, at each place, of another number.
+/// Within four last bits of the larger of the result and, at each place, of another number.
 fn assert_close(found: &[f32], expected: &[f32], least: impl Fn(usize) -> f32, what: &str) {
     assert_eq!(found.len(), expected.len());
     for (at, (a, b)) in found.iter().zip(expected).enumerate() {
-        let close = same(*a, *b) || (a - b).abs() <= 2.4e-7 * b.abs().max(least(at));
+        let close = same(*a, *b) || (a - b).abs() <= 4.8e-7 * b.abs().max(least(at));
         assert!(close, "{a:e} for {b:e}: {what} [{at}]");
     }
 }
@@ -556,7 +558,8 @@ fn extreme_distributions_are_those_of_all_options() {
                     let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
                     let what = format!("{extreme} in {columns} columns, {of_targets}, {backend:?}");
                     assert_close(&losses, &of_all, |_| 0.0, &what);
-                    assert_close(&gradient, &gradient_of_all, |at| t[at].abs() / 2.0, &what);
+                    // With a temperature of 0.3, three times as much.
+                    assert_close(&gradient, &gradient_of_all, |at| t[at].abs() * 1.5, &what);
                 }
             }
         }

@@ -98,8 +98,8 @@ fn errors_stay_within_the_contract() {
             // Every other row without a weight, and two of three without a temperature.
             let n = scores.len();
             let octaves = if i % 3 < 2 { 0.0 } else { random.between(-10.0, 10.0) };
-            let temperature = libm::exp2f(octaves);
             let (least, most) = (-13.0, 24.0 - libm::log2f(n as f32));
+            let temperature = libm::exp2f(octaves.max(-most));
             let power = random.between(least + octaves.max(0.0), most + octaves.min(0.0));
             let weight = if i % 2 == 0 { 1.0 } else { libm::exp2f(power) };
             let weights = vec![weight; n];

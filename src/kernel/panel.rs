@@ -33,7 +33,8 @@ pub(crate) const FEW_GROUPS: usize = 2;
 /// Magnitudes of s·x up to which one N serves.
 const CALM: f32 = 40.0;
 /// The center and N that it has.
-const CALM_SHIFT: [f32; 2] = [0.0, 0.0];
+const CALM_CENTER: f32 = 0.0;
+const CALM_EXPONENT: f32 = 0.0;
 
 /// Columns from which on most blocks lie within a row, and none in more than two.
 const MANY: usize = 2 * BLOCK;
@@ -150,7 +151,6 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     pub(crate) fn new(columns: usize, numbers: Option<&'a RowNumbers>) -> Self {
         let row = numbers.filter(|_| columns < MANY).map_or(&NO_NUMBERS.0[..], |all| &all.0.0);
-        let [center, exponent] = CALM_SHIFT.map(|shift| [[shift; ROWS]; G]);
         Self {
             columns,
             scale: Scale::ONE,
@@ -159,8 +159,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
             exp: [0.0; N],
             low: [0.0; N],
             row,
-            center,
-            exponent,
+            center: [[CALM_CENTER; ROWS]; G],
+            exponent: [[CALM_EXPONENT; ROWS]; G],
             is_calm: true,
             streams: false,
         }
@@ -179,7 +179,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     ) {
         self.rows = x.len().checked_div(self.columns).unwrap_or(1);
         if !self.is_calm {
-            [self.center, self.exponent] = CALM_SHIFT.map(|shift| [[shift; ROWS]; G]);
+            self.center = [[CALM_CENTER; ROWS]; G];
+            self.exponent = [[CALM_EXPONENT; ROWS]; G];
             self.is_calm = true;
         }
         let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
@@ -224,7 +225,8 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         let (height, mut first) = (if N == ONE { 1 } else { height(self.columns, true) }, 0);
         loop {
             self.kept = height.min(self.rows - first);
-            let inputs = [&mut x, &mut t].map(|x| take(x, self.kept * self.columns));
+            let length = self.kept * self.columns;
+            let inputs = [take(&mut x, length), take(&mut t, length)];
             if N == ONE {
                 self.set_terms(simd, f, inputs);
             } else {
@@ -268,7 +270,7 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     /// e^x of rows from the first on.
     #[inline(always)]
     fn set_exp<S: Simd, const ONCE: bool>(&mut self, simd: S, x: &[f32], first: usize) {
-        let [center, exponent] = CALM_SHIFT;
+        let (center, exponent) = (CALM_CENTER, CALM_EXPONENT);
         let shift = Shift { scale: self.scale, center, exponent };
         if !self.exp_of::<S, true, ONCE>(simd, x, 0, shift) {
             self.is_calm = false;
@@ -530,13 +532,18 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
         beside: &[f32],
         out: &mut [f32],
     ) {
-        let group = (ROWS * self.columns).max(1);
-        for (g, (out, beside)) in out.chunks_mut(group).zip(beside.chunks(group)).enumerate() {
-            if g >= G {
+        let (group, length) = (ROWS * self.columns, out.len());
+        for g in 0..G {
+            let (start, end) = (g * group, ((g + 1) * group).min(length));
+            if start >= end {
                 break;
             }
+            let (Some(out), Some(beside)) = (out.get_mut(start..end), beside.get(start..end))
+            else {
+                break;
+            };
             let tables = tables(of_rows, g);
-            let (exp, low) = (self.exp.get(g * group..), self.low.get(g * group..));
+            let (exp, low) = (self.exp.get(start..), self.low.get(start..));
             let (exp, low) = (blocks(exp.unwrap_or(&[])), blocks(low.unwrap_or(&[])));
             let (row, mut border) = (blocks(self.row), Border::new(self.columns));
             let (out, out_rest) = out.as_chunks_mut::<BLOCK>();

@@ -122,7 +122,7 @@ impl RowsFunction<10, 4> for Soft {
             distance: product(distance, splat(score, self.scale.words)),
         };
         let [loss, at_label, factor, factor_low] = terms.results(self.scale, self.z);
-        let [least, most] = ORDINARY.map(|bound| score.splat(bound));
+        let (least, most) = (score.splat(ORDINARY[0]), score.splat(ORDINARY[1]));
         let is_ordinary = center.eq(zero).and(least.lt(mass.0)).and(mass.0.lt(most));
         [V::select(is_ordinary, loss, score.splat(f32::NAN)), at_label, factor, factor_low]
     }

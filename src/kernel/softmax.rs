@@ -57,7 +57,7 @@ impl Function for SubtractScaled {
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V) -> V {
         let Subtract { center, high, low } = self.subtract;
-        scaled_difference(x, self.scale, [center, high, low].map(|y| x.splat(y)))
+        scaled_difference(x, self.scale, [x.splat(center), x.splat(high), x.splat(low)])
     }
 }
 

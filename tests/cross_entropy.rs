@@ -286,6 +286,57 @@ fn every_combination_of_options_is_its_formula() {
     assert!(gradient <= TARGET_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
 }
 
+/// The largest errors of losses and of gradients, and where they are.
+#[derive(Default)]
+struct Worst([(f64, String); 2]);
+
+impl Worst {
+    /// Meets what a function makes of rows of scores and of targets on every backend, the same
+    /// on those of a class.
+    fn meet(
+        &mut self,
+        (options, sigma): (Options<'_>, f32),
+        columns: usize,
+        [x, t]: [&[f32]; 2],
+        f: impl Fn(Backend, Rows<'_>, Rows<'_>) -> (Vec<f32>, Vec<f32>),
+    ) {
+        let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+        for backend in backends() {
+            let [scores, targets] = [x, t].map(|x| Rows::new(x, columns).unwrap());
+            let (losses, gradient) = f(backend, scores, targets);
+            let rows = x.chunks(columns).zip(t.chunks(columns));
+            let found = losses.iter().zip(gradient.chunks(columns));
+            for ((x, t), (loss, gradient)) in rows.zip(found) {
+                let (exact_loss, exact_gradient) = exact(options, x, t);
+                let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
+                let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
+                for (worst, error) in self.0.iter_mut().zip(errors) {
+                    if error > worst.0 {
+                        let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
+                        *worst = (error, at);
+                    }
+                }
+            }
+            results.push((backend, [losses, gradient].concat()));
+        }
+        for (a, x) in &results {
+            for (b, y) in &results {
+                if a.is_fused() == b.is_fused() {
+                    assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn assert_within(self, what: &str, bounds: [f64; 2]) {
+        for ((name, (error, at)), bound) in ["loss", "gradient"].iter().zip(self.0).zip(bounds) {
+            println!("{what}, {name}: {error:.3} ULP at {at}");
+            assert!(error <= bound, "{name}: {error} ULP at {at}");
+        }
+    }
+}
+
 /// Losses and gradients of the kernel that has no weights and no soft cap, the same in all forms.
 fn smooth(
     backend: Backend,
@@ -323,8 +374,7 @@ fn smooth(
 
 #[test]
 fn smoothing_z_loss_and_temperature_are_their_formula() {
-    let mut random = Random::new(33);
-    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    let (mut random, mut worst) = (Random::new(33), Worst::default());
     let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
     let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
     for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
@@ -346,41 +396,13 @@ fn smoothing_z_loss_and_temperature_are_their_formula() {
                     _ => {}
                 }
             }
-            let hot = one_hot(&labels, columns);
-            let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
-            for backend in backends() {
-                let scores = Rows::new(&x, columns).unwrap();
-                let (losses, gradient) = smooth(backend, options.loss(), scores, &labels);
-                let all = x.chunks(columns).zip(hot.chunks(columns));
-                for ((x, t), (loss, gradient)) in
-                    all.zip(losses.iter().zip(gradient.chunks(columns)))
-                {
-                    let (exact_loss, exact_gradient) = exact(options, x, t);
-                    let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
-                    let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
-                    for (worst, error) in worst.iter_mut().zip(errors) {
-                        if error > worst.0 {
-                            let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
-                            *worst = (error, at);
-                        }
-                    }
-                }
-                results.push((backend, [losses, gradient].concat()));
-            }
-            for (a, x) in &results {
-                for (b, y) in &results {
-                    if a.is_fused() == b.is_fused() {
-                        assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
-                    }
-                }
-            }
+            let (hot, what) = (one_hot(&labels, columns), (options, sigma));
+            worst.meet(what, columns, [&x, &hot], |backend, scores, _| {
+                smooth(backend, options.loss(), scores, &labels)
+            });
         }
     }
-    let [(loss, at), (gradient, gradient_at)] = worst;
-    println!("smoothing, loss: {loss:.3} ULP at {at}");
-    println!("smoothing, gradient: {gradient:.3} ULP at {gradient_at}");
-    assert!(loss <= SMOOTH_LOSS, "loss: {loss} ULP at {at}");
-    assert!(gradient <= SMOOTH_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+    worst.assert_within("smoothing", [SMOOTH_LOSS, SMOOTH_GRADIENT]);
 }
 
 /// Losses and gradients of the kernel for distributions, the same in all forms.
@@ -421,8 +443,7 @@ fn soft(
 
 #[test]
 fn distributions_with_z_loss_and_temperature_are_their_formula() {
-    let mut random = Random::new(35);
-    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    let (mut random, mut worst) = (Random::new(35), Worst::default());
     let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
     let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
     for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
@@ -452,40 +473,12 @@ fn distributions_with_z_loss_and_temperature_are_their_formula() {
                     _ => {}
                 }
             }
-            let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
-            for backend in backends() {
-                let [scores, targets] = [&x, &t].map(|x| Rows::new(x, columns).unwrap());
-                let (losses, gradient) = soft(backend, options.loss(), scores, targets);
-                let all = x.chunks(columns).zip(t.chunks(columns));
-                for ((x, t), (loss, gradient)) in
-                    all.zip(losses.iter().zip(gradient.chunks(columns)))
-                {
-                    let (exact_loss, exact_gradient) = exact(options, x, t);
-                    let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
-                    let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
-                    for (worst, error) in worst.iter_mut().zip(errors) {
-                        if error > worst.0 {
-                            let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
-                            *worst = (error, at);
-                        }
-                    }
-                }
-                results.push((backend, [losses, gradient].concat()));
-            }
-            for (a, x) in &results {
-                for (b, y) in &results {
-                    if a.is_fused() == b.is_fused() {
-                        assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
-                    }
-                }
-            }
+            worst.meet((options, sigma), columns, [&x, &t], |backend, scores, targets| {
+                soft(backend, options.loss(), scores, targets)
+            });
         }
     }
-    let [(loss, at), (gradient, gradient_at)] = worst;
-    println!("distributions, loss: {loss:.3} ULP at {at}");
-    println!("distributions, gradient: {gradient:.3} ULP at {gradient_at}");
-    assert!(loss <= SMOOTH_LOSS, "loss: {loss} ULP at {at}");
-    assert!(gradient <= SMOOTH_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
+    worst.assert_within("distributions", [SMOOTH_LOSS, SMOOTH_GRADIENT]);
 }
 
 /// Scores that the fast way does not know are left to the other kernel.

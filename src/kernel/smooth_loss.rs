@@ -209,16 +209,25 @@ struct Gradient {
 
 impl PanelFunction<2> for Gradient {
     #[inline(always)]
-    fn apply<V: Lanes>(self, (t, low): (V, V), [factor, factor_low]: [V; 2]) -> V {
-        let (uniform, uniform_low) = (t.splat(self.uniform.0), t.splat(self.uniform.1));
-        let (p, error) = two_product(t, factor);
-        let p_low = t.mul_add(factor_low, low.mul_add(factor, error));
-        // What the difference leaves, exactly where p is more than half of ε/K. Below, what e^x
-        // is off by counts half, and there is room for a rounding.
-        let difference = p - uniform;
-        let left = (p - difference) - uniform;
-        difference + (left + (p_low - uniform_low))
+    fn apply<V: Lanes>(self, exp: (V, V), factor: [V; 2]) -> V {
+        less(exp, factor, splat(exp.0, self.uniform))
     }
+}
+
+/// exp·factor less a target, all in two words.
+#[inline(always)]
+pub(super) fn less<V: Lanes>(
+    (e, low): (V, V),
+    [factor, factor_low]: [V; 2],
+    (target, target_low): (V, V),
+) -> V {
+    let (p, error) = two_product(e, factor);
+    let p_low = e.mul_add(factor_low, low.mul_add(factor, error));
+    // What the difference leaves, exactly where p is more than half of the target. Below, what
+    // e^x is off by counts half, and there is room for a rounding.
+    let difference = p - target;
+    let left = (p - difference) - target;
+    difference + (left + (p_low - target_low))
 }
 
 /// The same from x, for a row that is read again.

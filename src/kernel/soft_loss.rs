@@ -21,7 +21,7 @@
 //! **Error.** See [`crate::contract::SMOOTH_LOSS`].
 
 use super::cross_entropy::{Labelled, Results, Scores, Tally, of_row, write_at_labels};
-use super::smooth_loss::{RowTerms, row_of, set_at_label};
+use super::smooth_loss::{RowTerms, less, row_of, set_at_label};
 use super::target_loss::{AnyRow, Formula, OneRow, Target, position, splat};
 use crate::error::Error;
 use crate::kernel::exp_sum::{NOWHERE, Shift, ShiftedSum, finite_sum, head, words_of_each};
@@ -136,14 +136,8 @@ struct Gradient {
 
 impl PanelFunctionOfTwo<2> for Gradient {
     #[inline(always)]
-    fn apply<V: Lanes>(self, (e, low): (V, V), t: V, [factor, factor_low]: [V; 2]) -> V {
-        let (p, error) = two_product(e, factor);
-        let p_low = e.mul_add(factor_low, low.mul_add(factor, error));
-        let (t, t_low) = times(t, splat(t, self.scale.words));
-        // See `smooth_loss.rs`.
-        let difference = p - t;
-        let left = (p - difference) - t;
-        difference + (left + (p_low - t_low))
+    fn apply<V: Lanes>(self, exp: (V, V), t: V, factor: [V; 2]) -> V {
+        less(exp, factor, times(t, splat(t, self.scale.words)))
     }
 }
 

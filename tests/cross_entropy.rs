@@ -375,8 +375,8 @@ fn smooth(
 #[test]
 fn smoothing_z_loss_and_temperature_are_their_formula() {
     let (mut random, mut worst) = (Random::new(33), Worst::default());
-    let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
-    let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
+    let shapes = [(40, 2), (35, 3), (150, 10), (7, 31), (40, 32), (20, 50), (20, 100), (3, 128)];
+    let longer = [(2, 129), (18, 160), (3, 513), (2, 3000)];
     for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
         let options = [1e-6, 0.01, 0.1, 0.5, 0.9].map(|smoothing| Options { smoothing, ..PLAIN });
         let sharp = Options { smoothing: 0.0, z: 0.01, temperature: 0.7, ..PLAIN };
@@ -444,8 +444,8 @@ fn soft(
 #[test]
 fn distributions_with_z_loss_and_temperature_are_their_formula() {
     let (mut random, mut worst) = (Random::new(35), Worst::default());
-    let shapes = [(40, 2), (70, 3), (300, 10), (7, 31), (40, 32), (33, 50), (20, 100), (3, 128)];
-    let longer = [(5, 129), (18, 160), (3, 513), (5, 1000), (2, 3000)];
+    let shapes = [(40, 2), (35, 3), (150, 10), (7, 31), (40, 32), (20, 50), (20, 100), (3, 128)];
+    let longer = [(2, 129), (18, 160), (3, 513), (2, 3000)];
     for (i, (rows, columns)) in shapes.into_iter().chain(longer).enumerate() {
         let with_z = Options { z: 0.01, ..PLAIN };
         let warm = Options { z: 0.3, temperature: 4.0, ..PLAIN };

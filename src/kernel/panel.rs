@@ -256,11 +256,12 @@ impl<'a, const N: usize, const G: usize> Panel<'a, N, G> {
     #[inline(always)]
     fn set_terms<S: Simd>(&mut self, simd: S, f: impl PanelTerm, [x, t]: [&[f32]; 2]) {
         let (exp, low) = (blocks_mut(&mut self.exp), blocks_mut(&mut self.low));
-        for (i, (x, t)) in x.chunks(BLOCK).zip(t.chunks(BLOCK)).enumerate() {
+        for i in 0..x.len().div_ceil(BLOCK) {
             let (Some(exp), Some(low)) = (exp.get_mut(i), low.get_mut(i)) else { break };
             for at in (0..BLOCK).step_by(S::F32::COUNT) {
-                let x = simd.load(x.get(at..).unwrap_or(&[]), 0.0);
-                let (term, error) = f.apply(x, simd.load(t.get(at..).unwrap_or(&[]), 0.0));
+                let from = i * BLOCK + at;
+                let x = simd.load(x.get(from..).unwrap_or(&[]), 0.0);
+                let (term, error) = f.apply(x, simd.load(t.get(from..).unwrap_or(&[]), 0.0));
                 simd.store(term, exp.get_mut(at..).unwrap_or(&mut []));
                 simd.store(error, low.get_mut(at..).unwrap_or(&mut []));
             }

@@ -243,8 +243,9 @@ fn smooth_gradient(input: Input) -> Vec<f64> {
     gradient(input).iter().zip(labels).map(|(g, is_label)| g + change(is_label)).collect()
 }
 
-/// The temperature that is compared, and its inverse.
+/// The temperature that is compared.
 pub const TEMPERATURE: f32 = 0.75;
+/// The scale of softmax that is compared.
 pub const SCALE: f32 = 1.25;
 
 fn cold_gradient(input: Input) -> Vec<f64> {

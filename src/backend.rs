@@ -1,40 +1,47 @@
-//! Which backends exist, which of them this CPU has, and the way into one.
+//! Which backends exist, and which of them this CPU has.
 
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+use crate::pass::{SCALAR, ScalarPasses};
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 use crate::simd::portable;
-use crate::simd::{Kernel, scalar};
+use crate::simd::scalar;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 use crate::simd::{avx2, avx512};
 
 /// An instruction set that this CPU has, as seen when the value was made.
 ///
-/// The crate's functions run on [`Backend::best`]. To choose another, say to
-/// compare or to reproduce another machine's bits, give a [`kernel`](crate::kernel)
-/// to [`Backend::run`]:
+/// The crate's functions run on [`Backend::best`]. To choose another, say to compare or to
+/// reproduce another machine's bits, call the method of the same name, with `rows_` in front for
+/// those in [`rows`](crate::rows), or say [`on`](crate::loss::CrossEntropy::on) where there are
+/// options:
 ///
 /// ```
-/// use logits::{Backend, kernel::{Exp, Map}};
+/// use logits::{Backend, Softmax};
 ///
 /// let x = [0.0, 1.0, f32::NEG_INFINITY];
 /// for backend in Backend::available() {
-///     let mut out = [0.0; 3];
-///     backend.run(Map::new(Exp, &x, &mut out)?);
-///     println!("{:>8}: {out:?}", backend.name());
-///     assert_eq!(out[2], 0.0);
+///     let (mut exp, mut softmax) = ([0.0; 3], [0.0; 3]);
+///     backend.exp(&x, &mut exp)?;
+///     Softmax::new().on(backend).softmax(&x, &mut softmax)?;
+///     println!("{:>8}: {exp:?} {softmax:?}", backend.name());
+///     assert_eq!((exp[2], softmax[2]), (0.0, 0.0));
 /// }
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Backend(Kind);
+pub struct Backend(pub(crate) Kind);
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Avx512(avx512::Support),
+    Avx512,
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Avx2(avx2::Support),
+    Avx2,
     #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
     Portable,
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+    Scalar(&'static ScalarPasses),
+    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
     Scalar,
 }
 
@@ -47,11 +54,11 @@ impl Backend {
     pub fn best() -> Self {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
-            if let Some(support) = avx512::Support::detect() {
-                return Self(Kind::Avx512(support));
+            if avx512::is_available() {
+                return Self(Kind::Avx512);
             }
-            if let Some(support) = avx2::Support::detect() {
-                return Self(Kind::Avx2(support));
+            if avx2::is_available() {
+                return Self(Kind::Avx2);
             }
         }
         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
@@ -64,11 +71,14 @@ impl Backend {
     pub fn available() -> impl Iterator<Item = Self> {
         [
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            avx512::Support::detect().map(Kind::Avx512),
+            avx512::is_available().then_some(Kind::Avx512),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            avx2::Support::detect().map(Kind::Avx2),
+            avx2::is_available().then_some(Kind::Avx2),
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
             Some(Kind::Portable),
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+            Some(Kind::Scalar(&SCALAR)),
+            #[cfg(all(target_os = "none", target_pointer_width = "32"))]
             Some(Kind::Scalar),
         ]
         .into_iter()
@@ -81,11 +91,14 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx512(_) => "avx512",
+            Kind::Avx512 => "avx512",
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx2(_) => "avx2",
+            Kind::Avx2 => "avx2",
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
             Kind::Portable => "portable",
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+            Kind::Scalar(_) => "scalar",
+            #[cfg(all(target_os = "none", target_pointer_width = "32"))]
             Kind::Scalar => "scalar",
         }
     }
@@ -96,45 +109,24 @@ impl Backend {
     pub fn is_fused(self) -> bool {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx512(_) | Kind::Avx2(_) => true,
+            Kind::Avx512 | Kind::Avx2 => true,
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
             Kind::Portable => portable::FUSED,
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+            Kind::Scalar(_) => scalar::FUSED,
+            #[cfg(all(target_os = "none", target_pointer_width = "32"))]
             Kind::Scalar => scalar::FUSED,
         }
     }
 
-    /// Runs a kernel with this backend's instructions.
-    #[inline(always)]
-    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        match self.0 {
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx512(support) => support.run(kernel),
-            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx2(support) => support.run(kernel),
-            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Kind::Portable => portable::run(kernel),
-            Kind::Scalar => scalar::run(kernel),
+    /// Whether results larger than the caches are written past them.
+    pub(crate) fn streams(self) -> bool {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        if matches!(self.0, Kind::Avx512) {
+            return true;
         }
+        false
     }
-}
-
-/// `Backend::best().run(kernel)`, without the backends that are never the best here: they
-/// need not be compiled for it.
-#[inline(always)]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if let Some(support) = avx512::Support::detect() {
-            return support.run(kernel);
-        }
-        if let Some(support) = avx2::Support::detect() {
-            return support.run(kernel);
-        }
-    }
-    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-    return portable::run(kernel);
-    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-    scalar::run(kernel)
 }
 
 impl core::fmt::Debug for Backend {

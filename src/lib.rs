@@ -48,16 +48,16 @@ struct Readme;
 
 mod backend;
 pub mod contract;
+mod drive;
 mod error;
-pub mod kernel;
 mod log_sum_exp;
 pub mod loss;
 mod math;
+mod pass;
 pub mod rows;
 pub mod scalar;
 mod simd;
-mod softmax;
-mod sweep;
+//mod softmax;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub mod vector;
 
@@ -65,13 +65,7 @@ pub use backend::Backend;
 pub use error::Error;
 pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
-pub use softmax::Softmax;
-
-use kernel::{
-    Backward, BackwardFunction, CrossEntropy, Exp, ExpM1, ExtendLogSumExp, JsDivergence,
-    KlDivergence, Ln, Ln1p, LogSigmoid, LogSoftmax, LogSoftmaxBackward, Map, MapInPlace, RowMap,
-    RowMapInPlace, RowsEntropy, RowsOfTwo, Sigmoid, SoftmaxBackward, Softplus,
-};
+//pub use softmax::Softmax;
 
 /// e^x for each element; its derivative is e^x.
 ///
@@ -91,13 +85,12 @@ use kernel::{
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(Exp, x, out)?);
-    Ok(())
+    Backend::best().exp(x, out)
 }
 
 /// As [`exp`], in place.
 pub fn exp_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(Exp, x));
+    Backend::best().exp_in_place(x);
 }
 
 /// e^x − 1 for each element, without the cancellation near 0: there it is x. Its
@@ -118,13 +111,12 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(ExpM1, x, out)?);
-    Ok(())
+    Backend::best().exp_m1(x, out)
 }
 
 /// As [`exp_m1`], in place.
 pub fn exp_m1_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(ExpM1, x));
+    Backend::best().exp_m1_in_place(x);
 }
 
 /// ln x for each element; its derivative is 1/x.
@@ -144,13 +136,12 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(Ln, x, out)?);
-    Ok(())
+    Backend::best().ln(x, out)
 }
 
 /// As [`ln`], in place.
 pub fn ln_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(Ln, x));
+    Backend::best().ln_in_place(x);
 }
 
 /// ln(1 + x) for each element, without the cancellation near 0: there it is x. Its
@@ -171,13 +162,12 @@ pub fn ln_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(Ln1p, x, out)?);
-    Ok(())
+    Backend::best().ln_1p(x, out)
 }
 
 /// As [`ln_1p`], in place.
 pub fn ln_1p_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(Ln1p, x));
+    Backend::best().ln_1p_in_place(x);
 }
 
 /// The logistic function 1 / (1 + e^-x) of each element: the probability of the
@@ -200,13 +190,12 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(Sigmoid, x, out)?);
-    Ok(())
+    Backend::best().sigmoid(x, out)
 }
 
 /// As [`sigmoid`], in place.
 pub fn sigmoid_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(Sigmoid, x));
+    Backend::best().sigmoid_in_place(x);
 }
 
 /// ln σ(x) of each element, −[`softplus`]\(−x): the log-probability of the first of
@@ -227,13 +216,12 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(LogSigmoid, x, out)?);
-    Ok(())
+    Backend::best().log_sigmoid(x, out)
 }
 
 /// As [`log_sigmoid`], in place.
 pub fn log_sigmoid_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(LogSigmoid, x));
+    Backend::best().log_sigmoid_in_place(x);
 }
 
 /// ln(1 + e^x) of each element, the smooth max(x, 0): the loss −ln σ(−x) of a
@@ -254,13 +242,12 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backend::run(Map::new(Softplus, x, out)?);
-    Ok(())
+    Backend::best().softplus(x, out)
 }
 
 /// As [`softplus`], in place.
 pub fn softplus_in_place(x: &mut [f32]) {
-    backend::run(MapInPlace::new(Softplus, x));
+    Backend::best().softplus_in_place(x);
 }
 
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
@@ -282,8 +269,7 @@ pub fn softplus_in_place(x: &mut [f32]) {
 /// ```
 #[must_use]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
-    // The kernel of `LogSumExp`, not one more.
-    backend::run(ExtendLogSumExp::new(LogSumExp::new(), x)).value()
+    Backend::best().log_sum_exp(x)
 }
 
 /// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
@@ -304,7 +290,7 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 /// ```
 #[must_use]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
-    LogSumExp::of(a).merge(LogSumExp::of(b)).value()
+    Backend::best().log_add_exp(a, b)
 }
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
@@ -333,14 +319,12 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    error::check_length("out", x.len(), out.len())?;
-    backend::run(RowMap::new(kernel::Softmax::new(), Rows::one(x), RowsMut::one(out))?);
-    Ok(())
+    Backend::best().softmax(x, out)
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: &mut [f32]) {
-    backend::run(RowMapInPlace::new(kernel::Softmax::new(), RowsMut::one(x)));
+    Backend::best().softmax_in_place(x);
 }
 
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
@@ -367,14 +351,12 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    error::check_length("out", x.len(), out.len())?;
-    backend::run(RowMap::new(LogSoftmax::new(), Rows::one(x), RowsMut::one(out))?);
-    Ok(())
+    Backend::best().log_softmax(x, out)
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: &mut [f32]) {
-    backend::run(RowMapInPlace::new(LogSoftmax::new(), RowsMut::one(x)));
+    Backend::best().log_softmax_in_place(x);
 }
 
 /// The derivatives of a loss by scores, from those by their [`softmax`] y, which are
@@ -398,7 +380,7 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backward(SoftmaxBackward, y, upstream, out)
+    Backend::best().softmax_backward(y, upstream, out)
 }
 
 /// As [`softmax_backward`], in the place of the derivatives by y.
@@ -406,7 +388,7 @@ pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
 pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
-    backward_in_place(SoftmaxBackward, y, upstream)
+    Backend::best().softmax_backward_in_place(y, upstream)
 }
 
 /// The derivatives of a loss by scores, from those by their [`log_softmax`] y, which are
@@ -431,7 +413,7 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    backward(LogSoftmaxBackward, y, upstream, out)
+    Backend::best().log_softmax_backward(y, upstream, out)
 }
 
 /// As [`log_softmax_backward`], in the place of the derivatives by y.
@@ -439,31 +421,7 @@ pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Res
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
 pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
-    backward_in_place(LogSoftmaxBackward, y, upstream)
-}
-
-fn backward(
-    function: impl BackwardFunction,
-    y: &[f32],
-    upstream: &[f32],
-    out: &mut [f32],
-) -> Result<(), Error> {
-    error::check_length("upstream", y.len(), upstream.len())?;
-    error::check_length("out", y.len(), out.len())?;
-    let (y, upstream, out) = (Rows::one(y), Rows::one(upstream), RowsMut::one(out));
-    backend::run(Backward::new(function, y, upstream, out)?);
-    Ok(())
-}
-
-fn backward_in_place(
-    function: impl BackwardFunction,
-    y: &[f32],
-    upstream: &mut [f32],
-) -> Result<(), Error> {
-    error::check_length("upstream", y.len(), upstream.len())?;
-    let (y, upstream) = (Rows::one(y), RowsMut::one(upstream));
-    backend::run(Backward::in_place(function, y, upstream)?);
-    Ok(())
+    Backend::best().log_softmax_backward_in_place(y, upstream)
 }
 
 /// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0
@@ -483,10 +441,7 @@ fn backward_in_place(
 /// ```
 #[must_use]
 pub fn entropy(p: &[f32]) -> f32 {
-    // One row of the kernel in `rows`, not a kernel more.
-    let mut out = [0.0];
-    backend::run(RowsEntropy::one(p, &mut out));
-    out[0]
+    Backend::best().entropy(p)
 }
 
 /// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
@@ -508,9 +463,7 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    let mut out = [0.0];
-    backend::run(RowsOfTwo::<CrossEntropy<'_>>::one(p, q, &mut out)?);
-    Ok(out[0])
+    Backend::best().cross_entropy(p, q)
 }
 
 /// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
@@ -536,9 +489,7 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    let mut out = [0.0];
-    backend::run(RowsOfTwo::<KlDivergence<'_>>::one(p, q, &mut out)?);
-    Ok(out[0])
+    Backend::best().kl_divergence(p, q)
 }
 
 /// The Jensen-Shannon divergence ½KL(P‖M) + ½KL(Q‖M) with M = (P + Q)/2, in nats:
@@ -562,7 +513,5 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
-    let mut out = [0.0];
-    backend::run(RowsOfTwo::<JsDivergence<'_>>::one(p, q, &mut out)?);
-    Ok(out[0])
+    Backend::best().js_divergence(p, q)
 }

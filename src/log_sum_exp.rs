@@ -1,7 +1,6 @@
 //! ln Σ e^x of what comes in pieces.
 
-use crate::backend;
-use crate::kernel::{ExtendLogSumExp, LogAddExp};
+use crate::backend::Backend;
 
 /// A running ln Σ e^x: of elements as they come, of chunks, or of parts that several
 /// threads have seen.
@@ -102,14 +101,14 @@ impl LogSumExp {
     /// Adds the elements of a slice.
     #[inline]
     pub fn extend_from_slice(&mut self, x: &[f32]) {
-        *self = backend::run(ExtendLogSumExp::new(*self, x));
+        *self = Backend::best().extend(*self, x);
     }
 
     /// Of the elements of both: the same to the bit if they are exchanged.
     #[inline]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        backend::run(LogAddExp::new(self, other))
+        Backend::best().merge(self, other)
     }
 
     /// ln Σ e^x, rounded.

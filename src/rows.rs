@@ -4,12 +4,8 @@
 //! The functions here have the names of those at the crate's root and give, row
 //! by row, the same bits.
 
-use crate::backend;
+use crate::backend::Backend;
 use crate::error::Error;
-use crate::kernel::{
-    self, Backward, EntropyOfScores, KlDivergenceOfScores, Linear, LogSoftmax, LogSoftmaxBackward,
-    RowMap, RowMapInPlace, RowsLogSumExp, RowsOfTwo, Softmax, SoftmaxBackward,
-};
 use core::slice::{Chunks, ChunksMut};
 
 /// A matrix read row by row.
@@ -29,6 +25,7 @@ use core::slice::{Chunks, ChunksMut};
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     data: &'a [f32],
+    rows: usize,
     columns: usize,
     stride: usize,
 }
@@ -46,27 +43,28 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct RowsMut<'a> {
     data: &'a mut [f32],
+    rows: usize,
     columns: usize,
     stride: usize,
 }
 
-/// Whether `length` elements are rows of `columns`, `stride` apart; the last
-/// row may end with its columns or with its stride.
-const fn check(length: usize, columns: usize, stride: usize) -> Result<(), Error> {
+/// How many rows of `columns`, `stride` apart, `length` elements are; the last may end anywhere
+/// from its columns to its stride.
+const fn check(length: usize, columns: usize, stride: usize) -> Result<usize, Error> {
     if stride < columns {
         return Err(Error::Stride { expected: columns, found: stride });
     }
     if length == 0 {
-        return Ok(());
+        return Ok(0);
     }
     if columns == 0 {
         return Err(Error::NoColumns { length });
     }
     let last = length % stride;
-    if last != 0 && last != columns {
+    if last != 0 && last < columns {
         return Err(Error::PartialRow { length, columns, stride });
     }
-    Ok(())
+    Ok(length.div_ceil(stride))
 }
 
 impl<'a> Rows<'a> {
@@ -92,42 +90,34 @@ impl<'a> Rows<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(()) => Ok(Self { data, columns, stride }),
+            Ok(rows) => Ok(Self { data, rows, columns, stride }),
             Err(error) => Err(error),
         }
     }
 
-    /// One row: the whole vector.
+    /// One row: the whole vector. An empty one is a row of no columns.
+    #[inline]
     pub(crate) const fn one(data: &'a [f32]) -> Self {
-        Self { data, columns: data.len(), stride: data.len() }
+        Self { data, rows: 1, columns: data.len(), stride: data.len() }
     }
 
-    /// All elements, if the rows follow each other without a gap.
+    /// Where the first row begins.
     #[inline]
-    pub(crate) fn flat(&self) -> Option<&'a [f32]> {
-        (self.stride == self.columns).then_some(self.data)
+    pub(crate) const fn as_ptr(&self) -> *const f32 {
+        self.data.as_ptr()
     }
 
-    /// Takes the first rows off, or all there are.
+    /// How far apart rows begin.
     #[inline]
-    pub(crate) fn take(&mut self, rows: usize) -> Self {
-        let end = rows.saturating_mul(self.stride).min(self.data.len());
-        Self { data: self.data.split_off(..end).unwrap_or(&[]), ..*self }
-    }
-
-    /// So many rows at a time, one after the other: more than one only if the matrix is
-    /// [`flat`](Self::flat).
-    #[inline]
-    pub(crate) fn several(&self, count: usize) -> Iter<'a> {
-        let (columns, stride) = (count * self.columns, count * self.stride);
-        Iter { chunks: self.data.chunks(at_least_one(stride)), columns }
+    pub(crate) const fn stride(&self) -> usize {
+        self.stride
     }
 
     /// The number of rows.
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.data.len().div_ceil(at_least_one(self.stride))
+        self.rows
     }
 
     /// The length of each row.
@@ -173,37 +163,35 @@ impl<'a> RowsMut<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(()) => Ok(Self { data, columns, stride }),
+            Ok(rows) => Ok(Self { data, rows, columns, stride }),
             Err(error) => Err(error),
         }
     }
 
     /// One row: the whole vector.
+    #[inline]
     pub(crate) const fn one(data: &'a mut [f32]) -> Self {
-        let length = data.len();
-        Self { data, columns: length, stride: length }
+        let columns = data.len();
+        Self { data, rows: 1, columns, stride: columns }
     }
 
-    /// So many rows at a time, one after the other: more than one only if the matrix is
-    /// [`flat`](Rows::flat).
+    /// Where the first row begins.
     #[inline]
-    pub(crate) fn several(self, count: usize) -> IterMut<'a> {
-        let (columns, stride) = (count * self.columns, count * self.stride);
-        IterMut { chunks: self.data.chunks_mut(at_least_one(stride)), columns }
+    pub(crate) const fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.data.as_mut_ptr()
     }
 
-    /// Takes the first rows off, or all there are.
+    /// How far apart rows begin.
     #[inline]
-    pub(crate) fn take(&mut self, rows: usize) -> Self {
-        let end = rows.saturating_mul(self.stride).min(self.data.len());
-        Self { data: self.data.split_off_mut(..end).unwrap_or(&mut []), ..*self }
+    pub(crate) const fn stride(&self) -> usize {
+        self.stride
     }
 
     /// The number of rows.
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.as_rows().rows()
+        self.rows
     }
 
     /// The length of each row.
@@ -232,14 +220,14 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub const fn as_rows(&self) -> Rows<'_> {
-        Rows { data: self.data, columns: self.columns, stride: self.stride }
+        Rows { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
     }
 
     /// The same rows, borrowed for a shorter time.
     #[inline]
     #[must_use]
     pub const fn reborrow(&mut self) -> RowsMut<'_> {
-        RowsMut { data: self.data, columns: self.columns, stride: self.stride }
+        RowsMut { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
     }
 }
 
@@ -388,8 +376,7 @@ pub(crate) fn check_column_count(
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(Linear::new(x, weights, bias, out)?);
-    Ok(())
+    Backend::best().rows_linear(x, weights, bias, out)
 }
 
 /// The logarithm of each row's sum of exponentials, as [`crate::log_sum_exp`].
@@ -406,8 +393,7 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(RowsLogSumExp::new(x, out)?);
-    Ok(())
+    Backend::best().rows_log_sum_exp(x, out)
 }
 
 /// Each row's softmax, as [`crate::softmax`].
@@ -424,13 +410,12 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(RowMap::new(Softmax::new(), x, out)?);
-    Ok(())
+    Backend::best().rows_softmax(x, out)
 }
 
 /// As [`softmax`], in place.
 pub fn softmax_in_place(x: RowsMut<'_>) {
-    backend::run(RowMapInPlace::new(Softmax::new(), x));
+    Backend::best().rows_softmax_in_place(x);
 }
 
 /// The logarithm of each row's softmax, as [`crate::log_softmax`].
@@ -447,13 +432,12 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(RowMap::new(LogSoftmax::new(), x, out)?);
-    Ok(())
+    Backend::best().rows_log_softmax(x, out)
 }
 
 /// As [`log_softmax`], in place.
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
-    backend::run(RowMapInPlace::new(LogSoftmax::new(), x));
+    Backend::best().rows_log_softmax_in_place(x);
 }
 
 /// The derivatives by each row's scores, as [`crate::softmax_backward`].
@@ -472,8 +456,7 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(Backward::new(SoftmaxBackward, y, upstream, out)?);
-    Ok(())
+    Backend::best().rows_softmax_backward(y, upstream, out)
 }
 
 /// As [`softmax_backward`], in the place of the derivatives by y.
@@ -481,8 +464,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
 pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(Backward::in_place(SoftmaxBackward, y, upstream)?);
-    Ok(())
+    Backend::best().rows_softmax_backward_in_place(y, upstream)
 }
 
 /// The derivatives by each row's scores, as [`crate::log_softmax_backward`].
@@ -505,8 +487,7 @@ pub fn log_softmax_backward(
     upstream: Rows<'_>,
     out: RowsMut<'_>,
 ) -> Result<(), Error> {
-    backend::run(Backward::new(LogSoftmaxBackward, y, upstream, out)?);
-    Ok(())
+    Backend::best().rows_log_softmax_backward(y, upstream, out)
 }
 
 /// As [`log_softmax_backward`], in the place of the derivatives by y.
@@ -514,8 +495,7 @@ pub fn log_softmax_backward(
 /// # Errors
 /// As [`softmax_backward_in_place`].
 pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
-    backend::run(Backward::in_place(LogSoftmaxBackward, y, upstream)?);
-    Ok(())
+    Backend::best().rows_log_softmax_backward_in_place(y, upstream)
 }
 
 /// Each row's entropy in nats, as [`crate::entropy`].
@@ -532,8 +512,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(kernel::RowsEntropy::new(p, out)?);
-    Ok(())
+    Backend::best().rows_entropy(p, out)
 }
 
 /// The entropy in nats of the distribution that each row of scores stands for: the
@@ -561,8 +540,7 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(EntropyOfScores::new(scores, out)?);
-    Ok(())
+    Backend::best().rows_entropy_of_scores(scores, out)
 }
 
 /// The cross-entropy of each row of `p` and the same row of `q` in nats, as
@@ -582,8 +560,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(RowsOfTwo::<kernel::CrossEntropy<'_>>::new(p, q, out)?);
-    Ok(())
+    Backend::best().rows_cross_entropy(p, q, out)
 }
 
 /// The Kullback-Leibler divergence of each row of `p` from the same row of `q` in
@@ -603,8 +580,7 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(RowsOfTwo::<kernel::KlDivergence<'_>>::new(p, q, out)?);
-    Ok(())
+    Backend::best().rows_kl_divergence(p, q, out)
 }
 
 /// The Kullback-Leibler divergence in nats of the distributions that two rows of scores
@@ -644,8 +620,7 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(KlDivergenceOfScores::new(p, q, out)?);
-    Ok(())
+    Backend::best().rows_kl_divergence_of_scores(p, q, out)
 }
 
 /// [`kl_divergence_of_scores`], and its derivative by each score of `q`, which is
@@ -674,8 +649,7 @@ pub fn kl_divergence_of_scores_and_gradient(
     out: &mut [f32],
     gradient: RowsMut<'_>,
 ) -> Result<(), Error> {
-    backend::run(KlDivergenceOfScores::with_gradient(p, q, out, gradient)?);
-    Ok(())
+    Backend::best().rows_kl_divergence_of_scores_and_gradient(p, q, out, gradient)
 }
 
 /// The Jensen-Shannon divergence of each row of `p` and the same row of `q` in nats,
@@ -695,6 +669,5 @@ pub fn kl_divergence_of_scores_and_gradient(
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
-    backend::run(RowsOfTwo::<kernel::JsDivergence<'_>>::new(p, q, out)?);
-    Ok(())
+    Backend::best().rows_js_divergence(p, q, out)
 }

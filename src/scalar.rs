@@ -1,7 +1,5 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
-use crate::LogSumExp;
-use crate::kernel::log_sum_exp;
 use crate::math;
 use crate::simd::scalar::F32;
 
@@ -90,5 +88,6 @@ pub fn softplus(x: f32) -> f32 {
 #[inline]
 #[must_use]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
-    log_sum_exp::log_add_exp(F32(0.0), LogSumExp::of(a), LogSumExp::of(b)).value()
+    let (high, low) = math::log_add_exp::log_add_exp(F32(0.0), (a, -0.0), (b, -0.0));
+    high + low
 }

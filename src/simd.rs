@@ -1,13 +1,16 @@
 //! What a vector can do, said once.
 //!
-//! A [`Simd`] value is a *token*: it exists only inside code compiled for its
-//! instruction set, so whoever holds one may use that set. Vectors come from
-//! tokens, and everything else is a safe operation on vectors; kernels are
-//! formulas over them. How an instruction set does an operation is decided in
-//! the files below `simd/`, and nowhere else.
+//! A [`Simd`] value is a *token*: passes hold one only where they were compiled for its
+//! instruction set, so whoever holds one may use that set. Vectors come from tokens, and what
+//! is done with vectors is safe; formulas are written over [`Lanes`]. How an instruction set
+//! does an operation is decided in the files below `simd/`, and nowhere else.
+//!
+//! Memory is touched through raw pointers: a pass gets places and lengths from its driver,
+//! which made them from slices.
+
+#![allow(unsafe_code)]
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
-use core::ptr;
 
 /// Gives a vector type its arithmetic operators, each also with an `f32` on the
 /// right; the backend says what each does.
@@ -53,9 +56,8 @@ macro_rules! operators {
 }
 pub(crate) use operators;
 
-/// `for $i in 0..$n { $body }` for a constant `$n`, up to four without a loop. A kernel has
-/// thousands of loops over a few vectors; to unroll them took the compiler longer than all
-/// else together.
+/// `for $i in 0..$n { $body }` for a constant `$n`, up to four without a loop: left to the
+/// compiler, unrolling loops over a few vectors took longer than all else together.
 macro_rules! unroll {
     ($i:ident in 0..$n:expr, $body:expr) => {
         if const { $n > 4 } {
@@ -89,19 +91,14 @@ pub(crate) mod interleaved;
 pub(crate) mod portable;
 pub(crate) mod scalar;
 
-/// Sums run over this many logical lanes whatever the width of a register, so
-/// that every backend adds in the same order.
+/// Sums run over this many logical lanes whatever the width of a register, so that every
+/// backend adds in the same order.
 pub(crate) const BLOCK: usize = 16;
 
-/// Memory on cache lines of its own: vectors that lie across two take longer.
-#[repr(align(64))]
-pub(crate) struct Aligned<const N: usize>(pub(crate) [f32; N]);
-
-/// `EIGHTHS + k` for a whole number `k / 8` of small size has `k` in its lowest
-/// bits: adding it rounds to eighths, and its bits index tables and build
-/// powers of two.
+/// `EIGHTHS + k` for a whole number `k / 8` of small size has `k` in its lowest bits: adding it
+/// rounds to eighths, and its bits index tables and build powers of two.
 pub(crate) const EIGHTHS: f32 = 1_572_864.0; // 1.5 · 2^20, whose last bit is 2^-3
-/// The same for sixteenths.
+/// [`EIGHTHS`] for sixteenths.
 pub(crate) const SIXTEENTHS: f32 = 786_432.0;
 
 /// The least mantissa that [`Lanes::split_exp2`] gives.
@@ -109,187 +106,102 @@ const fn least_mantissa(fused: bool) -> f32 {
     if fused { 1.0 } else { core::f32::consts::FRAC_1_SQRT_2 }
 }
 
-/// Something a backend can run: the arguments of one public function.
-pub trait Kernel {
-    /// What the function returns.
-    type Output;
-    /// The function's body, for whichever instruction set `S` proves.
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
-}
+/// Lanes of a block in order, on a cache line of their own.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Lane16(pub(crate) [f32; BLOCK]);
 
-/// A part of a kernel: a function of its own, which those that share it need not contain.
-pub trait Part<S: Simd> {
-    /// What it returns.
-    type Output;
-    /// Its body.
-    fn run(self, simd: S) -> Self::Output;
-}
-
-impl<S: Simd, K: Kernel> Part<S> for K {
-    type Output = K::Output;
-
-    #[inline(always)]
-    fn run(self, simd: S) -> K::Output {
-        Kernel::run(self, simd)
-    }
-}
-
-/// Elements that are read, and where something for each goes.
-pub enum Elements<'a> {
-    /// Nowhere.
-    Read(&'a [f32]),
-    /// Elsewhere.
-    Write(&'a [f32], &'a mut [f32]),
-    /// To their place.
-    InPlace(&'a mut [f32]),
-}
-
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
-impl Elements<'_> {
-    /// Where they are, where results go, null if nowhere, and how many steps there are of both.
-    #[inline(always)]
-    pub(crate) fn places(self, step: usize) -> (*const f32, *mut f32, usize) {
-        match self {
-            Self::Read(x) => (x.as_ptr(), ptr::null_mut(), x.len() / step),
-            Self::Write(x, out) => (x.as_ptr(), out.as_mut_ptr(), x.len().min(out.len()) / step),
-            Self::InPlace(x) => {
-                let (steps, to) = (x.len() / step, x.as_mut_ptr());
-                (to.cast_const(), to, steps)
-            }
-        }
-    }
-}
-
-/// What a loop copies past the caches beside its own work, to where vectors are aligned.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
-#[derive(Default)]
-pub struct Beside<'a> {
-    pub(crate) from: &'a [f32],
-    pub(crate) to: &'a mut [f32],
-}
-
-/// The numbers of [`crate::math::shifted_exp`], as a loop in assembly finds them.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
-#[repr(C)]
-pub(crate) struct ExpFormula {
-    pub(crate) log2_e: f32,
-    pub(crate) zero_point: f32,
-    pub(crate) minus_ln_2: [f32; 2],
-    /// The highest coefficient first.
-    pub(crate) polynomial: [f32; 3],
-    /// Less the bits of the least power in range, and how far above a power may lie.
-    pub(crate) minus_least: u32,
-    pub(crate) most: u32,
-    pub(crate) table: [f32; 16],
-}
-
-/// Steps of a sum of e^x: what [`crate::kernel::exp_sum`] does with them, to the bit.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
-pub struct ExpSteps<'a, S: Simd> {
-    /// Whole steps of [`Simd::Wide`], at least one.
-    pub(crate) x: Elements<'a>,
-    /// A step that is read from elsewhere, and its number.
-    pub(crate) patch: Option<(usize, &'a [f32])>,
-    /// As many elements from there on will be read, or not.
-    pub(crate) ahead: *const f32,
-    pub(crate) beside: Option<Beside<'a>>,
-    pub(crate) formula: ExpFormula,
-    /// Steps until both words of the sum are carried; then they are for each
-    /// [`RUN`](crate::sweep::RUN).
-    pub(crate) carry: usize,
-    /// Both words of the sum.
-    pub(crate) sum: [&'a mut S::Block; 2],
-    pub(crate) reach: &'a mut S::F32,
-}
-
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for loops in assembly
-impl<S: Simd> ExpSteps<'_, S> {
-    /// The number of the patched step, and where it is, or none and any place.
-    #[inline(always)]
-    pub(crate) fn place_of_patch(&self) -> (usize, *const f32) {
-        match self.patch {
-            Some((step, patch)) if patch.len() >= S::Wide::COUNT => (step, patch.as_ptr()),
-            _ => (usize::MAX, ptr::null()),
-        }
-    }
-}
-
-/// A backend's token: proof that its instructions may be used, and the source
-/// of its vectors.
-pub trait Simd: Copy {
+/// A backend's token: proof that its instructions may be used, and the source of its vectors.
+///
+/// # Safety
+/// Of every method that takes a pointer: it is valid for as many elements as are read or
+/// written, which the method names.
+#[allow(clippy::missing_safety_doc)] // said once, above
+pub(crate) trait Simd: Copy {
     /// A vector of `f32`.
     type F32: Vectors<Self>;
     /// [`BLOCK`] lanes, as an array of vectors.
     type Block: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
-    /// As many vectors as the loop of a sum takes side by side: whole blocks, or
-    /// one lane.
+    /// As many vectors as a loop takes side by side: whole blocks, or one lane.
     type Wide: Vectors<Self>;
-    /// As many as the loop of a map takes.
+    /// As many as a loop takes whose formula is long: more would not stay in registers.
     type MapWide: Vectors<Self>;
 
-    /// Whether `mul_add` rounds once. Backends that agree in this agree in
-    /// every bit.
-    const FUSED: bool;
-
-    /// Whether [`exchange`](Self::exchange) is a matter of a few instructions.
-    const EXCHANGES: bool = false;
-
-    /// Whether [`stream`](Self::stream) goes past the caches, and it is worth while: with
-    /// eight lanes computing takes so long that ordinary stores hide behind it, and what
-    /// they leave in the caches is scaled there. Softmax of 512×32000 on AVX2 takes a third
-    /// less time without (Zen 3), ten columns 3% more.
+    /// Whether results larger than the caches are written past them: with eight lanes,
+    /// computing takes so long that ordinary stores hide behind it.
     const STREAMS: bool = false;
 
-    /// Whether [`exp_steps`](Self::exp_steps) does anything.
-    const EXP_STEPS: bool = false;
-
-    /// Runs a part of a kernel as a function of its own, which has a stack frame of its own.
-    fn call<P: Part<Self>>(self, part: P) -> P::Output;
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
-    /// The first lanes of `from`. Lanes past its end hold `fill`.
-    fn load(self, from: &[f32], fill: f32) -> Self::F32;
-    /// Writes the first lanes; those past the end of `to` are dropped.
-    fn store(self, value: Self::F32, to: &mut [f32]);
-    /// As [`store`](Self::store), past the caches where `to` is a whole vector and
-    /// aligned to it; [`fence`](Self::fence) must follow.
+    /// Loads a whole vector.
+    unsafe fn load(self, from: *const f32) -> Self::F32;
+    /// Loads the first `count` lanes, at least one and not all; others hold 0.
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::F32;
+    /// Writes a whole vector.
+    unsafe fn store(self, value: Self::F32, to: *mut f32);
+    /// Writes the first `count` lanes, at least one and not all.
+    unsafe fn store_first(self, value: Self::F32, to: *mut f32, count: usize);
+    /// Writes a whole vector past the caches where `to` is aligned to it; [`fence`](Self::fence)
+    /// must follow.
     #[inline(always)]
-    fn stream(self, value: Self::F32, to: &mut [f32]) {
-        self.store(value, to);
+    unsafe fn stream(self, value: Self::F32, to: *mut f32) {
+        unsafe { self.store(value, to) }
     }
     /// Orders what was streamed before what follows.
     #[inline(always)]
     fn fence(self) {}
-    /// Asks for what begins at `from` to be brought near, if it is memory of ours.
+    /// Asks for a cache line to be brought near, wherever it is: this never faults.
     #[inline(always)]
-    fn prefetch(self, from: &[f32]) {
+    fn prefetch(self, from: *const f32) {
         let _ = from;
     }
-    /// Asks for what lies [`AHEAD`](crate::sweep::AHEAD) elements after `from`, whatever it is.
+    /// The first `count` lanes of at least as many; others hold `fill`.
+    fn keep_first(self, value: Self::F32, count: usize, fill: f32) -> Self::F32;
+    /// One lane, others 0; all 0 for a lane that is not there.
+    fn only(self, value: Self::F32, lane: usize) -> Self::F32;
+
+    /// Loads `count` lanes, at least one, or all; others hold `fill`.
     #[inline(always)]
-    fn prefetch_ahead(self, from: &[f32]) {
-        let _ = from;
+    unsafe fn load_part(self, from: *const f32, count: usize, fill: f32) -> Self::F32 {
+        unsafe {
+            if count >= Self::F32::COUNT {
+                self.load(from)
+            } else {
+                let value = self.load_first(from, count);
+                if fill == 0.0 { value } else { self.keep_first(value, count, fill) }
+            }
+        }
     }
-    /// Takes steps of a sum by a loop in this backend's own hand: how many. It stops before
-    /// what is out of range.
+    /// Writes `count` lanes, at least one, or all.
     #[inline(always)]
-    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
-        let _ = steps;
-        0
+    unsafe fn store_part(self, value: Self::F32, to: *mut f32, count: usize) {
+        unsafe {
+            if count >= Self::F32::COUNT {
+                self.store(value, to);
+            } else {
+                self.store_first(value, to, count);
+            }
+        }
     }
-    /// The same vector throughout a block.
+
+    /// A vector throughout a block.
     fn block(self, value: Self::F32) -> Self::Block;
-    /// Loads a block. Lanes past the end of `from` hold `fill`.
+    /// Loads a block.
     #[inline(always)]
-    fn load_block(self, from: &[f32], fill: f32) -> Self::Block {
-        let mut block = self.block(self.splat(fill));
-        let lanes = block.as_mut();
+    unsafe fn load_block(self, from: *const f32) -> Self::Block {
+        let mut block = self.block(self.splat(0.0));
         unroll!(j in 0..BLOCK / Self::F32::COUNT, {
-            lanes[j] = self.load(from.get(j * Self::F32::COUNT..).unwrap_or(&[]), fill);
+            block.as_mut()[j] = unsafe { self.load(from.add(j * Self::F32::COUNT)) };
         });
         block
     }
-
+    /// Writes a block.
+    #[inline(always)]
+    unsafe fn store_block(self, block: Self::Block, to: *mut f32) {
+        unroll!(j in 0..BLOCK / Self::F32::COUNT, {
+            unsafe { self.store(block.as_ref()[j], to.add(j * Self::F32::COUNT)) };
+        });
+    }
     /// The step of a transposition: lanes i and i + HALF of `a` where i & HALF = 0, lanes
     /// i − HALF and i of `b` elsewhere, for HALF = 8, 4, 2 or 1.
     #[inline(always)]
@@ -302,38 +214,35 @@ pub trait Simd: Copy {
         let (mut first, mut second) = (a, b);
         for i in 0..BLOCK {
             if i & HALF == 0 {
-                second[i] = a[i | HALF];
+                second.0[i] = a.0[i | HALF];
             } else {
-                first[i] = b[i & !HALF];
+                first.0[i] = b.0[i & !HALF];
             }
         }
-        (self.load_block(&first, 0.0), self.load_block(&second, 0.0))
+        // SAFETY: both arrays hold a block.
+        unsafe { (self.load_block(first.0.as_ptr()), self.load_block(second.0.as_ptr())) }
     }
-
     /// The largest lane, for lanes without NaN.
     #[inline(always)]
     fn largest(self, block: Self::Block) -> f32 {
         let mut largest = f32::NEG_INFINITY;
-        for lane in self.block_to_array(block) {
+        for lane in self.block_to_array(block).0 {
             largest = if lane > largest { lane } else { largest };
         }
         largest
     }
-
     /// The lanes of a block in order.
     #[inline(always)]
-    fn block_to_array(self, block: Self::Block) -> [f32; BLOCK] {
-        let mut array = [0.0; BLOCK];
-        let lanes = block.as_ref();
-        unroll!(j in 0..BLOCK / Self::F32::COUNT, {
-            self.store(lanes[j], array.get_mut(j * Self::F32::COUNT..).unwrap_or(&mut []));
-        });
+    fn block_to_array(self, block: Self::Block) -> Lane16 {
+        let mut array = Lane16([0.0; BLOCK]);
+        // SAFETY: the array holds a block.
+        unsafe { self.store_block(block, array.0.as_mut_ptr()) };
         array
     }
 }
 
 /// A vector of `f32` lanes. An `f32` operand means that value in every lane.
-pub trait Lanes:
+pub(crate) trait Lanes:
     Copy
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -347,7 +256,7 @@ pub trait Lanes:
 {
     /// Lanes; those of one vector divide [`BLOCK`].
     const COUNT: usize;
-    /// As [`Simd::FUSED`].
+    /// Whether `mul_add` rounds once. Backends that agree in this agree in every bit.
     const FUSED: bool;
     /// One truth value a lane.
     type Mask: Mask;
@@ -476,7 +385,7 @@ pub trait Lanes:
 
 /// For each eighth of 1 ≤ m < 2 a number c near it: 1/c, and ln c in two words, as
 /// ln 2 is.
-pub struct Logarithms {
+pub(crate) struct Logarithms {
     pub(crate) reciprocal: [f32; 8],
     pub(crate) ln: [f32; 8],
     pub(crate) ln_low: [f32; 8],
@@ -485,7 +394,7 @@ pub struct Logarithms {
 
 /// ln x = high + ln(1 + r) + low.
 #[derive(Clone, Copy)]
-pub struct Reduced<V> {
+pub(crate) struct Reduced<V> {
     pub(crate) r: V,
     pub(crate) high: V,
     pub(crate) low: V,
@@ -504,21 +413,32 @@ pub(crate) fn reduce<V: Lanes>((m, e): (V, V), tables: &Logarithms) -> Reduced<V
 }
 
 /// One vector or several as one.
-pub trait Vectors<S: Simd>: Lanes + AsRef<[S::F32]> {
-    /// Loads [`Lanes::COUNT`] lanes; missing ones hold zero.
-    fn load(simd: S, from: &[f32]) -> Self;
+#[allow(clippy::missing_safety_doc)] // as those of Simd
+pub(crate) trait Vectors<S: Simd>: Lanes + AsRef<[S::F32]> + AsMut<[S::F32]> {
+    /// The same value in every lane.
+    fn splat_of(simd: S, value: f32) -> Self;
 
-    /// Writes the first lanes; those past the end of `to` are dropped.
+    /// Loads all lanes.
     #[inline(always)]
-    fn store(self, simd: S, to: &mut [f32]) {
+    unsafe fn load(simd: S, from: *const f32) -> Self {
+        let mut all = Self::splat_of(simd, 0.0);
         unroll!(j in 0..Self::COUNT / S::F32::COUNT, {
-            simd.store(self.as_ref()[j], to.get_mut(j * S::F32::COUNT..).unwrap_or(&mut []));
+            all.as_mut()[j] = unsafe { simd.load(from.add(j * S::F32::COUNT)) };
+        });
+        all
+    }
+
+    /// Writes all lanes.
+    #[inline(always)]
+    unsafe fn store(self, simd: S, to: *mut f32) {
+        unroll!(j in 0..Self::COUNT / S::F32::COUNT, {
+            unsafe { simd.store(self.as_ref()[j], to.add(j * S::F32::COUNT)) };
         });
     }
 }
 
 /// One truth value a lane.
-pub trait Mask: Copy {
+pub(crate) trait Mask: Copy {
     /// Whether it holds in every lane.
     fn all(self) -> bool;
     /// Where both hold.

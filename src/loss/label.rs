@@ -1,7 +1,6 @@
 //! Class labels of any integer type, checked once and then without their type.
 
 use crate::error::{Error, check_length};
-use crate::simd::{Kernel, Simd};
 
 /// An integer that names a class: `u8`, `u16`, `u32`, `usize`, `i32` or `i64`.
 pub trait Label: Erase {}
@@ -86,25 +85,9 @@ impl<'a> Labels<'a> {
 
     /// The columns that the labels from a row on name, [`NOWHERE`] where the row does not
     /// count.
-    #[inline(always)]
-    pub(crate) fn read<S: Simd>(self, simd: S, first: usize, classes: &mut [usize]) {
-        simd.call(Read { labels: self, first, classes });
-    }
-}
-
-/// [`Labels::read`]: one for all kernels.
-struct Read<'a> {
-    labels: Labels<'a>,
-    first: usize,
-    classes: &'a mut [usize],
-}
-
-impl Kernel for Read<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let Self { labels: Labels { labels, ignored }, first, classes } = self;
+    #[inline]
+    pub(crate) fn read(self, first: usize, classes: &mut [usize]) {
+        let Self { labels, ignored } = self;
         match ignored {
             None => labels.read(first, classes, |label| label as usize),
             Some(ignored) => {

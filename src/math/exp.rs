@@ -27,7 +27,7 @@
 use super::polynomial::horner;
 use super::words::{fast_two_sum, two_product, two_sum};
 use crate::simd::{EIGHTHS, Lanes};
-use crate::sweep::Function;
+use super::Function;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 
@@ -170,12 +170,11 @@ impl<V: Lanes> Parts<V> {
 }
 
 /// e^x.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Exp;
+pub(crate) struct Exp;
 
 impl Function for Exp {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         exp(x)
     }
 }

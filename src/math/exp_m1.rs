@@ -15,7 +15,7 @@ use super::exp::{NORMAL, Parts, exp};
 use super::polynomial::horner;
 use super::words::two_sum;
 use crate::simd::Lanes;
-use crate::sweep::Function;
+use super::Function;
 
 /// How far the polynomial goes.
 pub(crate) const SMALL: f32 = 0.4;
@@ -30,12 +30,11 @@ const POLYNOMIAL: [f32; 5] = [
 ];
 
 /// e^x − 1.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ExpM1;
+pub(crate) struct ExpM1;
 
 impl Function for ExpM1 {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         exp_m1(x)
     }
 }

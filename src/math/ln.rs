@@ -30,7 +30,7 @@
 use super::polynomial::horner;
 use super::words::{fast_two_sum, remainder, two_sum};
 use crate::simd::{Lanes, Logarithms, Reduced, reduce};
-use crate::sweep::Function;
+use super::Function;
 
 /// ln 2 in two words, multiples of 2^-16 and of 2^-36.
 const LN_2: [f32; 2] = [0.693145751953125, 1.428605173714458942413330078125e-6];
@@ -80,12 +80,11 @@ const ODD: [f32; 3] =
 const NOTHING: f32 = -0.0;
 
 /// ln x.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ln;
+pub(crate) struct Ln;
 
 impl Function for Ln {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         ln(x)
     }
 }

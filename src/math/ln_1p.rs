@@ -9,15 +9,14 @@
 use super::ln::Sum;
 use super::words::two_sum;
 use crate::simd::Lanes;
-use crate::sweep::Function;
+use super::Function;
 
 /// ln(1 + x).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ln1p;
+pub(crate) struct Ln1p;
 
 impl Function for Ln1p {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         ln_1p(x)
     }
 }

@@ -19,7 +19,7 @@
 use super::polynomial::horner;
 use super::words::{divide, fast_two_sum, product};
 use crate::simd::scalar::F32;
-use crate::simd::{ExpFormula, Lanes};
+use crate::simd::Lanes;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 
@@ -166,34 +166,14 @@ impl Scale {
         x.mul_add(x.splat(self.log2_e), zero_point)
     }
 
-    /// [`power`](Self::power) and [`exp`](Self::exp) in numbers, where multiplication is
-    /// fused, for powers from the least to the most.
-    #[inline(always)]
-    pub(crate) fn formula(self, zero_point: f32, [least, most]: [f32; 2]) -> ExpFormula {
-        ExpFormula {
-            log2_e: self.log2_e,
-            zero_point,
-            minus_ln_2: [-self.ln_2[0], -self.ln_2[1]],
-            polynomial: [self.polynomial[1], self.polynomial[0], self.words.0],
-            minus_least: least.to_bits().wrapping_neg(),
-            most: most.to_bits().wrapping_sub(least.to_bits()),
-            table: TABLE,
-        }
-    }
-
     /// `(t, δ)` with t · (1 + δ) = FACTOR · e^(s·x) · 2^-N, from x and its
     /// [`power`](Self::power), for |s·x| < 700 and normal results. |δ| ≤ 0.022.
-    ///
-    /// If it need not be `EXACT`, it is less by e^(k·[`drift`]) with k ≈ x/ln2 and costs
-    /// less: good for a sum whose terms that count have about the same k. Then s is 1.
     #[inline(always)]
-    pub(crate) fn exp<V: Lanes, const EXACT: bool>(self, x: V, power: V, zero_point: V) -> (V, V) {
+    pub(crate) fn exp<V: Lanes>(self, x: V, power: V, zero_point: V) -> (V, V) {
         let k = power - zero_point;
         let ln_2 = if V::FUSED { self.ln_2 } else { self.ln_2_short };
-        let mut r = k.mul_add(x.splat(-ln_2[0]), x);
-        if EXACT || !V::FUSED {
-            r = k.mul_add(x.splat(-ln_2[1]), r);
-        }
+        let r = k.mul_add(x.splat(-ln_2[0]), x);
+        let r = k.mul_add(x.splat(-ln_2[1]), r);
         let [t] = power.lookup([&TABLE]);
         let polynomial = [self.words.0, self.polynomial[0], self.polynomial[1]];
         (t.add_power::<16>(power), r * horner(r, polynomial))
@@ -212,7 +192,7 @@ fn reciprocal(x: f32) -> Words {
     (high.0, low.0)
 }
 
-/// As [`Scale::exp`], `EXACT` and of s = 1, of x + low for a `low` of at most the last bit of
+/// As [`Scale::exp`], of s = 1, of x + low for a `low` of at most the last bit of
 /// x, whose [`power`](Scale::power) is that of x: with a tenth of the error.
 #[inline(always)]
 pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_point: V) -> (V, V) {
@@ -226,11 +206,6 @@ pub(crate) fn shifted_exp_of_words<V: Lanes>((x, low): (V, V), power: V, zero_po
     let [t, t_low] = power.lookup([&TABLE, &TABLE_LOW]);
     let square = r * r;
     (t.add_power::<16>(power), r + square.mul_add(horner(r, LONGER), t_low))
-}
-
-/// See [`Scale::exp`].
-pub(crate) const fn drift(fused: bool) -> f32 {
-    if fused { LN_2[1] } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -317,10 +292,7 @@ mod tests {
             let middle = libm::round(f64::from(y) / f64::consts::LN_2);
             for apart in [-120.0, -71.0, -7.0, 0.0, 7.0, 50.0, 120.0] {
                 let (x, n) = (y * scale.inverse, middle + apart);
-                largest = largest.max(error::<true>(scale, x, n));
-                if scale.is_one() {
-                    largest = largest.max(error::<false>(scale, x, n));
-                }
+                largest = largest.max(error(scale, x, n));
             }
         }
         largest
@@ -346,14 +318,13 @@ mod tests {
     }
 
     /// The error of t · (1 + δ) in relative terms.
-    fn error<const EXACT: bool>(scale: Scale, x: f32, n: f64) -> f64 {
+    fn error(scale: Scale, x: f32, n: f64) -> f64 {
         let zero_point = F32(SIXTEENTHS - n as f32);
         let power = scale.power(F32(x), zero_point);
-        let (t, delta) = scale.exp::<_, EXACT>(F32(x), power, zero_point);
+        let (t, delta) = scale.exp(F32(x), power, zero_point);
         assert!(delta.0.abs() <= 0.022, "{x}: {}", delta.0);
-        let drift = if EXACT { 0.0 } else { drift(F32::FUSED) * (power - zero_point).0 };
         let s = f64::from(scale.words.0) + f64::from(scale.words.1);
-        let exponent = s * f64::from(x) + f64::from(drift) - n * f64::consts::LN_2;
+        let exponent = s * f64::from(x) - n * f64::consts::LN_2;
         (f64::from(t.0) * (1.0 + f64::from(delta.0)) / (FACTOR * libm::exp(exponent)) - 1.0).abs()
     }
 }

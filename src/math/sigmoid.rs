@@ -15,15 +15,14 @@
 use super::exp::{NORMAL, exp, exp_words};
 use super::words::remainder;
 use crate::simd::Lanes;
-use crate::sweep::Function;
+use super::Function;
 
 /// 1 / (1 + e^-x).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sigmoid;
+pub(crate) struct Sigmoid;
 
 impl Function for Sigmoid {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         sigmoid(x)
     }
 }

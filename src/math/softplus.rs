@@ -13,26 +13,24 @@ use super::exp::{NORMAL, exp, exp_words};
 use super::ln::Sum;
 use super::words::fast_two_sum;
 use crate::simd::Lanes;
-use crate::sweep::Function;
+use super::Function;
 
 /// ln(1 + e^x).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Softplus;
+pub(crate) struct Softplus;
 
 impl Function for Softplus {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         softplus(x)
     }
 }
 
 /// ln σ(x).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogSigmoid;
+pub(crate) struct LogSigmoid;
 
 impl Function for LogSigmoid {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
+    fn apply<V: Lanes>(x: V) -> V {
         log_sigmoid(x)
     }
 }

@@ -1,23 +1,15 @@
 //! AVX2 with FMA: eight lanes.
 //!
-//! Why the `unsafe` here is sound: [`Avx2`] is made only in [`entry`], which is
-//! compiled for AVX2 and FMA and called only through [`Support`], which exists
-//! only where the CPU was seen to have both, or by who holds a token already.
-//! Vectors come from that token or from one another, so every intrinsic below
-//! runs on a CPU that has it. Memory is touched through slices whose length was
-//! checked on the line before, or by a masked instruction that touches only the
-//! lanes within the slice.
+//! Why the `unsafe` here is sound: an [`Avx2`] is made only by the entries of passes, which are
+//! compiled for AVX2 and FMA and called only through a [`Backend`](crate::Backend) of this kind,
+//! which exists only where the CPU was seen to have both. Vectors come from that token or from
+//! one another, so every intrinsic below runs on a CPU that has it. Pointers are those of
+//! [`Simd`], whose callers vouch for them.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
-#[cfg(target_arch = "x86_64")]
-mod exp_steps;
-
-#[cfg(target_arch = "x86_64")]
-use super::ExpSteps;
 use super::interleaved::Interleaved;
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Logarithms, Mask, Part, Reduced, Simd, Vectors};
-use crate::sweep::AHEAD;
+use super::{EIGHTHS, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -25,35 +17,24 @@ use core::arch::x86_64::*;
 
 cpufeatures::new!(cpu, "avx2", "fma");
 
-/// Proof that the CPU has AVX2 and FMA.
-#[derive(Clone, Copy)]
-pub(crate) struct Support(());
-
-impl Support {
-    /// Asks the CPU, once; a constant where the build enables both.
-    #[inline(always)]
-    pub(crate) fn detect() -> Option<Self> {
-        cpu::get().then_some(Self(()))
-    }
-
-    /// Runs a kernel on AVX2.
-    #[inline(always)]
-    #[allow(clippy::unused_self)] // it is the proof
-    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        // SAFETY: `self` proves the features.
-        unsafe { entry(kernel) }
-    }
-}
-
-/// Where AVX2 code begins: everything generic below is inlined into it.
-#[target_feature(enable = "avx2,fma")]
-fn entry<P: Part<Avx2>>(part: P) -> P::Output {
-    part.run(Avx2(()))
+/// Asks the CPU, once; a constant where the build enables both.
+#[inline(always)]
+pub(crate) fn is_available() -> bool {
+    cpu::get()
 }
 
 /// The token of AVX2 with FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The CPU has AVX2 and FMA.
+    #[inline(always)]
+    pub(crate) unsafe fn new() -> Self {
+        Self(())
+    }
+}
 
 /// Eight lanes.
 #[derive(Clone, Copy)]
@@ -65,52 +46,18 @@ static TAIL: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
 /// Selects the first `count` lanes.
 #[inline(always)]
 fn tail(count: usize) -> __m256i {
-    let from = &TAIL[8 - count.min(8)..];
-    // SAFETY: the slice holds 8 words or more, see above for the intrinsic.
-    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    // SAFETY: from 8 − count on there are 8 words or more.
+    unsafe { _mm256_loadu_si256(TAIL.as_ptr().add(8 - count.min(8)).cast()) }
 }
+
+/// The word 7 − n + 8 of `ONE` selects lane n of `&ONE[7 - n..]`.
+static ONE: [i32; 16] = [0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Simd for Avx2 {
     type F32 = F32;
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 3>;
-    const FUSED: bool = true;
-    const EXCHANGES: bool = true;
-    const EXP_STEPS: bool = cfg!(target_arch = "x86_64");
-
-    #[inline(always)]
-    fn call<P: Part<Self>>(self, part: P) -> P::Output {
-        // SAFETY: `self` proves the features.
-        unsafe { entry(part) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
-        let (patch, is_patched) = (steps.place_of_patch(), steps.patch.is_some());
-        let ExpSteps { x, ahead, formula, carry, sum, reach, .. } = steps;
-        let x = x.places(Self::Wide::COUNT);
-        let (formula, sum) = (&formula, (sum, reach));
-        macro_rules! variant {
-            ($keep:literal, $patch:literal) => {
-                // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step, and
-                // only kernels make one.
-                unsafe {
-                    exp_steps::exp_steps::<EXACT, $keep, $patch>(
-                        self, x, patch, ahead, formula, carry, sum,
-                    )
-                }
-            };
-        }
-        // Both are known where this is inlined.
-        match (!x.1.is_null(), is_patched) {
-            (false, false) => variant!(false, false),
-            (false, true) => variant!(false, true),
-            (true, false) => variant!(true, false),
-            (true, true) => variant!(true, true),
-        }
-    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -118,44 +65,66 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32], fill: f32) -> F32 {
-        if let Some(from) = from.first_chunk::<8>() {
-            return F32(unsafe { _mm256_loadu_ps(from.as_ptr()) });
-        }
-        // A masked load of nothing, from nowhere, is right but takes an assist.
-        if from.is_empty() {
-            return self.splat(fill);
-        }
+    unsafe fn load(self, from: *const f32) -> F32 {
+        F32(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> F32 {
+        F32(unsafe { _mm256_maskload_ps(from, tail(count)) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, value: F32, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, value.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, value: F32, mut to: *mut f32, count: usize) {
+        // By halves: a masked store takes a dozen cycles on Zen.
         unsafe {
-            let mask = tail(from.len());
-            let lanes = _mm256_maskload_ps(from.as_ptr(), mask);
-            F32(_mm256_blendv_ps(_mm256_set1_ps(fill), lanes, _mm256_castsi256_ps(mask)))
+            let mut rest = _mm256_castps256_ps128(value.0);
+            if count & 4 != 0 {
+                _mm_storeu_ps(to, rest);
+                to = to.add(4);
+                rest = _mm256_extractf128_ps::<1>(value.0);
+            }
+            if count & 2 != 0 {
+                _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                to = to.add(2);
+                rest = _mm_movehl_ps(rest, rest);
+            }
+            if count & 1 != 0 {
+                _mm_store_ss(to, rest);
+            }
         }
     }
 
     #[inline(always)]
-    fn store(self, value: F32, to: &mut [f32]) {
-        if let Some(to) = to.first_chunk_mut::<8>() {
-            return unsafe { _mm256_storeu_ps(to.as_mut_ptr(), value.0) };
-        }
-        if to.is_empty() {
-            return; // as in `load`
-        }
-        unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), tail(to.len()), value.0) }
+    fn prefetch(self, from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[f32]) {
-        // No fault wherever it is.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
+        let mask = tail(count);
+        F32(unsafe {
+            if fill == 0.0 {
+                _mm256_and_ps(value.0, _mm256_castsi256_ps(mask))
+            } else {
+                _mm256_blendv_ps(_mm256_set1_ps(fill), value.0, _mm256_castsi256_ps(mask))
+            }
+        })
     }
 
     #[inline(always)]
-    fn prefetch_ahead(self, from: &[f32]) {
-        for at in (0..from.len()).step_by(BLOCK) {
-            let ahead = from.as_ptr().wrapping_add(at + AHEAD);
-            // A prefetch never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
+    fn only(self, value: F32, lane: usize) -> F32 {
+        // SAFETY: from 7 − lane on there are 8 words or more; of a lane that is not there, the
+        // last 8 words, all 0.
+        unsafe {
+            let from = if lane < 8 { 7 - lane } else { 8 };
+            let mask = _mm256_loadu_si256(ONE.as_ptr().add(from).cast());
+            F32(_mm256_and_ps(value.0, _mm256_castsi256_ps(mask)))
         }
     }
 
@@ -216,10 +185,17 @@ impl AsRef<[F32]> for F32 {
     }
 }
 
+impl AsMut<[F32]> for F32 {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [F32] {
+        core::slice::from_mut(self)
+    }
+}
+
 impl Vectors<Avx2> for F32 {
     #[inline(always)]
-    fn load(simd: Avx2, from: &[f32]) -> Self {
-        simd.load(from, 0.0)
+    fn splat_of(simd: Avx2, value: f32) -> Self {
+        simd.splat(value)
     }
 }
 

@@ -1,23 +1,15 @@
 //! AVX-512 (F, DQ, BW, VL): sixteen lanes.
 //!
-//! Why the `unsafe` here is sound: [`Avx512`] is made only in [`entry`], which
-//! is compiled for these features and called only through [`Support`], which
-//! exists only where the CPU was seen to have them, or by who holds a token already.
-//! Vectors come from that token or from one another, so every intrinsic below runs on a
-//! CPU that has it. Memory is touched through slices whose length was checked on the line
-//! before, or by a masked instruction that touches only the lanes within the
-//! slice.
+//! Why the `unsafe` here is sound: an [`Avx512`] is made only by the entries of passes, which
+//! are compiled for these features and called only through a [`Backend`](crate::Backend) of this
+//! kind, which exists only where the CPU was seen to have them. Vectors come from that token or
+//! from one another, so every intrinsic below runs on a CPU that has it. Pointers are those of
+//! [`Simd`], whose callers vouch for them.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
-#[cfg(target_arch = "x86_64")]
-mod exp_steps;
-
-#[cfg(target_arch = "x86_64")]
-use super::ExpSteps;
 use super::interleaved::Interleaved;
-use super::{BLOCK, EIGHTHS, Kernel, Lanes, Mask, Part, Simd, Vectors};
-use crate::sweep::AHEAD;
+use super::{EIGHTHS, Lanes, Mask, Simd, Vectors};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -25,35 +17,24 @@ use core::arch::x86_64::*;
 
 cpufeatures::new!(cpu, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma");
 
-/// Proof that the CPU has AVX-512.
-#[derive(Clone, Copy)]
-pub(crate) struct Support(());
-
-impl Support {
-    /// Asks the CPU, once; a constant where the build enables the features.
-    #[inline(always)]
-    pub(crate) fn detect() -> Option<Self> {
-        cpu::get().then_some(Self(()))
-    }
-
-    /// Runs a kernel on AVX-512.
-    #[inline(always)]
-    #[allow(clippy::unused_self)] // it is the proof
-    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        // SAFETY: `self` proves the features.
-        unsafe { entry(kernel) }
-    }
-}
-
-/// Where AVX-512 code begins: everything generic below is inlined into it.
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-fn entry<P: Part<Avx512>>(part: P) -> P::Output {
-    part.run(Avx512(()))
+/// Asks the CPU, once; a constant where the build enables the features.
+#[inline(always)]
+pub(crate) fn is_available() -> bool {
+    cpu::get()
 }
 
 /// The token of AVX-512.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The CPU has the features above.
+    #[inline(always)]
+    pub(crate) unsafe fn new() -> Self {
+        Self(())
+    }
+}
 
 /// Sixteen lanes.
 #[derive(Clone, Copy)]
@@ -70,63 +51,7 @@ impl Simd for Avx512 {
     type Block = [F32; 1];
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 4>;
-    const FUSED: bool = true;
-    const EXCHANGES: bool = true;
     const STREAMS: bool = true;
-    #[cfg(target_arch = "x86_64")]
-    const EXP_STEPS: bool = true;
-
-    #[inline(always)]
-    fn call<P: Part<Self>>(self, part: P) -> P::Output {
-        // SAFETY: `self` proves the features.
-        unsafe { entry(part) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn exp_steps<const EXACT: bool>(self, steps: ExpSteps<'_, Self>) -> usize {
-        let (count, patch, is_patched) =
-            (Self::Wide::COUNT, steps.place_of_patch(), steps.patch.is_some());
-        let ExpSteps { x, ahead, beside, formula, carry, sum, reach, .. } = steps;
-        let x = x.places(count);
-        // Each is known where this is inlined, and but one of the eight is left.
-        let (keeps, copies) = (!x.1.is_null(), beside.is_some());
-        let mut beside = beside.unwrap_or_default();
-        let [[high], [low]] = sum;
-        let sum = [high, low, reach];
-        macro_rules! variant {
-            ($keep:literal, $beside:literal, $patch:literal) => {
-                // SAFETY: lengths are those of slices; `ExpSteps` says that there is a step and
-                // that what is copied goes to aligned places, and only kernels make one.
-                unsafe {
-                    exp_steps::exp_steps::<EXACT, $keep, $beside, $patch>(
-                        x,
-                        patch,
-                        ahead,
-                        &mut beside,
-                        formula,
-                        carry,
-                        sum,
-                    )
-                }
-            };
-        }
-        let taken = match (keeps, copies, is_patched) {
-            (false, false, false) => variant!(false, false, false),
-            (false, false, true) => variant!(false, false, true),
-            (false, true, false) => variant!(false, true, false),
-            (false, true, true) => variant!(false, true, true),
-            (true, false, false) => variant!(true, false, false),
-            (true, false, true) => variant!(true, false, true),
-            (true, true, false) => variant!(true, true, false),
-            (true, true, true) => variant!(true, true, true),
-        };
-        for at in (taken * count..beside.from.len()).step_by(BLOCK) {
-            let y = self.load(beside.from.get(at..).unwrap_or(&[]), 0.0);
-            self.stream(y, beside.to.get_mut(at..).unwrap_or(&mut []));
-        }
-        taken
-    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -134,52 +59,51 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32], fill: f32) -> F32 {
-        if let Some(from) = from.first_chunk::<16>() {
-            return F32(unsafe { _mm512_loadu_ps(from.as_ptr()) });
-        }
-        // A masked load of nothing, from nowhere, is right but takes an assist.
-        if from.is_empty() {
-            return self.splat(fill);
-        }
-        let (fill, mask) = (unsafe { _mm512_set1_ps(fill) }, tail(from.len()));
-        // Eight lanes at most in 32 bytes, as in `store`: a load waits for an earlier
-        // masked store whose 64 bytes touch its own, written or not, such as to a short
-        // `out` beside a short `x`. That made a call take twice as long.
-        if from.len() <= 8 {
-            return F32(unsafe {
-                let half = _mm512_castps512_ps256(fill);
-                let half = _mm256_mask_loadu_ps(half, mask as __mmask8, from.as_ptr());
-                _mm512_insertf32x8::<0>(fill, half)
-            });
-        }
-        F32(unsafe { _mm512_mask_loadu_ps(fill, mask, from.as_ptr()) })
+    unsafe fn load(self, from: *const f32) -> F32 {
+        F32(unsafe { _mm512_loadu_ps(from) })
     }
 
     #[inline(always)]
-    fn store(self, value: F32, to: &mut [f32]) {
-        if let Some(to) = to.first_chunk_mut::<16>() {
-            return unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value.0) };
-        }
-        if to.is_empty() {
-            return; // as in `load`
-        }
-        let mask = tail(to.len());
-        if to.len() <= 8 {
-            let half = unsafe { _mm512_castps512_ps256(value.0) };
-            return unsafe { _mm256_mask_storeu_ps(to.as_mut_ptr(), mask as __mmask8, half) };
-        }
-        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, value.0) }
+    unsafe fn load_first(self, from: *const f32, count: usize) -> F32 {
+        // Eight lanes at most in 32 bytes, as in `store_first`: a load waits for an earlier
+        // masked store whose 64 bytes touch its own, written or not, such as to a short `out`
+        // next to a short `x`. That made a call take twice as long.
+        let mask = tail(count);
+        F32(unsafe {
+            if count <= 8 {
+                _mm512_zextps256_ps512(_mm256_maskz_loadu_ps(mask as __mmask8, from))
+            } else {
+                _mm512_maskz_loadu_ps(mask, from)
+            }
+        })
     }
 
     #[inline(always)]
-    fn stream(self, value: F32, to: &mut [f32]) {
-        match to.first_chunk_mut::<16>() {
-            // SAFETY: a whole vector, and aligned.
-            Some(to) if to.as_ptr().addr() % 64 == 0 => unsafe {
-                _mm512_stream_ps(to.as_mut_ptr(), value.0);
-            },
-            _ => self.store(value, to),
+    unsafe fn store(self, value: F32, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, value.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, value: F32, to: *mut f32, count: usize) {
+        let mask = tail(count);
+        unsafe {
+            if count <= 8 {
+                let half = _mm512_castps512_ps256(value.0);
+                _mm256_mask_storeu_ps(to, mask as __mmask8, half);
+            } else {
+                _mm512_mask_storeu_ps(to, mask, value.0);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, value: F32, to: *mut f32) {
+        unsafe {
+            if to.addr() % 64 == 0 {
+                _mm512_stream_ps(to, value.0);
+            } else {
+                self.store(value, to);
+            }
         }
     }
 
@@ -189,18 +113,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[f32]) {
-        // No fault wherever it is.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+    fn prefetch(self, from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     #[inline(always)]
-    fn prefetch_ahead(self, from: &[f32]) {
-        for at in (0..from.len()).step_by(BLOCK) {
-            let ahead = from.as_ptr().wrapping_add(at + AHEAD);
-            // A prefetch never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
-        }
+    fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
+        F32(unsafe { _mm512_mask_mov_ps(_mm512_set1_ps(fill), tail(count), value.0) })
+    }
+
+    #[inline(always)]
+    fn only(self, value: F32, lane: usize) -> F32 {
+        let mask = if lane < 16 { 1 << lane } else { 0 };
+        F32(unsafe { _mm512_maskz_mov_ps(mask, value.0) })
     }
 
     #[inline(always)]
@@ -247,10 +172,17 @@ impl AsRef<[F32]> for F32 {
     }
 }
 
+impl AsMut<[F32]> for F32 {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [F32] {
+        core::slice::from_mut(self)
+    }
+}
+
 impl Vectors<Avx512> for F32 {
     #[inline(always)]
-    fn load(simd: Avx512, from: &[f32]) -> Self {
-        simd.load(from, 0.0)
+    fn splat_of(simd: Avx512, value: f32) -> Self {
+        simd.splat(value)
     }
 }
 

@@ -41,14 +41,17 @@ impl<V, const N: usize> AsRef<[V]> for Interleaved<V, N> {
     }
 }
 
+impl<V, const N: usize> AsMut<[V]> for Interleaved<V, N> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [V] {
+        &mut self.0
+    }
+}
+
 impl<S: Simd, const N: usize> Vectors<S> for Interleaved<S::F32, N> {
     #[inline(always)]
-    fn load(simd: S, from: &[f32]) -> Self {
-        let mut vectors = [simd.splat(0.0); N];
-        unroll!(i in 0..N, {
-            vectors[i] = simd.load(from.get(i * S::F32::COUNT..).unwrap_or(&[]), 0.0);
-        });
-        Self(vectors)
+    fn splat_of(simd: S, value: f32) -> Self {
+        Self([simd.splat(value); N])
     }
 }
 

@@ -3,20 +3,18 @@
 //!
 //! `wide` supplies lanes only. Its own `exp`, `ln` and `round` are slower, less
 //! accurate, or differ by target.
+//!
+//! `unsafe` is only in what touches memory: pointers are those of [`Simd`], whose callers vouch
+//! for them.
+#![allow(unsafe_code)]
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Lanes, Mask, Part, Simd, Vectors, least_mantissa};
+use super::{EIGHTHS, Lanes, Mask, Simd, Vectors, least_mantissa};
 use wide::{f32x8, i16x8, i32x8, u32x8};
 
 /// The token of the portable backend.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
-
-/// Runs a kernel on `wide`'s vectors.
-#[inline(never)]
-pub(crate) fn run<P: Part<Portable>>(part: P) -> P::Output {
-    part.run(Portable)
-}
 
 /// Eight lanes.
 #[derive(Clone, Copy)]
@@ -27,12 +25,6 @@ impl Simd for Portable {
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 2>;
     type MapWide = F32;
-    const FUSED: bool = FUSED;
-
-    #[inline(always)]
-    fn call<P: Part<Self>>(self, part: P) -> P::Output {
-        run(part)
-    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -40,26 +32,47 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32], fill: f32) -> F32 {
-        if let Some(from) = from.first_chunk::<8>() {
-            return F32(f32x8::new(*from));
-        }
-        let mut lanes = [fill; 8];
-        for (lane, from) in lanes.iter_mut().zip(from) {
-            *lane = *from;
+    unsafe fn load(self, from: *const f32) -> F32 {
+        F32(f32x8::new(unsafe { from.cast::<[f32; 8]>().read() }))
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> F32 {
+        let mut lanes = [0.0; 8];
+        for (j, lane) in lanes.iter_mut().enumerate().take(count) {
+            *lane = unsafe { *from.add(j) };
         }
         F32(f32x8::new(lanes))
     }
 
     #[inline(always)]
-    fn store(self, value: F32, to: &mut [f32]) {
-        if let Some(to) = to.first_chunk_mut::<8>() {
-            *to = value.0.to_array();
-            return;
+    unsafe fn store(self, value: F32, to: *mut f32) {
+        unsafe { to.cast::<[f32; 8]>().write(value.0.to_array()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, value: F32, to: *mut f32, count: usize) {
+        for (j, lane) in value.0.as_array().iter().enumerate().take(count) {
+            unsafe { *to.add(j) = *lane };
         }
-        for (to, lane) in to.iter_mut().zip(value.0.as_array()) {
-            *to = *lane;
+    }
+
+    #[inline(always)]
+    fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
+        let mut lanes = value.0.to_array();
+        for lane in lanes.iter_mut().skip(count) {
+            *lane = fill;
         }
+        F32(f32x8::new(lanes))
+    }
+
+    #[inline(always)]
+    fn only(self, value: F32, lane: usize) -> F32 {
+        let mut lanes = [0.0; 8];
+        if let (Some(only), Some(value)) = (lanes.get_mut(lane), value.0.as_array().get(lane)) {
+            *only = *value;
+        }
+        F32(f32x8::new(lanes))
     }
 
     #[inline(always)]
@@ -86,10 +99,17 @@ impl AsRef<[F32]> for F32 {
     }
 }
 
+impl AsMut<[F32]> for F32 {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [F32] {
+        core::slice::from_mut(self)
+    }
+}
+
 impl Vectors<Portable> for F32 {
     #[inline(always)]
-    fn load(simd: Portable, from: &[f32]) -> Self {
-        simd.load(from, 0.0)
+    fn splat_of(simd: Portable, value: f32) -> Self {
+        simd.splat(value)
     }
 }
 

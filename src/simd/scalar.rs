@@ -1,20 +1,15 @@
 //! One lane: any target, and what a microcontroller runs.
 //!
-//! `unsafe` appears only in the fused multiply-add below: its instruction is
-//! part of the target the crate was built for, as the `cfg` beside it says.
+//! `unsafe` is in what touches memory, whose pointers are those of [`Simd`] and vouched for by
+//! its callers; and in the fused multiply-add, whose instruction is part of the target that the
+//! crate was built for, as its `cfg` says.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, EIGHTHS, Lanes, Mask, Part, Simd, Vectors, least_mantissa};
+use super::{BLOCK, EIGHTHS, Lanes, Mask, Simd, Vectors, least_mantissa};
 
 /// The token of the scalar backend.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar;
-
-/// Runs a kernel one lane at a time.
-#[inline(never)]
-pub(crate) fn run<P: Part<Scalar>>(part: P) -> P::Output {
-    part.run(Scalar)
-}
 
 /// One lane.
 #[derive(Clone, Copy)]
@@ -25,12 +20,6 @@ impl Simd for Scalar {
     type Block = [F32; BLOCK];
     type Wide = F32;
     type MapWide = F32;
-    const FUSED: bool = FUSED;
-
-    #[inline(always)]
-    fn call<P: Part<Self>>(self, part: P) -> P::Output {
-        run(part)
-    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -38,15 +27,33 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn load(self, from: &[f32], fill: f32) -> F32 {
-        F32(from.first().copied().unwrap_or(fill))
+    unsafe fn load(self, from: *const f32) -> F32 {
+        F32(unsafe { *from })
     }
 
     #[inline(always)]
-    fn store(self, value: F32, to: &mut [f32]) {
-        if let Some(to) = to.first_mut() {
-            *to = value.0;
-        }
+    unsafe fn load_first(self, from: *const f32, _: usize) -> F32 {
+        F32(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, value: F32, to: *mut f32) {
+        unsafe { *to = value.0 }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, value: F32, to: *mut f32, _: usize) {
+        unsafe { *to = value.0 }
+    }
+
+    #[inline(always)]
+    fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
+        if count == 0 { F32(fill) } else { value }
+    }
+
+    #[inline(always)]
+    fn only(self, value: F32, lane: usize) -> F32 {
+        if lane == 0 { value } else { F32(0.0) }
     }
 
     #[inline(always)]
@@ -62,10 +69,17 @@ impl AsRef<[F32]> for F32 {
     }
 }
 
+impl AsMut<[F32]> for F32 {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [F32] {
+        core::slice::from_mut(self)
+    }
+}
+
 impl Vectors<Scalar> for F32 {
     #[inline(always)]
-    fn load(simd: Scalar, from: &[f32]) -> Self {
-        simd.load(from, 0.0)
+    fn splat_of(simd: Scalar, value: f32) -> Self {
+        simd.splat(value)
     }
 }
 

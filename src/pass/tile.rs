@@ -1,0 +1,312 @@
+//! What passes work on: rows of elements, and numbers of which each row has one.
+//!
+//! The `unsafe` here is sound because a [`Tile`] is made of slices and never reaches beyond them:
+//! its rows and pieces are clamped to what it has. What a [`PerRow`] or a [`Scratch`] holds is
+//! written by one pass before another reads it; to write zeros first took a short call 30 to
+//! 130 ns.
+#![allow(unsafe_code)]
+
+use crate::rows::{Rows, RowsMut};
+use crate::simd::BLOCK;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+/// Whether there are no vectors, nor caches, and little memory: a microcontroller.
+const IS_SMALL: bool = cfg!(all(target_os = "none", target_pointer_width = "32"));
+
+/// Rows whose numbers are taken together, one a lane.
+pub(crate) const GROUP: usize = BLOCK;
+/// Rows of a tile, at most: what one group waits for, others fill.
+pub(crate) const ROWS: usize = if IS_SMALL { 1 } else { 4 * GROUP };
+/// Elements of a tile of one row, and of a scratch: they stay in the nearest cache.
+pub(crate) const TILE: usize = if IS_SMALL { SHORT } else { 2048 };
+/// Elements of a short row, at most: its e^x are kept in two words.
+pub(crate) const SHORT: usize = 128;
+/// Elements of a row that stays in registers, alone.
+pub(crate) const LINE: usize = if IS_SMALL { 0 } else { 2 * BLOCK };
+
+/// Rows of one length, at equal distances, and where their results go.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<'a> {
+    pub(super) x: *const f32,
+    pub(super) x_stride: usize,
+    /// Null for nowhere, `x` for in place.
+    pub(super) out: *mut f32,
+    pub(super) out_stride: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    slices: PhantomData<&'a mut [f32]>,
+}
+
+impl<'a> Tile<'a> {
+    /// A row, and where its results go: as many as both have.
+    #[inline(always)]
+    pub(crate) fn of(x: &'a [f32], out: &'a mut [f32]) -> Self {
+        let columns = x.len().min(out.len());
+        let (x, out) = (x.as_ptr(), out.as_mut_ptr());
+        Self { x, x_stride: columns, out, out_stride: columns, rows: 1, columns, slices: PhantomData }
+    }
+
+    /// A row of which results take the place.
+    #[inline(always)]
+    pub(crate) fn of_in_place(x: &'a mut [f32]) -> Self {
+        let (out, columns) = (x.as_mut_ptr(), x.len());
+        Self { x: out, x_stride: columns, out, out_stride: columns, rows: 1, columns, slices: PhantomData }
+    }
+
+    /// A row that is only read.
+    #[inline(always)]
+    pub(crate) fn of_read(x: &'a [f32]) -> Self {
+        let (columns, out) = (x.len(), ptr::null_mut());
+        Self { x: x.as_ptr(), x_stride: columns, out, out_stride: 0, rows: 1, columns, slices: PhantomData }
+    }
+
+    /// Rows that are only read.
+    #[inline]
+    pub(crate) fn read(x: Rows<'a>) -> Self {
+        Self {
+            x: x.as_ptr(),
+            x_stride: x.stride(),
+            out: ptr::null_mut(),
+            out_stride: 0,
+            rows: x.rows(),
+            columns: x.columns(),
+            slices: PhantomData,
+        }
+    }
+
+    /// Rows of which results go elsewhere, to rows of the same shape: if that is smaller, what
+    /// both have.
+    #[inline]
+    pub(crate) fn write(x: Rows<'a>, mut out: RowsMut<'a>) -> Self {
+        Self {
+            out: out.as_mut_ptr(),
+            out_stride: out.stride(),
+            rows: x.rows().min(out.rows()),
+            columns: x.columns().min(out.columns()),
+            ..Self::read(x)
+        }
+    }
+
+    /// Rows of which results take the place.
+    #[inline]
+    pub(crate) fn in_place(mut x: RowsMut<'a>) -> Self {
+        let (place, stride) = (x.as_mut_ptr(), x.stride());
+        Self {
+            x: place,
+            x_stride: stride,
+            out: place,
+            out_stride: stride,
+            rows: x.rows(),
+            columns: x.columns(),
+            slices: PhantomData,
+        }
+    }
+
+    /// How many rows there are.
+    #[inline]
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Elements of a row.
+    #[inline]
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Whether results are written.
+    #[inline]
+    pub(crate) fn writes(&self) -> bool {
+        !self.out.is_null()
+    }
+
+    /// Whether results take the place of what is read.
+    #[inline]
+    pub(crate) fn is_in_place(&self) -> bool {
+        ptr::eq(self.x, self.out)
+    }
+
+    /// Up to so many rows from the i-th on.
+    #[inline]
+    pub(crate) fn part(&self, i: usize, rows: usize) -> Self {
+        let i = i.min(self.rows);
+        let out = if self.writes() {
+            self.out.wrapping_add(i * self.out_stride)
+        } else {
+            self.out
+        };
+        let x = self.x.wrapping_add(i * self.x_stride);
+        Self { x, out, rows: rows.min(self.rows - i), ..*self }
+    }
+
+    /// Elements of each row from `at` up to `end`.
+    #[inline]
+    pub(crate) fn piece(&self, at: usize, end: usize) -> Self {
+        let end = end.min(self.columns);
+        let at = at.min(end);
+        let out = if self.writes() { self.out.wrapping_add(at) } else { self.out };
+        Self { x: self.x.wrapping_add(at), out, columns: end - at, ..*self }
+    }
+
+    /// The same rows, read only.
+    #[inline]
+    pub(crate) fn input(&self) -> Self {
+        Self { out: ptr::null_mut(), out_stride: 0, ..*self }
+    }
+
+    /// Where results go, in place.
+    #[inline]
+    pub(crate) fn output(&self) -> Self {
+        Self { x: self.out, x_stride: self.out_stride, ..*self }
+    }
+
+    /// The i-th row, while nothing is written to it.
+    #[inline]
+    pub(crate) fn row(&self, i: usize) -> &[f32] {
+        if i >= self.rows || self.columns == 0 {
+            return &[];
+        }
+        // SAFETY: the row is there.
+        unsafe { core::slice::from_raw_parts(self.x.add(i * self.x_stride), self.columns) }
+    }
+
+    /// An element, or NaN where there is none.
+    #[inline]
+    pub(crate) fn get(&self, i: usize, column: usize) -> f32 {
+        if i < self.rows && column < self.columns {
+            // SAFETY: the element is there.
+            unsafe { *self.x.add(i * self.x_stride + column) }
+        } else {
+            f32::NAN
+        }
+    }
+
+    /// Writes a result, where there is a place for it.
+    #[inline]
+    pub(crate) fn set(&self, i: usize, column: usize, value: f32) {
+        if i < self.rows && column < self.columns && self.writes() {
+            // SAFETY: the place is there.
+            unsafe { *self.out.add(i * self.out_stride + column) = value };
+        }
+    }
+
+    /// Writes one value to all of a row.
+    pub(crate) fn fill(&self, i: usize, value: f32) {
+        for column in 0..self.columns {
+            self.set(i, column, value);
+        }
+    }
+}
+
+/// A number for each row of a tile, and room for a vector from the last row on.
+#[repr(C, align(64))]
+pub(crate) struct PerRow(MaybeUninit<[f32; ROWS + GROUP]>);
+
+impl PerRow {
+    /// Nothing yet.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    /// That of row i, which has been written.
+    #[inline(always)]
+    pub(crate) fn get(&self, i: usize) -> f32 {
+        // SAFETY: the place is there.
+        unsafe { *self.at(i.min(ROWS)) }
+    }
+
+    /// Writes that of row i.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, i: usize, value: f32) {
+        // SAFETY: the place is there.
+        unsafe { *self.at_mut(i.min(ROWS)) = value }
+    }
+
+    /// Writes all of some rows, and as many as a vector takes from the last on.
+    #[inline]
+    pub(crate) fn fill(&mut self, rows: usize, value: f32) {
+        for i in 0..rows.min(ROWS).next_multiple_of(GROUP) {
+            // SAFETY: the place is there.
+            unsafe { *self.at_mut(i) = value }
+        }
+    }
+
+    /// Where that of row i is.
+    #[inline(always)]
+    pub(super) fn at(&self, i: usize) -> *const f32 {
+        self.0.as_ptr().cast::<f32>().wrapping_add(i)
+    }
+
+    /// Where that of row i goes.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, i: usize) -> *mut f32 {
+        self.0.as_mut_ptr().cast::<f32>().wrapping_add(i)
+    }
+}
+
+/// A number in two words for each row.
+pub(crate) struct Words {
+    pub(crate) high: PerRow,
+    pub(crate) low: PerRow,
+}
+
+impl Words {
+    /// Nothing yet.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self { high: PerRow::new(), low: PerRow::new() }
+    }
+
+    /// That of row i.
+    #[inline(always)]
+    pub(crate) fn get(&self, i: usize) -> (f32, f32) {
+        (self.high.get(i), self.low.get(i))
+    }
+
+    /// Writes that of row i.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, i: usize, (high, low): (f32, f32)) {
+        self.high.set(i, high);
+        self.low.set(i, low);
+    }
+}
+
+/// As many numbers as a tile has elements, in two words, and room for a block more.
+#[repr(C, align(64))]
+pub(crate) struct Scratch {
+    high: MaybeUninit<[f32; TILE + BLOCK]>,
+    low: MaybeUninit<[f32; TILE + BLOCK]>,
+}
+
+impl Scratch {
+    /// Nothing yet.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self { high: MaybeUninit::uninit(), low: MaybeUninit::uninit() }
+    }
+
+    /// Where both words are.
+    #[inline(always)]
+    pub(super) fn places(&self) -> [*const f32; 2] {
+        [self.high.as_ptr().cast(), self.low.as_ptr().cast()]
+    }
+
+    /// Where both words go.
+    #[inline(always)]
+    pub(super) fn places_mut(&mut self) -> [*mut f32; 2] {
+        [self.high.as_mut_ptr().cast(), self.low.as_mut_ptr().cast()]
+    }
+
+    /// Makes the number at a place 0.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self, at: usize) {
+        let at = at.min(TILE);
+        for place in self.places_mut() {
+            // SAFETY: the place is there.
+            unsafe { *place.add(at) = 0.0 };
+        }
+    }
+}

@@ -4,5 +4,9 @@
 //! exact operations; arithmetic that rounds belongs to a [pass](crate::pass), so that no bit
 //! depends on who compiled the driver.
 
+mod log_softmax;
+mod log_sum_exp;
 mod map;
+mod softmax;
+mod sum;
 mod unfinished;

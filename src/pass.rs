@@ -12,12 +12,23 @@
 //! instructions, and because bodies touch only what their tile or its like has.
 #![allow(unsafe_code)]
 
-pub(crate) mod tile;
-
+mod accumulator;
+mod exp;
+mod line;
 mod map;
+mod maximum;
+mod rows;
+pub(crate) mod shifts;
+mod skip;
+pub(crate) mod tile;
+mod write;
 
 use crate::backend::{Backend, Kind};
+use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
+pub(crate) use accumulator::Totals;
+pub(crate) use shifts::{Shift, Shifts};
+pub(crate) use write::Target;
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
@@ -125,4 +136,49 @@ passes! {
     fn map_log_sigmoid(tile: &Tile<'_>) = map::log_sigmoid;
     /// ln(1 + e^x).
     fn map_softplus(tile: &Tile<'_>) = map::softplus;
+
+    // One row of at most `LINE` elements in registers.
+    /// Softmax, if no |s·x| is large: else false, and nothing is written.
+    fn line_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::line_softmax;
+    /// ln Σ e^x in two words, if no |x| is large, else NaN.
+    fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
+
+    // e^x · 2^-N and its sums.
+    /// The largest element of each row but the skipped, and N for all of the row; a bit for each
+    /// row whose maximum is extreme or not finite.
+    fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
+    /// The largest element of one row but the skipped: −∞ if there is none. A NaN may count or not.
+    fn largest(tile: &Tile<'_>, skipped: usize) -> f32 = maximum::largest;
+    /// Where an element of one row has a value: `usize::MAX` if none has.
+    fn position(tile: &Tile<'_>, value: f32) -> usize = maximum::position;
+    /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
+    fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
+    /// The sums of short rows.
+    fn short_sums(rows: usize, columns: usize, scratch: &Scratch, sums: &mut Words) = accumulator::short_sums;
+    /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
+    fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
+    /// The values of sums.
+    fn sums(rows: usize, totals: &mut Totals, sums: &mut Words) = accumulator::sums;
+
+    // Numbers of rows.
+    /// Reciprocals of sums, and the probabilities of the largest elements.
+    fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words, largest: &mut PerRow) = rows::factors;
+    /// Logarithms of sums; a bit for each row with a dominant element.
+    fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> u64 = rows::logarithms;
+    /// The logarithm of the share of one element a row, by what the others leave of it.
+    fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
+    /// The places of dominant elements of short rows.
+    fn dominant(rows: usize, columns: usize, scratch: &Scratch, sums: &Words, places: &mut [usize; ROWS]) -> u64 = write::dominant;
+
+    // Results.
+    /// ln(e^a + e^b) of logarithms in two words.
+    fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
+    /// Kept e^x · 2^-N times the factor of its row.
+    fn scale(tile: &Tile<'_>, factors: &Words, largest: Option<&PerRow>) = write::scale;
+    /// Short rows' e^x · 2^-N times the factor of its row, less a target.
+    fn short_write(tile: &Tile<'_>, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
+    /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
+    fn exp_write(tile: &Tile<'_>, scale: &Scale, shifts: &Shifts, factors: &Words, target: Target<'_>) = write::exp_write;
+    /// s·(x − center) less a logarithm.
+    fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words) = write::subtract;
 }

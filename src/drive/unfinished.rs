@@ -4,30 +4,6 @@ use crate::{Backend, Error, LogSumExp, Rows, RowsMut};
 impl Backend {
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn log_sum_exp(self, x: &[f32]) -> f32 { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn log_add_exp(self, a: f32, b: f32) -> f32 { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn extend(self, state: LogSumExp, x: &[f32]) -> LogSumExp { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn merge(self, a: LogSumExp, b: LogSumExp) -> LogSumExp { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn softmax_in_place(self, x: &mut [f32]) { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn rows_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn rows_softmax_in_place(self, x: RowsMut<'_>) { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
     pub fn softmax_backward(self, y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> { unimplemented!() }
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
@@ -40,18 +16,6 @@ impl Backend {
     pub fn rows_softmax_backward_in_place(self, y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> { unimplemented!() }
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn log_softmax_in_place(self, x: &mut [f32]) { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn rows_log_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn rows_log_softmax_in_place(self, x: RowsMut<'_>) { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
     pub fn log_softmax_backward(self, y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> { unimplemented!() }
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
@@ -62,9 +26,6 @@ impl Backend {
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
     pub fn rows_log_softmax_backward_in_place(self, y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> { unimplemented!() }
-    /// Unfinished.
-    #[allow(missing_docs, unused, clippy::missing_errors_doc)]
-    pub fn rows_log_sum_exp(self, x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> { unimplemented!() }
     /// Unfinished.
     #[allow(missing_docs, unused, clippy::missing_errors_doc)]
     pub fn rows_linear(self, x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> { unimplemented!() }

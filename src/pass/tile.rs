@@ -162,6 +162,13 @@ impl<'a> Tile<'a> {
         Self { x: self.out, x_stride: self.out_stride, ..*self }
     }
 
+    /// The same rows, of which results go to what another tile reads.
+    #[inline]
+    pub(crate) fn to(&self, other: &Tile<'a>) -> Self {
+        let (rows, columns) = (self.rows.min(other.rows), self.columns.min(other.columns));
+        Self { out: other.x.cast_mut(), out_stride: other.x_stride, rows, columns, ..*self }
+    }
+
     /// The i-th row, while nothing is written to it.
     #[inline]
     pub(crate) fn row(&self, i: usize) -> &[f32] {
@@ -298,6 +305,14 @@ impl Scratch {
     #[inline(always)]
     pub(super) fn places_mut(&mut self) -> [*mut f32; 2] {
         [self.high.as_mut_ptr().cast(), self.low.as_mut_ptr().cast()]
+    }
+
+    /// The first words as a row, of up to a tile, that is read; its results go where those of
+    /// another tile do.
+    #[inline]
+    pub(crate) fn tile<'a>(&'a mut self, columns: usize, results: Tile<'a>) -> Tile<'a> {
+        let columns = columns.min(TILE);
+        Tile { x: self.high.as_ptr().cast(), x_stride: columns, rows: 1, columns, ..results }
     }
 
     /// Makes the number at a place 0.

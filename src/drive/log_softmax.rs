@@ -1,0 +1,154 @@
+//! The logarithm of softmax: x − ln Σ e^x.
+//!
+//! Where one element has most of a row's sum, that difference cancels: the element's logarithm
+//! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
+//! it.
+
+use super::softmax::each;
+use super::sum::{Sum, height};
+use crate::backend::Backend;
+use crate::error::{Error, check_length};
+use crate::math::shifted_exp::Scale;
+use crate::pass::{PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::rows::{Rows, RowsMut, check_shape};
+
+impl Backend {
+    /// As [`log_softmax`](crate::log_softmax()).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `out` has another length than `x`.
+    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+        check_length("out", x.len(), out.len())?;
+        log_softmax(self, &Tile::of(x, out), &Scale::ONE);
+        Ok(())
+    }
+
+    /// As [`log_softmax_in_place`](crate::log_softmax_in_place).
+    pub fn log_softmax_in_place(self, x: &mut [f32]) {
+        log_softmax(self, &Tile::of_in_place(x), &Scale::ONE);
+    }
+
+    /// As [`rows::log_softmax`](crate::rows::log_softmax).
+    ///
+    /// # Errors
+    /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
+    pub fn rows_log_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+        check_shape("out", x, &out)?;
+        log_softmax(self, &Tile::write(x, out), &Scale::ONE);
+        Ok(())
+    }
+
+    /// As [`rows::log_softmax_in_place`](crate::rows::log_softmax_in_place).
+    pub fn rows_log_softmax_in_place(self, x: RowsMut<'_>) {
+        log_softmax(self, &Tile::in_place(x), &Scale::ONE);
+    }
+}
+
+/// The logarithm of softmax of each row.
+pub(super) fn log_softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
+    let (columns, height) = (all.columns(), height(all.columns()));
+    let mut i = 0;
+    while i < all.rows() {
+        let tile = all.part(i, height);
+        match columns {
+            0 => {}
+            1..=SHORT => short(b, &tile, scale),
+            _ => middle(b, &tile, scale),
+        }
+        i += height;
+    }
+}
+
+/// Rows of at most [`SHORT`] elements.
+fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+    let (rows, columns) = (tile.rows(), tile.columns());
+    let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
+    let mut of_rows = None;
+    if !b.exp_short(tile, scale, None, &mut scratch) {
+        if b.maxima(tile, &[], scale, &mut shifts) != 0 {
+            return each(tile, |row| {
+                if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
+                    long(b, row, scale);
+                } else {
+                    short(b, row, scale);
+                }
+            });
+        }
+        b.exp_short(tile, scale, Some(&shifts), &mut scratch);
+        of_rows = Some(&shifts);
+    }
+    let (mut sums, mut places) = (Words::new(), [usize::MAX; ROWS]);
+    b.short_sums(rows, columns, &scratch, &mut sums);
+    let dominated = b.dominant(rows, columns, &scratch, &sums, &mut places);
+    b.logarithms(rows, scale, of_rows, &mut sums);
+    let mut ln = PerRow::new();
+    if dominated != 0 {
+        let (mut score, mut others) = (PerRow::new(), Words::new());
+        for (i, place) in places.iter().enumerate().take(rows) {
+            let is_dominated = dominated >> i & 1 != 0;
+            score.set(i, if is_dominated { tile.get(i, *place) } else { 0.0 });
+            if is_dominated {
+                scratch.clear(i * columns + place);
+            }
+        }
+        b.short_sums(rows, columns, &scratch, &mut others);
+        b.shares(rows, scale, of_rows, &score, &others, &mut ln);
+    }
+    b.subtract(tile, scale, 0.0, &sums);
+    set(tile, dominated, &places, &ln);
+}
+
+/// Writes the logarithms of dominant elements.
+fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
+    for (i, place) in places.iter().enumerate().take(tile.rows()) {
+        if dominated >> i & 1 != 0 {
+            tile.set(i, *place, ln.get(i));
+        }
+    }
+}
+
+/// Longer rows, of a tile each unless they are extreme.
+fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+    let mut shifts = Shifts::new();
+    if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
+        return each(tile, |row| long(b, row, scale));
+    }
+    let (mut totals, mut sums) = (Totals::new(), Words::new());
+    b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
+    b.sums(tile.rows(), &mut totals, &mut sums);
+    let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums);
+    let (mut places, mut ln) = ([usize::MAX; ROWS], PerRow::new());
+    for (i, place) in places.iter_mut().enumerate().take(tile.rows()) {
+        if dominated >> i & 1 != 0 {
+            let row = tile.part(i, 1);
+            *place = b.position(&row, shifts.max.get(i));
+            ln.set(i, share(b, &row, *place, scale));
+        }
+    }
+    b.subtract(tile, scale, 0.0, &sums);
+    set(tile, dominated, &places, &ln);
+}
+
+/// The logarithm of the share of an element of a row, by what the others leave of it.
+fn share(b: Backend, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
+    let mut sum = Sum::of(b, &row.input(), place, scale);
+    let (mut score, mut ln) = (PerRow::new(), PerRow::new());
+    score.fill(1, row.get(0, place) - sum.shift.center);
+    let others = sum.value(b);
+    b.shares(1, scale, Some(&sum.shifts()), &score, &others, &mut ln);
+    ln.get(0)
+}
+
+/// One row, tile by tile.
+fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
+    let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
+    let mut ln = sum.value(b);
+    let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln) & 1 != 0;
+    let mut dominant = (usize::MAX, f32::NAN);
+    if dominated {
+        let place = b.position(row, sum.max);
+        dominant = (place, share(b, row, place, scale));
+    }
+    b.subtract(row, scale, sum.shift.center, &ln);
+    row.set(0, dominant.0, dominant.1);
+}

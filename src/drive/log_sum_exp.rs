@@ -1,0 +1,200 @@
+//! ln Σ e^x, of rows and of what comes in pieces.
+//!
+//! A logarithm is kept in two words. A row is folded from blocks of [`LogSumExp::BLOCK`], each
+//! summed on its own. A block of which one element is nearly all is near 0 where that element
+//! is, and would lose what the others add to it: there the element is added to the sums of what
+//! precedes and of what follows it.
+
+use super::sum::{Sum, height};
+use crate::LogSumExp;
+use crate::backend::Backend;
+use crate::error::{Error, check_length};
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{fast_two_sum, two_sum};
+use crate::pass::{LINE, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::rows::Rows;
+
+/// How near 0 a logarithm must be for a dominant element to be taken out: 1, and what an
+/// element's share may be below it.
+const NEAR_0: f32 = 1.3;
+
+impl Backend {
+    /// As [`log_sum_exp`](crate::log_sum_exp()).
+    #[inline]
+    #[must_use]
+    pub fn log_sum_exp(self, x: &[f32]) -> f32 {
+        self.extend(LogSumExp::new(), x).value()
+    }
+
+    /// As [`log_add_exp`](crate::log_add_exp).
+    #[inline]
+    #[must_use]
+    pub fn log_add_exp(self, a: f32, b: f32) -> f32 {
+        self.merge(LogSumExp::of(a), LogSumExp::of(b)).value()
+    }
+
+    /// As [`LogSumExp::merge`].
+    #[inline]
+    #[must_use]
+    pub fn merge(self, a: LogSumExp, b: LogSumExp) -> LogSumExp {
+        let (high, low) = self.log_add((a.high, a.low), (b.high, b.low));
+        LogSumExp { high, low }
+    }
+
+    /// As [`LogSumExp::extend_from_slice`] of a state.
+    #[inline]
+    #[must_use]
+    pub fn extend(self, state: LogSumExp, x: &[f32]) -> LogSumExp {
+        if (2..=LINE).contains(&x.len()) && state.high == f32::NEG_INFINITY {
+            let (high, low) = self.line_log_sum_exp(&Tile::of_read(x));
+            // Neither a NaN nor near 0.
+            if high.abs() >= NEAR_0 {
+                return LogSumExp { high, low };
+            }
+        }
+        extend(self, state, x)
+    }
+
+    /// As [`rows::log_sum_exp`](crate::rows::log_sum_exp).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `out` has not one element a row.
+    pub fn rows_log_sum_exp(self, x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+        check_length("out", x.rows(), out.len())?;
+        let (all, height) = (Tile::read(x), height(x.columns()));
+        let mut sums = Words::new();
+        for (k, out) in out.chunks_mut(height).enumerate() {
+            let tile = all.part(k * height, height);
+            let again = logarithms(self, &tile, &mut sums);
+            for (i, out) in out.iter_mut().enumerate() {
+                let (high, low) = sums.get(i);
+                *out = if again >> i & 1 != 0 || high.is_nan() {
+                    extend(self, LogSumExp::new(), tile.row(i)).value()
+                } else {
+                    LogSumExp { high, low }.value()
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// ln Σ e^x of a tile's rows; a bit for each that is to be taken by itself, for all if rows are
+/// of one element, or long.
+fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
+    let (rows, columns) = (tile.rows(), tile.columns());
+    let (scale, mut shifts) = (&Scale::ONE, Shifts::new());
+    if columns <= 1 || columns > TILE {
+        sums.high.fill(rows, f32::NAN);
+        sums.low.fill(rows, 0.0);
+        return u64::MAX;
+    }
+    let mut extreme = 0;
+    let mut dominated;
+    if columns <= SHORT {
+        let (mut scratch, mut of_rows) = (Scratch::new(), None);
+        if !b.exp_short(tile, scale, None, &mut scratch) {
+            extreme = b.maxima(tile, &[], scale, &mut shifts);
+            b.exp_short(tile, scale, Some(&shifts), &mut scratch);
+            of_rows = Some(&shifts);
+        }
+        b.short_sums(rows, columns, &scratch, sums);
+        dominated = b.dominant(rows, columns, &scratch, sums, &mut [usize::MAX; ROWS]);
+        b.logarithms(rows, scale, of_rows, sums);
+    } else {
+        let mut totals = Totals::new();
+        extreme = b.maxima(tile, &[], scale, &mut shifts);
+        b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
+        b.sums(rows, &mut totals, sums);
+        dominated = b.logarithms(rows, scale, Some(&shifts), sums);
+    }
+    for i in 0..rows {
+        if sums.high.get(i).abs() >= NEAR_0 {
+            dominated &= !(1 << i);
+        }
+    }
+    extreme | dominated
+}
+
+/// Adds the blocks of a row.
+fn extend(b: Backend, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
+    for block in x.chunks(LogSumExp::BLOCK) {
+        let sum = of_piece(b, block);
+        let at = dominant(b, block, sum);
+        // Without a dominant element, all of the block precedes it.
+        let (before, rest) = block.split_at(at);
+        let (own, after) = rest.split_at(rest.len().min(1));
+        for piece in [before, own, after] {
+            if piece.len() == block.len() {
+                state = b.merge(state, sum);
+            } else if !piece.is_empty() {
+                state = b.merge(state, of_piece(b, piece));
+            }
+        }
+    }
+    state
+}
+
+/// Where a sum near 0 has its dominant element: the length if it has none.
+fn dominant(b: Backend, x: &[f32], sum: LogSumExp) -> usize {
+    if x.len() > 1 && sum.high.abs() < NEAR_0 {
+        let row = Tile::of_read(x);
+        let max = b.largest(&row, usize::MAX);
+        // ln ¾: the logarithm of its share.
+        if max - sum.high > -0.287_682_08 {
+            return b.position(&row, max).min(x.len());
+        }
+    }
+    x.len()
+}
+
+/// ln Σ e^x in one go.
+fn of_piece(b: Backend, x: &[f32]) -> LogSumExp {
+    let row = Tile::of_read(x);
+    let mut sums = Words::new();
+    match *x {
+        [] => return LogSumExp::new(),
+        [x] => return LogSumExp::of(x),
+        _ => {}
+    }
+    if x.len() <= SHORT {
+        let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
+        let (mut of_rows, mut extreme) = (None, 0);
+        if !b.exp_short(&row, &Scale::ONE, None, &mut scratch) {
+            extreme = b.maxima(&row, &[], &Scale::ONE, &mut shifts);
+            b.exp_short(&row, &Scale::ONE, Some(&shifts), &mut scratch);
+            of_rows = Some(&shifts);
+        }
+        if extreme == 0 {
+            b.short_sums(1, x.len(), &scratch, &mut sums);
+            b.logarithms(1, &Scale::ONE, of_rows, &mut sums);
+            return of_words(x, sums.get(0));
+        }
+    }
+    let mut sum = Sum::of(b, &row, usize::MAX, &Scale::ONE);
+    let mut ln = sum.value(b);
+    b.logarithms(1, &Scale::ONE, Some(&sum.shifts()), &mut ln);
+    let (high, low) = ln.get(0);
+    if sum.shift.center == 0.0 {
+        return of_words(x, (high, low));
+    }
+    let (sum, error) = two_sum(sum.shift.center, high);
+    of_words(x, fast_two_sum(sum, error + low))
+}
+
+/// A logarithm in two words, or what stands for it in a row without a finite one.
+fn of_words(x: &[f32], (high, low): (f32, f32)) -> LogSumExp {
+    if !high.is_nan() {
+        return LogSumExp { high, low };
+    }
+    // No element but −∞, an infinity, or a NaN.
+    LogSumExp::of(x.iter().fold(f32::NEG_INFINITY, |max, x| {
+        if x.is_nan() || max.is_nan() {
+            f32::NAN
+        } else if *x > max {
+            *x
+        } else {
+            max
+        }
+    }))
+}

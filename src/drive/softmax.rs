@@ -1,0 +1,164 @@
+//! Softmax of rows.
+//!
+//! | rows of | passes |
+//! |---|---|
+//! | 1 to 32, alone | one, in registers |
+//! | 2 to 128 | e^x in two words · sums · reciprocals · products |
+//! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
+//! | more | the same tile by tile |
+//!
+//! All ways take the same steps for a row, so that no bit depends on what other rows there are.
+
+use super::sum::{Sum, height};
+use crate::backend::Backend;
+use crate::error::{Error, check_length};
+use crate::math::shifted_exp::Scale;
+use crate::pass::shifts::exp2;
+use crate::pass::{LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
+use crate::rows::{Rows, RowsMut, check_shape};
+
+impl Backend {
+    /// As [`softmax`](crate::softmax()).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `out` has another length than `x`.
+    #[inline]
+    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+        check_length("out", x.len(), out.len())?;
+        softmax(self, &Tile::of(x, out), &Scale::ONE);
+        Ok(())
+    }
+
+    /// As [`softmax_in_place`](crate::softmax_in_place).
+    #[inline]
+    pub fn softmax_in_place(self, x: &mut [f32]) {
+        softmax(self, &Tile::of_in_place(x), &Scale::ONE);
+    }
+
+    /// As [`rows::softmax`](crate::rows::softmax).
+    ///
+    /// # Errors
+    /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
+    pub fn rows_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+        check_shape("out", x, &out)?;
+        softmax(self, &Tile::write(x, out), &Scale::ONE);
+        Ok(())
+    }
+
+    /// As [`rows::softmax_in_place`](crate::rows::softmax_in_place).
+    pub fn rows_softmax_in_place(self, x: RowsMut<'_>) {
+        softmax(self, &Tile::in_place(x), &Scale::ONE);
+    }
+}
+
+/// Softmax of each row.
+#[inline]
+pub(super) fn softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
+    let is_line = all.rows() == 1 && (2..=LINE).contains(&all.columns());
+    if !(is_line && b.line_softmax(all, scale)) {
+        rows(b, all, scale);
+    }
+}
+
+fn rows(b: Backend, all: &Tile<'_>, scale: &Scale) {
+    let (columns, height) = (all.columns(), height(all.columns()));
+    let mut i = 0;
+    while i < all.rows() {
+        let tile = all.part(i, height);
+        match columns {
+            0 => {}
+            1 => one_column(&tile),
+            2..=SHORT => short(b, &tile, scale),
+            _ => middle(b, &tile, scale),
+        }
+        i += height;
+    }
+}
+
+/// What is finite is certain, and anything else has no probability.
+fn one_column(tile: &Tile<'_>) {
+    for i in 0..tile.rows() {
+        tile.set(i, 0, if tile.get(i, 0).is_finite() { 1.0 } else { f32::NAN });
+    }
+}
+
+/// Rows of at most [`SHORT`] elements.
+fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+    let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
+    let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
+    if !is_moderate {
+        if b.maxima(tile, &[], scale, &mut shifts) != 0 {
+            return each(tile, |row| {
+                if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
+                    long(b, row, scale);
+                } else {
+                    short(b, row, scale);
+                }
+            });
+        }
+        b.exp_short(tile, scale, Some(&shifts), &mut scratch);
+    }
+    let (mut sums, mut largest) = (Words::new(), PerRow::new());
+    b.short_sums(tile.rows(), tile.columns(), &scratch, &mut sums);
+    b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
+    b.short_write(tile, &scratch, &sums, Target::None, !is_moderate);
+}
+
+/// Calls a function for each row.
+pub(super) fn each(tile: &Tile<'_>, mut of_row: impl FnMut(&Tile<'_>)) {
+    for i in 0..tile.rows() {
+        of_row(&tile.part(i, 1));
+    }
+}
+
+/// Longer rows, of a tile each unless they are extreme.
+fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+    let mut shifts = Shifts::new();
+    if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
+        return each(tile, |row| long(b, row, scale));
+    }
+    let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
+    b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
+    b.sums(tile.rows(), &mut totals, &mut sums);
+    b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
+    b.scale(&tile.output(), &sums, Some(&largest));
+}
+
+/// One row, tile by tile.
+fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
+    let mut sum = Sum::of(b, row, usize::MAX, scale);
+    let (mut factor, mut largest) = (sum.value(b), PerRow::new());
+    b.factors(1, scale, Some(&sum.shifts()), &mut factor, &mut largest);
+    write_kept(b, row, &sum, &factor, Some(&largest));
+}
+
+/// Multiplies what a sum has kept of a row by a factor. The last tiles come first: they are in
+/// the nearest cache.
+pub(super) fn write_kept(
+    b: Backend,
+    row: &Tile<'_>,
+    sum: &Sum,
+    factor: &Words,
+    largest: Option<&PerRow>,
+) {
+    let kept = row.output();
+    let mut end = row.columns();
+    while end > 0 {
+        let at = (end - 1) / TILE * TILE;
+        let piece = kept.piece(at, end);
+        if at < sum.split {
+            // From one N to the other in two steps, each of which there is a power of two for.
+            let is_lost = sum.shift.center != 0.0;
+            let power = if is_lost { -252.0 } else { sum.exponent_before - sum.shift.exponent };
+            for power in [power.max(-126.0), power - power.max(-126.0)] {
+                let mut factor = Words::new();
+                factor.set(0, (exp2(power), 0.0));
+                b.scale(&piece, &factor, None);
+            }
+            b.scale(&piece, factor, None);
+        } else {
+            b.scale(&piece, factor, largest);
+        }
+        end = at;
+    }
+}

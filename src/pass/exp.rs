@@ -1,0 +1,163 @@
+//! e^x · 2^-N of a tile, and its sums.
+//!
+//! e^x is t·(1 + δ) with t from a table, see [`crate::math::shifted_exp`]; t and t·δ are summed
+//! apart, so that no term is rounded before it is added.
+#![allow(unsafe_code)] // a tile has what it says
+
+use super::accumulator::{Accumulator, Totals};
+use super::shifts::{MODERATE, Shifts, bias_above, floor_of};
+use super::skip::Skip;
+use super::{GROUP, ROWS, Scratch, TILE, Tile};
+use crate::math::shifted_exp::Scale;
+use crate::simd::{BLOCK, Lanes, SIXTEENTHS, Simd, Vectors, unroll};
+
+/// Elements after which what gathers in the low part of a sum is carried into the high.
+const RUN: usize = 32 * BLOCK;
+
+/// `(t, δ)` of e^(s·x) · 2^-N for an x that is in range.
+#[inline(always)]
+pub(super) fn terms<V: Lanes>(scale: &Scale, x: V, zero_point: V) -> (V, V) {
+    scale.exp(x, scale.power(x, zero_point), zero_point)
+}
+
+/// e^(s·x) · 2^-N of short rows in two words, row after row without gaps; N = 0, or that of each
+/// row. Returns whether N = 0 will do: whether no |s·x| is more than [`MODERATE`].
+#[inline(always)]
+pub(super) unsafe fn exp_short<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    scale: &Scale,
+    shifts: Option<&Shifts>,
+    scratch: &mut Scratch,
+) -> bool {
+    let [high, low] = scratch.places_mut();
+    let (mut rows, mut columns) = (tile.rows.min(ROWS), tile.columns);
+    if shifts.is_none() && (tile.x_stride == columns || rows == 1) {
+        // One row as long as all.
+        (rows, columns) = (rows.min(1), rows * columns);
+    }
+    let mut most = simd.splat(0.0);
+    for i in 0..rows {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let (high, low) = (high.wrapping_add(i * columns), low.wrapping_add(i * columns));
+        let exponent = shifts.map_or(0.0, |shifts| shifts.exponent.get(i));
+        let floor = if shifts.is_some() { floor_of(scale, exponent) } else { f32::NEG_INFINITY };
+        let wide = <S::Wide as Vectors<S>>::splat_of(simd, SIXTEENTHS - exponent);
+        let mut at = 0;
+        unsafe {
+            while at + S::Wide::COUNT <= columns {
+                unroll!(j in 0..S::Wide::COUNT.div_ceil(BLOCK), {
+                    simd.prefetch(x.wrapping_add(at + j * BLOCK + TILE));
+                });
+                let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
+                unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
+                    most = most.max_magnitude(x.as_ref()[j]);
+                });
+                let (t, delta) = terms(scale, x.splat(floor).max(x), wide);
+                t.store(simd, high.add(at));
+                (t * delta).store(simd, low.add(at));
+                at += S::Wide::COUNT;
+            }
+            while at < columns {
+                let x = simd.load_part(x.add(at), columns - at, 0.0);
+                most = most.max_magnitude(x);
+                let (t, delta) = terms(scale, x.splat(floor).max(x), x.splat(SIXTEENTHS - exponent));
+                // What is written beyond a row is written again by the next.
+                simd.store(t, high.add(at));
+                simd.store(t * delta, low.add(at));
+                at += S::F32::COUNT;
+            }
+        }
+    }
+    S::F32::all_within([most], MODERATE * scale.inverse)
+}
+
+/// Σ e^(s·x) · 2^-N of each row but the skipped element, the `first` or added to its total; with
+/// an output, e^(s·x) · 2^-N is kept there, rounded.
+#[inline(always)]
+pub(super) unsafe fn exp_sums<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    skipped: &[usize],
+    scale: &Scale,
+    shifts: &Shifts,
+    first: bool,
+    totals: &mut Totals,
+) {
+    let mut skip = Skip::none();
+    for i in 0..tile.rows.min(GROUP) {
+        unsafe {
+            let x = tile.x.wrapping_add(i * tile.x_stride);
+            let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
+            let out = if tile.out.is_null() {
+                tile.out
+            } else {
+                tile.out.wrapping_add(i * tile.out_stride)
+            };
+            let shift = [shifts.exponent.get(i), shifts.max.get(i)];
+            skip.set(simd, x, tile.columns, skipped);
+            let sum = row_sum(simd, x, out, tile.columns, &skip, scale, shift);
+            totals.store(simd, i, sum, first);
+        }
+    }
+}
+
+/// Σ e^(s·x) · 2^-N of a row, for elements up to a maximum.
+#[inline(always)]
+unsafe fn row_sum<S: Simd>(
+    simd: S,
+    x: *const f32,
+    out: *mut f32,
+    columns: usize,
+    skip: &Skip,
+    scale: &Scale,
+    [exponent, max]: [f32; 2],
+) -> Accumulator<S> {
+    let keep = !out.is_null();
+    let bias = bias_above(scale, max, exponent);
+    let floor = floor_of(scale, exponent);
+    let zero_point = SIXTEENTHS - exponent;
+    let wide = <S::Wide as Vectors<S>>::splat_of(simd, zero_point);
+    let mut sum = Accumulator::from_bias(simd, bias);
+    let mut at = 0;
+    while at < columns {
+        let end = columns.min(at + RUN);
+        unsafe {
+            while const { S::Wide::COUNT >= BLOCK } && at + S::Wide::COUNT <= end {
+                unroll!(j in 0..S::Wide::COUNT.div_ceil(BLOCK), {
+                    simd.prefetch(x.wrapping_add(at + j * BLOCK + TILE));
+                });
+                let x = <S::Wide as Vectors<S>>::load(simd, skip.place(x, at));
+                // In this order a NaN stays one.
+                let (t, delta) = terms(scale, x.splat(floor).max(x), wide);
+                if keep {
+                    t.mul_add(delta, t).store(simd, out.add(at));
+                }
+                unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
+                    sum.add(j % (BLOCK / S::F32::COUNT), t.as_ref()[j], delta.as_ref()[j]);
+                });
+                at += S::Wide::COUNT;
+            }
+            // The rest, vector by vector to the lanes of whole blocks.
+            while at < end {
+                for j in 0..BLOCK / S::F32::COUNT {
+                    if at >= end {
+                        break;
+                    }
+                    let rest = end - at;
+                    let x = simd.load_part(skip.place(x, at), rest, f32::NEG_INFINITY);
+                    let (t, delta) = terms(scale, x.splat(floor).max(x), x.splat(zero_point));
+                    if keep {
+                        simd.store_part(t.mul_add(delta, t), out.add(at), rest);
+                    }
+                    let t = if rest < S::F32::COUNT { simd.keep_first(t, rest, 0.0) } else { t };
+                    sum.add(j, t, delta);
+                    at += S::F32::COUNT;
+                }
+            }
+        }
+        at = end;
+        sum.carry();
+    }
+    sum.without_bias(bias)
+}

@@ -1,0 +1,85 @@
+//! The largest element of each row of a tile: what tells N.
+#![allow(unsafe_code)] // a tile has what it says
+
+use super::shifts::{Shifts, exponent_of, is_extreme};
+use super::skip::Skip;
+use super::{ROWS, Tile};
+use crate::math::shifted_exp::Scale;
+use crate::simd::{Lanes, Simd, Vectors, unroll};
+
+/// The largest element of a row but one. A NaN may count or not.
+#[inline(always)]
+unsafe fn of_row<S: Simd>(simd: S, x: *const f32, columns: usize, skipped: usize) -> f32 {
+    let mut skip = Skip::none();
+    unsafe { skip.set(simd, x, columns, skipped) };
+    let least = simd.splat(f32::NEG_INFINITY);
+    let mut wide = <S::Wide as Vectors<S>>::splat_of(simd, f32::NEG_INFINITY);
+    let mut at = 0;
+    while at + S::Wide::COUNT <= columns {
+        wide = unsafe { <S::Wide as Vectors<S>>::load(simd, skip.place(x, at)) }.max(wide);
+        at += S::Wide::COUNT;
+    }
+    let mut most = least;
+    unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, most = wide.as_ref()[j].max(most));
+    while at < columns {
+        let part = unsafe { simd.load_part(skip.place(x, at), columns - at, f32::NEG_INFINITY) };
+        most = part.max(most);
+        at += S::F32::COUNT;
+    }
+    let mut block = simd.block(least);
+    block.as_mut()[0] = most;
+    simd.largest(block)
+}
+
+/// The largest element of each row but the skipped, and N for all of the row; a bit for each row
+/// whose maximum is extreme or not finite.
+#[inline(always)]
+pub(super) unsafe fn maxima<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    skipped: &[usize],
+    scale: &Scale,
+    shifts: &mut Shifts,
+) -> u64 {
+    let mut extreme = 0;
+    for i in 0..tile.rows.min(ROWS) {
+        let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        unsafe {
+            let others = of_row(simd, x, tile.columns, skipped);
+            let mut max = others;
+            if skipped < tile.columns {
+                let own = *x.add(skipped);
+                max = if own > max { own } else { max };
+            }
+            extreme |= u64::from(is_extreme(scale, max)) << i;
+            // Whole vectors, as they will be loaded: a part would not be forwarded.
+            simd.store(simd.splat(others), shifts.max.at_mut(i));
+            simd.store(simd.splat(exponent_of(scale, max)), shifts.exponent.at_mut(i));
+        }
+    }
+    extreme
+}
+
+/// The largest element of one row: −∞ if there is none. A NaN may count or not.
+#[inline(always)]
+pub(super) unsafe fn largest<S: Simd>(simd: S, tile: &Tile<'_>, skipped: usize) -> f32 {
+    unsafe { of_row(simd, tile.x, tile.columns, skipped) }
+}
+
+
+/// Where an element of one row has a value: `usize::MAX` if none has.
+#[inline(always)]
+pub(super) unsafe fn position<S: Simd>(simd: S, tile: &Tile<'_>, value: f32) -> usize {
+    let value = simd.splat(value);
+    let mut at = 0;
+    while at < tile.columns {
+        let x = unsafe { simd.load_part(tile.x.add(at), tile.columns - at, f32::NAN) };
+        let found = S::F32::bits(x.eq(value));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += S::F32::COUNT;
+    }
+    usize::MAX
+}

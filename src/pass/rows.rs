@@ -1,0 +1,164 @@
+//! Arithmetic with the numbers of rows, one row a lane: reciprocals, logarithms and shares.
+//! Losses are in [`super::losses`].
+#![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
+
+use super::exp::terms;
+use super::shifts::{Shifts, floors_of};
+use super::{PerRow, ROWS, Words};
+use crate::math::ln::{ln_1p_positive, ln_scaled};
+use crate::math::log_add_exp::log_add_exp;
+use crate::math::shifted_exp::{LN_FACTOR, Scale};
+use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
+use crate::simd::{Lanes, SIXTEENTHS, Simd};
+
+/// ln ¾: from about this logarithm of its share on, an element is computed by what the others
+/// leave of the sum.
+const LN_LIKELY: f32 = -0.287_682_08;
+
+impl Words {
+    /// Those of the rows from i on.
+    #[inline(always)]
+    pub(super) fn load<S: Simd>(&self, simd: S, i: usize) -> (S::F32, S::F32) {
+        unsafe { (simd.load(self.high.at(i)), simd.load(self.low.at(i))) }
+    }
+
+    /// Writes those of the rows from i on.
+    #[inline(always)]
+    pub(super) fn store<S: Simd>(&mut self, simd: S, i: usize, (high, low): (S::F32, S::F32)) {
+        unsafe {
+            simd.store(high, self.high.at_mut(i));
+            simd.store(low, self.low.at_mut(i));
+        }
+    }
+}
+
+/// FACTOR · e^(s·x) · 2^-N of one x a lane, each with an N of its own, in two words.
+#[inline(always)]
+pub(super) fn words_of_each<V: Lanes>(scale: &Scale, x: V, exponent: V) -> (V, V) {
+    let x = floors_of(scale, exponent).max(x);
+    let (t, delta) = terms(scale, x, x.splat(SIXTEENTHS) - exponent);
+    fast_two_sum(t, t * delta)
+}
+
+/// (a + low)·(factor + factor_low), rounded once.
+#[inline(always)]
+pub(super) fn product_rounded<V: Lanes>(
+    (a, low): (V, V),
+    (factor, factor_low): (V, V),
+) -> V {
+    let rest = a.mul_add(factor_low, low * factor);
+    if V::FUSED {
+        return a.mul_add(factor, rest);
+    }
+    let (product, error) = two_product(a, factor);
+    product + (error + rest)
+}
+
+/// 1 / (high + low) in two words.
+#[inline(always)]
+pub(super) fn inverse<V: Lanes>((high, low): (V, V)) -> (V, V) {
+    let one = high.splat(1.0);
+    if V::FUSED {
+        // The second word to 2^-24 of itself: one division.
+        let y = one / high;
+        let rest = (-y).mul_add(low, (-y).mul_add(high, one));
+        return (y, rest * y);
+    }
+    divide((one, high.splat(0.0)), (high, low))
+}
+
+/// What e^x · 2^-N of each row is multiplied by: the reciprocal of its sum, in two words, in the
+/// place of the sum; and the probability of its largest element, rounded once.
+#[inline(always)]
+pub(super) unsafe fn factors<S: Simd>(
+    simd: S,
+    rows: usize,
+    scale: &Scale,
+    shifts: Option<&Shifts>,
+    sums: &mut Words,
+    largest: &mut PerRow,
+) {
+    let mut at = 0;
+    while at < rows.min(ROWS) {
+        let inverse = inverse(sums.load(simd, at));
+        sums.store(simd, at, inverse);
+        if let Some(shifts) = shifts {
+            unsafe {
+                let exponent = simd.load(shifts.exponent.at(at));
+                let own = words_of_each(scale, simd.load(shifts.max.at(at)), exponent);
+                simd.store(product_rounded(own, inverse), largest.at_mut(at));
+            }
+        }
+        at += S::F32::COUNT;
+    }
+}
+
+/// ln((high + low) / FACTOR · 2^exponent) in two words.
+#[inline(always)]
+pub(super) fn logarithm_of<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
+    let (high, low) = ln_scaled(sum, exponent);
+    let (high, error) = two_sum(high, high.splat(-LN_FACTOR[0]));
+    let (high, low) = fast_two_sum(high, error + (low - LN_FACTOR[1]));
+    // Not every backend's logarithm keeps a NaN.
+    (V::select(sum.0.eq(sum.0), high, sum.0), low)
+}
+
+/// ln Σ e^(s·x) of each row from its sum, in its place and in two words; less s·center of all.
+/// Returns a bit for each row whose largest element has about ¾ of the sum or more.
+#[inline(always)]
+pub(super) unsafe fn logarithms<S: Simd>(
+    simd: S,
+    rows: usize,
+    scale: &Scale,
+    shifts: Option<&Shifts>,
+    sums: &mut Words,
+) -> u64 {
+    let mut dominated = 0;
+    let mut at = 0;
+    while at < rows.min(ROWS) {
+        let zero = simd.splat(0.0);
+        let exponent =
+            shifts.map_or(zero, |shifts| unsafe { simd.load(shifts.exponent.at(at)) });
+        let ln = logarithm_of(sums.load(simd, at), exponent);
+        sums.store(simd, at, ln);
+        if let Some(shifts) = shifts {
+            let max = unsafe { simd.load(shifts.max.at(at)) };
+            let share = max.mul_add(max.splat(scale.words.0), -ln.0);
+            dominated |= S::F32::bits(share.splat(LN_LIKELY).lt(share)) << at;
+        }
+        at += S::F32::COUNT;
+    }
+    dominated
+}
+
+/// ln of the share of one element a row, by what the others leave of it: −ln(1 + others/own).
+#[inline(always)]
+pub(super) unsafe fn shares<S: Simd>(
+    simd: S,
+    rows: usize,
+    scale: &Scale,
+    exponents: Option<&Shifts>,
+    score: &PerRow,
+    others: &Words,
+    ln: &mut PerRow,
+) {
+    let mut at = 0;
+    while at < rows.min(ROWS) {
+        let zero = simd.splat(0.0);
+        unsafe {
+            let exponent =
+                if let Some(shifts) = exponents { simd.load(shifts.exponent.at(at)) } else { zero };
+            let own = words_of_each(scale, simd.load(score.at(at)), exponent);
+            let tail = ln_1p_positive(divide(others.load(simd, at), own));
+            // Zero less zero is +0.
+            simd.store(zero - tail, ln.at_mut(at));
+        }
+        at += S::F32::COUNT;
+    }
+}
+
+/// ln(e^a + e^b) of logarithms in two words.
+#[inline(always)]
+pub(super) unsafe fn log_add<S: Simd>(simd: S, a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
+    log_add_exp(simd.splat(0.0), a, b)
+}

@@ -1,0 +1,308 @@
+//! What becomes of e^x · 2^-N and of x when a row's sum is known.
+#![allow(unsafe_code)] // tiles and scratches have what they say
+
+use super::exp::terms;
+use super::rows::product_rounded;
+use super::shifts::{Shifts, floor_of};
+use super::{PerRow, ROWS, Scratch, Tile, Words};
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{times, two_product};
+use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
+
+/// What is subtracted from a multiple of a probability.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// Nothing.
+    None,
+    /// A number in two words from each.
+    Uniform((f32, f32)),
+    /// What stands in the place of each in rows of the same shape, times a number in two words.
+    Rows(&'a Tile<'a>, (f32, f32)),
+}
+
+/// Products below 2^-123 are computed 2^32 times as large: near 2^-126 a second word would be
+/// lost.
+const SMALL: f32 = 9.403_955e-38;
+const HEADROOM: f32 = 4_294_967_296.0;
+
+/// The probability from which on an element's own is computed for itself: of e^x as it was kept,
+/// rounded, a certain class would not be quite certain.
+const LIKELY: f32 = 0.75;
+
+/// exp·factor less a target, all in two words.
+#[inline(always)]
+fn less<V: Lanes>((e, low): (V, V), factor: (V, V), (target, target_low): (V, V)) -> V {
+    let (p, error) = two_product(e, factor.0);
+    let p_low = e.mul_add(factor.1, low.mul_add(factor.0, error));
+    // What the difference leaves, exactly where p is more than half of the target. Below, what
+    // e^x is off by counts half, and there is room for a rounding.
+    let difference = p - target;
+    let left = (p - difference) - target;
+    difference + (left + (p_low - target_low))
+}
+
+/// By what kept e^x · 2^-N of a row are multiplied.
+#[derive(Clone, Copy)]
+struct Factor<V> {
+    high: V,
+    low: V,
+    /// Above this, a product is replaced by `largest`.
+    likely: V,
+    largest: V,
+    /// Up to this e^x · 2^-N, products may be [`SMALL`].
+    small: f32,
+}
+
+impl<V: Lanes> Factor<V> {
+    #[inline(always)]
+    fn new(like: V, (high, low): (f32, f32), largest: f32) -> Self {
+        let likely = if largest > LIKELY { LIKELY } else { f32::INFINITY };
+        Self {
+            high: like.splat(high),
+            low: like.splat(low),
+            likely: like.splat(likely),
+            largest: like.splat(largest),
+            small: 2.0 * SMALL / high,
+        }
+    }
+
+    /// The product with x, rounded once.
+    #[inline(always)]
+    fn times(self, x: V) -> V {
+        let y = product(x, self.high, x * self.low);
+        let y = V::select(self.likely.lt(y), self.largest, y);
+        if x.all_above(self.small) {
+            return y;
+        }
+        let small = product(x, self.high * HEADROOM, x * (self.low * HEADROOM));
+        V::select(y.abs().lt(y.splat(SMALL)), small * (1.0 / HEADROOM), y)
+    }
+}
+
+/// x · factor + low
+#[inline(always)]
+fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
+    if V::FUSED {
+        return x.mul_add(factor, low);
+    }
+    // Two roundings instead of one would be half an ULP more.
+    let (product, error) = two_product(x, factor);
+    product + (error + low)
+}
+
+/// Kept e^x · 2^-N times the factor of its row.
+#[inline(always)]
+pub(super) unsafe fn scale<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    factors: &Words,
+    largest: Option<&PerRow>,
+) {
+    for i in 0..tile.rows.min(ROWS) {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let out = tile.out.wrapping_add(i * tile.out_stride);
+        let (words, largest) = (factors.get(i), largest.map_or(0.0, |largest| largest.get(i)));
+        let wide = <S::Wide as Vectors<S>>::splat_of(simd, 0.0);
+        let wide = Factor::new(wide, words, largest);
+        let one = Factor::new(simd.splat(0.0), words, largest);
+        let mut at = 0;
+        unsafe {
+            while at + S::Wide::COUNT <= tile.columns {
+                let y = wide.times(<S::Wide as Vectors<S>>::load(simd, x.add(at)));
+                y.store(simd, out.add(at));
+                at += S::Wide::COUNT;
+            }
+            while at < tile.columns {
+                let rest = tile.columns - at;
+                let y = one.times(simd.load_part(x.add(at), rest, 0.0));
+                simd.store_part(y, out.add(at), rest);
+                at += S::F32::COUNT;
+            }
+        }
+    }
+}
+
+/// e^(s·x) · 2^-N times the factor of its row less a target, from x once more.
+#[inline(always)]
+pub(super) unsafe fn exp_write<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    scale: &Scale,
+    shifts: &Shifts,
+    factors: &Words,
+    target: Target<'_>,
+) {
+    for i in 0..tile.rows.min(ROWS) {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let out = tile.out.wrapping_add(i * tile.out_stride);
+        let exponent = shifts.exponent.get(i);
+        let floor = simd.splat(floor_of(scale, exponent));
+        let zero_point = simd.splat(SIXTEENTHS - exponent);
+        let (high, low) = factors.get(i);
+        let factor = (simd.splat(high), simd.splat(low));
+        let mut at = 0;
+        while at < tile.columns {
+            let rest = tile.columns - at;
+            unsafe {
+                let x = simd.load_part(x.add(at), rest, 0.0);
+                let (t, delta) = terms(scale, floor.max(x), zero_point);
+                let target = target_of(simd, target, i, at, rest);
+                let y = less((t, t * delta), factor, target);
+                simd.store_part(y, out.add(at), rest);
+            }
+            at += S::F32::COUNT;
+        }
+    }
+}
+
+/// The targets of row i from a place on.
+#[inline(always)]
+unsafe fn target_of<S: Simd>(
+    simd: S,
+    target: Target<'_>,
+    i: usize,
+    at: usize,
+    rest: usize,
+) -> (S::F32, S::F32) {
+    match target {
+        Target::None => (simd.splat(0.0), simd.splat(0.0)),
+        Target::Uniform((high, low)) => (simd.splat(high), simd.splat(low)),
+        Target::Rows(rows, (scale, scale_low)) => {
+            let from = rows.x.wrapping_add(i * rows.x_stride + at);
+            let t = unsafe { simd.load_part(from, rest, 0.0) };
+            times(t, (simd.splat(scale), simd.splat(scale_low)))
+        }
+    }
+}
+
+/// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row less a
+/// target; `any_size` if products may be [`SMALL`].
+#[inline(always)]
+pub(super) unsafe fn short_write<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    scratch: &Scratch,
+    factors: &Words,
+    target: Target<'_>,
+    any_size: bool,
+) {
+    let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
+    let [high, low] = scratch.places();
+    // What a row's last vector writes beyond it is written again by the next.
+    let end = if tile.out_stride == columns { rows * columns } else { 0 };
+    for i in 0..rows {
+        let (factor, factor_low) = factors.get(i);
+        let factor = (simd.splat(factor), simd.splat(factor_low));
+        let (from, to) = (i * columns, i * tile.out_stride);
+        let mut at = 0;
+        while at < columns {
+            let rest = columns - at;
+            unsafe {
+                let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
+                let y = if let Target::None = target {
+                    let mut y = product_rounded(e, factor);
+                    if any_size {
+                        let large = (factor.0 * HEADROOM, factor.1 * HEADROOM);
+                        let small = product_rounded(e, large) * (1.0 / HEADROOM);
+                        y = S::F32::select(y.abs().lt(y.splat(SMALL)), small, y);
+                    }
+                    y
+                } else {
+                    less(e, factor, target_of(simd, target, i, at, rest))
+                };
+                let out = tile.out.wrapping_add(to + at);
+                if rest >= count || to + at + count <= end {
+                    simd.store(y, out);
+                } else {
+                    simd.store_first(y, out, rest);
+                }
+            }
+            at += count;
+        }
+    }
+}
+
+/// s·x less a logarithm in two words, each row's own: s·(x − center) − high − low.
+#[inline(always)]
+pub(super) unsafe fn subtract<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    scale: &Scale,
+    center: f32,
+    logarithms: &Words,
+) {
+    for i in 0..tile.rows.min(ROWS) {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let out = tile.out.wrapping_add(i * tile.out_stride);
+        let (high, low) = logarithms.get(i);
+        let s = scale.words.0;
+        let mut at = 0;
+        unsafe {
+            while at + S::Wide::COUNT <= tile.columns {
+                unroll!(j in 0..S::Wide::COUNT.div_ceil(16), {
+                    simd.prefetch(x.wrapping_add(at + j * 16 + super::TILE));
+                });
+                let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
+                difference(x, s, [center, high, low]).store(simd, out.add(at));
+                at += S::Wide::COUNT;
+            }
+            while at < tile.columns {
+                let rest = tile.columns - at;
+                let x = simd.load_part(x.add(at), rest, 0.0);
+                simd.store_part(difference(x, s, [center, high, low]), out.add(at), rest);
+                at += S::F32::COUNT;
+            }
+        }
+    }
+}
+
+/// s·(x − center) − high − low, the product in two words.
+#[inline(always)]
+fn difference<V: Lanes>(x: V, s: f32, [center, high, low]: [f32; 3]) -> V {
+    if s == 1.0 {
+        return ((x - center) - high) - low;
+    }
+    // Halves: x − center may overflow where s·(x − center) does not.
+    let (half, twice) = if s < 1.0 { (0.5, 2.0 * s) } else { (1.0, s) };
+    let distance = x * half - half * center;
+    let (y, y_low) = two_product(distance, x.splat(twice));
+    let difference = (y - high) + (y_low - low);
+    // An infinity leaves nothing to add.
+    let infinity = x.splat(f32::NEG_INFINITY);
+    V::select(y.eq(infinity), infinity, difference)
+}
+
+/// For each short row the place of the element that has about ¾ of its sum or more, if there is
+/// one: a bit for each such row.
+#[inline(always)]
+pub(super) unsafe fn dominant<S: Simd>(
+    simd: S,
+    rows: usize,
+    columns: usize,
+    scratch: &Scratch,
+    sums: &Words,
+    places: &mut [usize; ROWS],
+) -> u64 {
+    let [high, _] = scratch.places();
+    let mut dominated = 0;
+    for i in 0..rows.min(ROWS) {
+        let limit = simd.splat(LIKELY * sums.high.get(i));
+        let mut at = 0;
+        while at < columns {
+            // SAFETY: a scratch has room for a block more.
+            let t = unsafe { simd.load(high.add(i * columns + at)) };
+            let above = S::F32::bits(limit.lt(t));
+            if above != 0 {
+                // What is beyond the row is no element of it.
+                let place = at + above.trailing_zeros() as usize;
+                if let Some(of_row) = places.get_mut(i).filter(|_| place < columns) {
+                    *of_row = place;
+                    dominated |= 1 << i;
+                }
+                break;
+            }
+            at += S::F32::COUNT;
+        }
+    }
+    dominated
+}

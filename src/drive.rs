@@ -10,3 +10,21 @@ mod map;
 mod softmax;
 mod sum;
 mod unfinished;
+
+use crate::pass::Tile;
+
+/// Calls a function for each row of a tile.
+fn each(tile: &Tile<'_>, mut of_row: impl FnMut(&Tile<'_>)) {
+    for i in 0..tile.rows() {
+        of_row(&tile.part(i, 1));
+    }
+}
+
+/// The places of the bits that are 1.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let place = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (place < 64).then_some(place as usize)
+    })
+}

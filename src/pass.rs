@@ -27,6 +27,7 @@ use crate::backend::{Backend, Kind};
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
+pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use write::Target;
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
@@ -163,8 +164,8 @@ passes! {
     // Numbers of rows.
     /// Reciprocals of sums, and the probabilities of the largest elements.
     fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words, largest: &mut PerRow) = rows::factors;
-    /// Logarithms of sums; a bit for each row with a dominant element.
-    fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> u64 = rows::logarithms;
+    /// Logarithms of sums, and which rows need a second look.
+    fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> Marked = rows::logarithms;
     /// The logarithm of the share of one element a row, by what the others leave of it.
     fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
     /// The places of dominant elements of short rows.

@@ -4,7 +4,7 @@
 //! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
 //! it.
 
-use super::softmax::each;
+use super::{each, ones};
 use super::sum::{Sum, height};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -84,12 +84,11 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     let mut ln = PerRow::new();
     if dominated != 0 {
         let (mut score, mut others) = (PerRow::new(), Words::new());
-        for (i, place) in places.iter().enumerate().take(rows) {
-            let is_dominated = dominated >> i & 1 != 0;
-            score.set(i, if is_dominated { tile.get(i, *place) } else { 0.0 });
-            if is_dominated {
-                scratch.clear(i * columns + place);
-            }
+        score.fill(rows, 0.0);
+        for i in ones(dominated) {
+            let place = places.get(i).copied().unwrap_or(usize::MAX);
+            score.set(i, tile.get(i, place));
+            scratch.clear(i * columns + place);
         }
         b.short_sums(rows, columns, &scratch, &mut others);
         b.shares(rows, scale, of_rows, &score, &others, &mut ln);
@@ -100,10 +99,8 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
 
 /// Writes the logarithms of dominant elements.
 fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
-    for (i, place) in places.iter().enumerate().take(tile.rows()) {
-        if dominated >> i & 1 != 0 {
-            tile.set(i, *place, ln.get(i));
-        }
+    for i in ones(dominated) {
+        tile.set(i, places.get(i).copied().unwrap_or(usize::MAX), ln.get(i));
     }
 }
 
@@ -116,11 +113,11 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), &mut totals, &mut sums);
-    let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums);
+    let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums).dominated;
     let (mut places, mut ln) = ([usize::MAX; ROWS], PerRow::new());
-    for (i, place) in places.iter_mut().enumerate().take(tile.rows()) {
-        if dominated >> i & 1 != 0 {
-            let row = tile.part(i, 1);
+    for i in ones(dominated) {
+        let row = tile.part(i, 1);
+        if let Some(place) = places.get_mut(i) {
             *place = b.position(&row, shifts.max.get(i));
             ln.set(i, share(b, &row, *place, scale));
         }
@@ -143,7 +140,7 @@ fn share(b: Backend, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
 fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
     let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
     let mut ln = sum.value(b);
-    let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln) & 1 != 0;
+    let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln).dominated != 0;
     let mut dominant = (usize::MAX, f32::NAN);
     if dominated {
         let place = b.position(row, sum.max);

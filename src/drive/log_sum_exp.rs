@@ -5,13 +5,14 @@
 //! is, and would lose what the others add to it: there the element is added to the sums of what
 //! precedes and of what follows it.
 
+use super::ones;
 use super::sum::{Sum, height};
 use crate::LogSumExp;
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::pass::{LINE, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{LINE, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::Rows;
 
 /// How near 0 a logarithm must be for a dominant element to be taken out: 1, and what an
@@ -66,13 +67,16 @@ impl Backend {
         for (k, out) in out.chunks_mut(height).enumerate() {
             let tile = all.part(k * height, height);
             let again = logarithms(self, &tile, &mut sums);
-            for (i, out) in out.iter_mut().enumerate() {
-                let (high, low) = sums.get(i);
-                *out = if again >> i & 1 != 0 || high.is_nan() {
-                    extend(self, LogSumExp::new(), tile.row(i)).value()
-                } else {
-                    LogSumExp { high, low }.value()
-                };
+            if again != u64::MAX {
+                for (i, out) in out.iter_mut().enumerate() {
+                    let (high, low) = sums.get(i);
+                    *out = LogSumExp { high, low }.value();
+                }
+            }
+            for i in ones(again) {
+                if let Some(out) = out.get_mut(i) {
+                    *out = extend(self, LogSumExp::new(), tile.row(i)).value();
+                }
             }
         }
         Ok(())
@@ -85,35 +89,24 @@ fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
     let (rows, columns) = (tile.rows(), tile.columns());
     let (scale, mut shifts) = (&Scale::ONE, Shifts::new());
     if columns <= 1 || columns > TILE {
-        sums.high.fill(rows, f32::NAN);
-        sums.low.fill(rows, 0.0);
         return u64::MAX;
     }
-    let mut extreme = 0;
-    let mut dominated;
     if columns <= SHORT {
-        let (mut scratch, mut of_rows) = (Scratch::new(), None);
+        let mut scratch = Scratch::new();
+        let (mut extreme, mut of_rows) = (0, None);
         if !b.exp_short(tile, scale, None, &mut scratch) {
             extreme = b.maxima(tile, &[], scale, &mut shifts);
             b.exp_short(tile, scale, Some(&shifts), &mut scratch);
             of_rows = Some(&shifts);
         }
         b.short_sums(rows, columns, &scratch, sums);
-        dominated = b.dominant(rows, columns, &scratch, sums, &mut [usize::MAX; ROWS]);
-        b.logarithms(rows, scale, of_rows, sums);
-    } else {
-        let mut totals = Totals::new();
-        extreme = b.maxima(tile, &[], scale, &mut shifts);
-        b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
-        b.sums(rows, &mut totals, sums);
-        dominated = b.logarithms(rows, scale, Some(&shifts), sums);
+        return extreme | b.logarithms(rows, scale, of_rows, sums).near_0;
     }
-    for i in 0..rows {
-        if sums.high.get(i).abs() >= NEAR_0 {
-            dominated &= !(1 << i);
-        }
-    }
-    extreme | dominated
+    let mut totals = Totals::new();
+    let extreme = b.maxima(tile, &[], scale, &mut shifts);
+    b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
+    b.sums(rows, &mut totals, sums);
+    extreme | b.logarithms(rows, scale, Some(&shifts), sums).near_0
 }
 
 /// Adds the blocks of a row.

@@ -9,6 +9,7 @@
 //!
 //! All ways take the same steps for a row, so that no bit depends on what other rows there are.
 
+use super::each;
 use super::sum::{Sum, height};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -102,13 +103,6 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     b.short_sums(tile.rows(), tile.columns(), &scratch, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
     b.short_write(tile, &scratch, &sums, Target::None, !is_moderate);
-}
-
-/// Calls a function for each row.
-pub(super) fn each(tile: &Tile<'_>, mut of_row: impl FnMut(&Tile<'_>)) {
-    for i in 0..tile.rows() {
-        of_row(&tile.part(i, 1));
-    }
 }
 
 /// Longer rows, of a tile each unless they are extreme.

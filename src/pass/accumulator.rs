@@ -197,7 +197,7 @@ impl Totals {
     /// The value of each row's sum, from `first` on: one row by itself, or all rows by a
     /// transposition. Rows that are not there repeat the last.
     #[inline(always)]
-    fn values<S: Simd>(&mut self, simd: S, rows: usize, first: usize, sums: &mut Words) {
+    pub(super) fn values<S: Simd>(&mut self, simd: S, rows: usize, first: usize, sums: &mut Words) {
         if S::F32::COUNT == 1 || rows == 1 {
             for i in 0..rows.min(GROUP) {
                 let (high, low) = self.load(simd, i).value(simd, BLOCK);

@@ -95,7 +95,7 @@ pub(super) unsafe fn exp_sums<S: Simd>(
                 tile.out.wrapping_add(i * tile.out_stride)
             };
             let shift = [shifts.exponent.get(i), shifts.max.get(i)];
-            skip.set(simd, x, tile.columns, skipped);
+            skip.set(simd, x, tile.columns, skipped, f32::NEG_INFINITY);
             let sum = row_sum(simd, x, out, tile.columns, &skip, scale, shift);
             totals.store(simd, i, sum, first);
         }

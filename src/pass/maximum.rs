@@ -11,7 +11,7 @@ use crate::simd::{Lanes, Simd, Vectors, unroll};
 #[inline(always)]
 unsafe fn of_row<S: Simd>(simd: S, x: *const f32, columns: usize, skipped: usize) -> f32 {
     let mut skip = Skip::none();
-    unsafe { skip.set(simd, x, columns, skipped) };
+    unsafe { skip.set(simd, x, columns, skipped, f32::NEG_INFINITY) };
     let least = simd.splat(f32::NEG_INFINITY);
     let mut wide = <S::Wide as Vectors<S>>::splat_of(simd, f32::NEG_INFINITY);
     let mut at = 0;

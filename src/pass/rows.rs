@@ -103,8 +103,20 @@ pub(super) fn logarithm_of<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
     (V::select(sum.0.eq(sum.0), high, sum.0), low)
 }
 
-/// ln Σ e^(s·x) of each row from its sum, in its place and in two words; less s·center of all.
-/// Returns a bit for each row whose largest element has about ¾ of the sum or more.
+/// Rows that need a second look, a bit each.
+#[derive(Clone, Copy)]
+pub(crate) struct Marked {
+    /// The largest element has about ¾ of the sum or more.
+    pub(crate) dominated: u64,
+    /// The logarithm is near 0, or NaN.
+    pub(crate) near_0: u64,
+}
+
+/// How near 0 a logarithm must be for what an element of ¾ of the sum adds to it to be lost: 1,
+/// and what that element's share may be below it.
+const NEAR_0: f32 = 1.3;
+
+/// ln Σ e^(s·x) of each row from its sum, in its place and in two words.
 #[inline(always)]
 pub(super) unsafe fn logarithms<S: Simd>(
     simd: S,
@@ -112,15 +124,16 @@ pub(super) unsafe fn logarithms<S: Simd>(
     scale: &Scale,
     shifts: Option<&Shifts>,
     sums: &mut Words,
-) -> u64 {
-    let mut dominated = 0;
+) -> Marked {
+    let (mut dominated, mut far_from_0) = (0, 0);
+    let rows = rows.min(ROWS);
     let mut at = 0;
-    while at < rows.min(ROWS) {
+    while at < rows {
         let zero = simd.splat(0.0);
-        let exponent =
-            shifts.map_or(zero, |shifts| unsafe { simd.load(shifts.exponent.at(at)) });
+        let exponent = shifts.map_or(zero, |shifts| unsafe { simd.load(shifts.exponent.at(at)) });
         let ln = logarithm_of(sums.load(simd, at), exponent);
         sums.store(simd, at, ln);
+        far_from_0 |= S::F32::bits(zero.splat(NEAR_0).le(ln.0.abs())) << at;
         if let Some(shifts) = shifts {
             let max = unsafe { simd.load(shifts.max.at(at)) };
             let share = max.mul_add(max.splat(scale.words.0), -ln.0);
@@ -128,7 +141,8 @@ pub(super) unsafe fn logarithms<S: Simd>(
         }
         at += S::F32::COUNT;
     }
-    dominated
+    let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
+    Marked { dominated: dominated & all, near_0: !far_from_0 & all }
 }
 
 /// ln of the share of one element a row, by what the others leave of it: −ln(1 + others/own).

@@ -1,5 +1,5 @@
 //! An element that a loop over a row leaves out, at no cost to the loop: each step reads from
-//! the row, or from a copy of that step with −∞ in the element's place.
+//! the row, or from a copy of that step with a number in the element's place that is nothing.
 #![allow(unsafe_code)] // the copy is written before it is read
 
 use crate::simd::{BLOCK, Lanes, Simd};
@@ -25,7 +25,8 @@ impl Skip {
         Self { copy: MaybeUninit::uninit(), from: 0, length: 0 }
     }
 
-    /// Leaves out an element of a row, if it is there. In place: to move the copy would be a call.
+    /// Leaves out an element of a row, if it is there: `instead` takes its place, and pads the
+    /// step. In place: to move the copy would be a call.
     #[inline(always)]
     pub(super) unsafe fn set<S: Simd>(
         &mut self,
@@ -33,6 +34,7 @@ impl Skip {
         x: *const f32,
         columns: usize,
         element: usize,
+        instead: f32,
     ) {
         self.length = 0;
         if element >= columns {
@@ -45,15 +47,15 @@ impl Skip {
             let rest = columns.saturating_sub(self.from + at);
             unsafe {
                 let part = if rest == 0 {
-                    simd.splat(f32::NEG_INFINITY)
+                    simd.splat(instead)
                 } else {
-                    simd.load_part(x.add(self.from + at), rest, f32::NEG_INFINITY)
+                    simd.load_part(x.add(self.from + at), rest, instead)
                 };
                 simd.store(part, place.add(at));
             }
             at += S::F32::COUNT;
         }
-        unsafe { *place.add(element - self.from) = f32::NEG_INFINITY };
+        unsafe { *place.add(element - self.from) = instead };
     }
 
     /// Where to read the row from a place on, within a step.

@@ -285,24 +285,21 @@ pub(super) unsafe fn dominant<S: Simd>(
 ) -> u64 {
     let [high, _] = scratch.places();
     let mut dominated = 0;
-    for i in 0..rows.min(ROWS) {
+    for (i, of_row) in places.iter_mut().enumerate().take(rows) {
         let limit = simd.splat(LIKELY * sums.high.get(i));
-        let mut at = 0;
+        let (mut at, mut place) = (0, usize::MAX);
+        // To the end of the row: no branch would foretell where there is one.
         while at < columns {
             // SAFETY: a scratch has room for a block more.
             let t = unsafe { simd.load(high.add(i * columns + at)) };
             let above = S::F32::bits(limit.lt(t));
-            if above != 0 {
-                // What is beyond the row is no element of it.
-                let place = at + above.trailing_zeros() as usize;
-                if let Some(of_row) = places.get_mut(i).filter(|_| place < columns) {
-                    *of_row = place;
-                    dominated |= 1 << i;
-                }
-                break;
-            }
+            let found = at + above.trailing_zeros() as usize;
+            // What is beyond the row is no element of it.
+            place = if above != 0 && found < columns { found } else { place };
             at += S::F32::COUNT;
         }
+        *of_row = place;
+        dominated |= u64::from(place < columns) << i;
     }
     dominated
 }

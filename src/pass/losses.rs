@@ -1,0 +1,341 @@
+//! Losses of rows from their sums, one row a lane.
+//!
+//! With the label y and the others' sum, tail = Σ_{j≠y} e^(s·(x[j] − x[y])) is others/own, and
+//!
+//! ```text
+//! loss        = A·ln(1 + tail) + Σ a[k]·s·(x[y] − x[k]) + λ·L²
+//! gradient[y] = s·((B − a[y])/(1 + tail) − a[y]·tail/(1 + tail))         B = A + 2λL
+//! gradient[k] = s·(B·softmax(s·x)[k] − a[k])                          for k ≠ y
+//! ```
+//!
+//! with coefficients a, A = Σ a and L = ln Σ e^(s·x). B − a[y] is summed as such: a right answer
+//! given with confidence keeps its tiny true loss and gradient, where ln Σ e^x − x[y] cancels.
+//! For plain labels a is the weight at y and 0 elsewhere.
+//!
+//! A row whose tail is so large or small that a second word may be lost, or whose loss is not
+//! finite, is marked: [`super::general`] takes it.
+#![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
+
+use super::accumulator::{Accumulator, Totals};
+use super::rows::words_of_each;
+use super::shifts::Shifts;
+use super::skip::Skip;
+use super::{GROUP, PerRow, ROWS, Tile, Words};
+use crate::math::ln::ln_1p_positive_words;
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
+use crate::simd::{BLOCK, Lanes, Mask, Simd};
+
+/// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
+const LEAST_TAIL: f32 = 8.673_617_4e-19;
+const MOST_TAIL: f32 = 1.844_674_4e19;
+/// Between these, no sum of targets makes anything subnormal that counts: 2^±60.
+const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
+
+/// Where the coefficients of a loss come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Coefficients {
+    /// The row's weight at the label.
+    Label,
+    /// `uniform` for every class, in all K of them, and `keep` more at the label.
+    Smooth { columns: f32, uniform: (f32, f32), keep: (f32, f32) },
+    /// The row's targets.
+    Targets,
+}
+
+/// What all rows of a call have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct LossFormula {
+    pub(crate) scale: Scale,
+    /// λ.
+    pub(crate) z: f32,
+    pub(crate) coefficients: Coefficients,
+    /// By which scores are raised in moments, so that none is negative.
+    pub(crate) offset: f32,
+}
+
+/// Numbers of rows that losses are made of, and those that they give.
+pub(crate) struct LossRows {
+    /// The label's score.
+    pub(crate) score: PerRow,
+    pub(crate) weight: PerRow,
+    /// The target at the label, and the sum of the others.
+    pub(crate) target: PerRow,
+    pub(crate) rest: Words,
+    /// Σ x + offset, or Σ t·(x + offset) of the others.
+    pub(crate) moment: Words,
+    pub(crate) loss: PerRow,
+    /// The gradient at the label.
+    pub(crate) at_label: PerRow,
+    /// By what e^(s·x) · 2^-N is multiplied elsewhere.
+    pub(crate) factor: Words,
+}
+
+impl LossRows {
+    /// Nothing yet.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self {
+            score: PerRow::new(),
+            weight: PerRow::new(),
+            target: PerRow::new(),
+            rest: Words::new(),
+            moment: Words::new(),
+            loss: PerRow::new(),
+            at_label: PerRow::new(),
+            factor: Words::new(),
+        }
+    }
+}
+
+/// What a row's results are made of, in two words.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<V> {
+    /// The sums of e^(s·x) · 2^-N of the others, and of the label.
+    pub(super) others: (V, V),
+    pub(super) own: (V, V),
+}
+
+/// Of a row the loss, the derivative by the label's score, and by what e^(s·x) · 2^-N is
+/// multiplied elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Results<V> {
+    pub(super) loss: V,
+    pub(super) at_label: V,
+    pub(super) factor: (V, V),
+}
+
+#[inline(always)]
+fn splat<V: Lanes>(like: V, (high, low): (f32, f32)) -> (V, V) {
+    (like.splat(high), like.splat(low))
+}
+
+impl<V: Lanes> Terms<V> {
+    /// The results of plain labels, and where they hold.
+    #[inline(always)]
+    pub(super) fn of_label(self, scale: &Scale, weight: V) -> (Results<V>, V::Mask) {
+        let Self { others, own } = self;
+        let (zero, one) = (weight.splat(0.0), weight.splat(1.0));
+        let tail = divide(others, own);
+        let loss = rounded(times(weight, ln_1p_positive_words(tail)));
+        let (high, low) = add(others, own);
+        let all = fast_two_sum(high, low);
+        let mut share = times(weight, divide(others, all));
+        let mut factor = times(weight, divide((one, zero), all));
+        if !scale.is_one() {
+            let s = splat(weight, scale.words);
+            (share, factor) = (product(share, s), product(factor, s));
+        }
+        // Zero less the share: where it is 0, so is the gradient.
+        let at_label = zero - (share.0 + share.1);
+        // A row of the label alone has no tail.
+        let is_alone = others.0.eq(zero).and(own.0.lt(own.0.splat(f32::INFINITY)));
+        let tail = V::select(is_alone, one, tail.0);
+        let loss = V::select(is_alone, zero, loss);
+        (Results { loss, at_label, factor }, is_ordinary(tail, loss))
+    }
+
+    /// The results of any coefficients, and where they hold.
+    #[inline(always)]
+    fn of_coefficients(
+        self,
+        formula: &LossFormula,
+        score: V,
+        coefficients: [(V, V); 4],
+    ) -> (Results<V>, V::Mask) {
+        let Self { others, own } = self;
+        let [at_label, mut rest, mut mass, distance] = coefficients;
+        let s = splat(score, formula.scale.words);
+        let tail = divide(others, own);
+        let surprise = ln_1p_positive_words(tail);
+        let mut loss = add(product(mass, surprise), distance);
+        if formula.z != 0.0 {
+            let ln = add(times(score, s), surprise);
+            loss = add(loss, times(score.splat(formula.z), product(ln, ln)));
+            let slope = times(score.splat(2.0 * formula.z), ln);
+            (mass, rest) = (add(mass, slope), add(rest, slope));
+        }
+        let loss = rounded(loss);
+        let (high, low) = add(others, own);
+        let all = fast_two_sum(high, low);
+        let (minus, low) = product(at_label, divide(others, all));
+        let at_label = add(product(rest, divide(own, all)), (-minus, -low));
+        let (at_label, at_label_low) = product(at_label, s);
+        let factor = product(mass, divide(s, all));
+        let results = Results { loss, at_label: at_label + at_label_low, factor };
+        (results, is_ordinary(tail.0, loss))
+    }
+}
+
+/// Whether both words of a tail are there, and its loss is finite.
+#[inline(always)]
+fn is_ordinary<V: Lanes>(tail: V, loss: V) -> V::Mask {
+    let (least, most) = (tail.splat(LEAST_TAIL), tail.splat(MOST_TAIL));
+    least.lt(tail).and(tail.lt(most)).and(loss.lt(loss.splat(f32::INFINITY)))
+}
+
+/// The losses of rows, what becomes of their gradients, and a bit for each row that is to be
+/// taken another way.
+#[inline(always)]
+pub(super) unsafe fn losses<S: Simd>(
+    simd: S,
+    rows: usize,
+    formula: &LossFormula,
+    shifts: Option<&Shifts>,
+    others: &Words,
+    all: &mut LossRows,
+) -> u64 {
+    let (rows, scale) = (rows.min(ROWS), &formula.scale);
+    let mut ordinary = 0;
+    let mut at = 0;
+    while at < rows {
+        let zero = simd.splat(0.0);
+        unsafe {
+            let score = simd.load(all.score.at(at));
+            let exponent = if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
+            let own = words_of_each(scale, score, exponent);
+            let terms = Terms { others: others.load(simd, at), own };
+            let (results, is_ordinary) = match formula.coefficients {
+                Coefficients::Label => terms.of_label(scale, simd.load(all.weight.at(at))),
+                Coefficients::Smooth { columns, uniform, keep } => {
+                    let offset = (simd.splat(formula.offset * columns), zero);
+                    let scores = add(times(simd.splat(columns), (score, zero)), offset);
+                    let (moment, low) = all.moment.load(simd, at);
+                    let distance = product(add(scores, (-moment, -low)), splat(zero, uniform));
+                    let s = splat(zero, scale.words);
+                    let at_label = add(splat(zero, keep), splat(zero, uniform));
+                    let one = (simd.splat(1.0), zero);
+                    let rest = add(one, (-at_label.0, -at_label.1));
+                    let distance = product(distance, s);
+                    terms.of_coefficients(formula, score, [at_label, rest, one, distance])
+                }
+                Coefficients::Targets => {
+                    let own = (simd.load(all.target.at(at)), zero);
+                    let rest = all.rest.load(simd, at);
+                    let raised = add((simd.splat(formula.offset), zero), (score, zero));
+                    let (moment, low) = all.moment.load(simd, at);
+                    let distance = add(product(rest, raised), (-moment, -low));
+                    let distance = product(distance, splat(zero, scale.words));
+                    let mass = add(own, rest);
+                    let (results, is_ordinary) =
+                        terms.of_coefficients(formula, score, [own, rest, mass, distance]);
+                    let (least, most) = (simd.splat(MASS[0]), simd.splat(MASS[1]));
+                    let has_mass = least.lt(mass.0).and(mass.0.lt(most));
+                    (results, is_ordinary.and(has_mass))
+                }
+            };
+            ordinary |= S::F32::bits(is_ordinary) << at;
+            simd.store(results.loss, all.loss.at_mut(at));
+            simd.store(results.at_label, all.at_label.at_mut(at));
+            all.factor.store(simd, at, results.factor);
+        }
+        at += S::F32::COUNT;
+    }
+    !ordinary & if rows < 64 { (1 << rows) - 1 } else { u64::MAX }
+}
+
+/// Σ (x + offset) of each row; or, with targets, Σ t·(x + offset) and Σ t of each row but the
+/// skipped element. The sums mean nothing where a term is negative.
+#[inline(always)]
+pub(super) unsafe fn moments<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    targets: Option<&Tile<'_>>,
+    skipped: &[usize],
+    offset: f32,
+    all: &mut LossRows,
+) {
+    /// Elements after which what gathers in the low part of a sum is carried into the high.
+    const RUN: usize = 32 * BLOCK;
+    let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
+    let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+    let (mut sums, mut moments) = (Totals::new(), Totals::new());
+    let mut skip = Skip::none();
+    let rows = tile.rows.min(ROWS);
+    for i in 0..rows {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let mut t_place = core::ptr::null();
+        if let Some(targets) = targets {
+            t_place = targets.x.wrapping_add(i * targets.x_stride);
+            let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
+            unsafe { skip.set(simd, t_place, tile.columns, skipped, 0.0) };
+        }
+        let (mut sum, mut moment) = (empty, empty);
+        let mut at = 0;
+        while at < tile.columns {
+            for j in 0..BLOCK / S::F32::COUNT {
+                if at >= tile.columns {
+                    break;
+                }
+                let rest = tile.columns - at;
+                unsafe {
+                    let x = simd.load_part(x.add(at), rest, -offset);
+                    let raised = fast_two_sum(simd.splat(offset), x);
+                    if targets.is_some() {
+                        let t = simd.load_part(skip.place(t_place, at), rest, 0.0);
+                        let term = times(t, raised);
+                        sum.add_positive(j, t, zero);
+                        moment.add_positive(j, term.0, term.1);
+                    } else {
+                        moment.add_positive(j, raised.0, raised.1);
+                    }
+                }
+                at += S::F32::COUNT;
+            }
+            if at % RUN == 0 {
+                sum.carry();
+                moment.carry();
+            }
+        }
+        let _ = one;
+        sums.store(simd, i % GROUP, sum, true);
+        moments.store(simd, i % GROUP, moment, true);
+        if i % GROUP == GROUP - 1 || i + 1 == rows {
+            let first = i / GROUP * GROUP;
+            if targets.is_some() {
+                sums.values(simd, i + 1 - first, first, &mut all.rest);
+            }
+            moments.values(simd, i + 1 - first, first, &mut all.moment);
+        }
+    }
+}
+
+/// The place of the largest target of each row, and that; a bit for each row with a negative one
+/// or a NaN.
+#[inline(always)]
+pub(super) unsafe fn likeliest<S: Simd>(
+    simd: S,
+    targets: &Tile<'_>,
+    places: &mut [usize; ROWS],
+    largest: &mut PerRow,
+) -> u64 {
+    let mut marked = 0;
+    for (i, place) in places.iter_mut().enumerate().take(targets.rows) {
+        let t = targets.x.wrapping_add(i * targets.x_stride);
+        let (mut most, mut is_negative) = (simd.splat(f32::NEG_INFINITY), false);
+        let mut at = 0;
+        while at < targets.columns {
+            let t = unsafe { simd.load_part(t.add(at), targets.columns - at, 0.0) };
+            is_negative |= !t.splat(0.0).le(t).all();
+            most = t.max(most);
+            at += S::F32::COUNT;
+        }
+        let mut block = simd.block(simd.splat(f32::NEG_INFINITY));
+        block.as_mut()[0] = most;
+        let most = simd.largest(block);
+        *place = 0;
+        at = 0;
+        while at < targets.columns {
+            let t = unsafe { simd.load_part(t.add(at), targets.columns - at, f32::NAN) };
+            let found = S::F32::bits(t.eq(simd.splat(most)));
+            if found != 0 {
+                *place = at + found.trailing_zeros() as usize;
+                break;
+            }
+            at += S::F32::COUNT;
+        }
+        largest.set(i, most);
+        marked |= u64::from(is_negative) << i;
+    }
+    marked
+}

@@ -4,5 +4,9 @@
 //! exact operations; arithmetic that rounds belongs to a [pass](crate::pass), so that no bit
 //! depends on who compiled the driver.
 
+mod backward;
+mod distribution;
+mod linear;
 mod map;
+mod of_scores;
 mod unfinished;

@@ -13,7 +13,7 @@ pub(crate) mod label;
 pub use label::Label;
 
 use crate::error::Error;
-use crate::math::words::{fast_two_sum, two_sum};
+use crate::math::words::add_words;
 use crate::simd::BLOCK;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
@@ -204,14 +204,6 @@ impl Sum for Loss {
 fn words(count: usize) -> (f32, f32) {
     let high = count as f32;
     (high, (count as i64).wrapping_sub(high as i64) as f32)
-}
-
-/// The sum of two numbers in two words; what is not finite leaves nothing.
-#[inline(always)]
-pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
-    let (sum, error) = two_sum(a, b);
-    let (high, low) = fast_two_sum(sum, error + (a_low + b_low));
-    if sum.is_finite() { (high, low) } else { (sum, 0.0) }
 }
 
 /// `Ok` for a finite number that is not negative.

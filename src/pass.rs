@@ -14,7 +14,14 @@
 
 pub(crate) mod tile;
 
+mod backward;
+mod distribution;
+mod entropy_of_scores;
+mod kl_divergence_of_scores;
+mod linear;
 mod map;
+mod search;
+mod sum;
 
 use crate::backend::{Backend, Kind};
 use crate::simd::scalar::Scalar;
@@ -125,4 +132,30 @@ passes! {
     fn map_log_sigmoid(tile: &Tile<'_>) = map::log_sigmoid;
     /// ln(1 + e^x).
     fn map_softplus(tile: &Tile<'_>) = map::softplus;
+
+    // Of a row: a tile of one row of any length, or two of which the shorter counts.
+    /// The largest element: NaN if one is NaN, −∞ if there is none.
+    fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
+    /// Where the first element that equals a value is: `usize::MAX` if none does.
+    fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
+    /// −Σ p·ln p.
+    fn entropy_of_row(p: &Tile<'_>) -> f32 = distribution::entropy;
+    /// −Σ p·ln q.
+    fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
+    /// Σ p·ln(p/q).
+    fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;
+    /// ½KL(P‖M) + ½KL(Q‖M).
+    fn js_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::js_divergence;
+    /// H(softmax(x)).
+    fn entropy_of_scores(x: &Tile<'_>) -> f32 = entropy_of_scores::entropy;
+    /// KL(softmax(x)‖softmax(y)); the derivatives by y go where the results of y go, if that is
+    /// anywhere.
+    fn kl_divergence_of_scores(x: &Tile<'_>, y: &Tile<'_>) -> f32
+        = kl_divergence_of_scores::kl_divergence;
+    /// y·(g − Σ y·g), the results of g.
+    fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::softmax;
+    /// g − e^y·Σ g, the results of g.
+    fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
+    /// W x + b, the results of the bias; the weights have a row a class.
+    fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
 }

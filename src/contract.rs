@@ -264,18 +264,18 @@ pub const ENTROPY_OF_SCORES: f64 = 0.79; // measured 0.751
 pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [1.39, 0.98]; // measured 1.319, 0.934
 
 /// The largest error of entropy and cross-entropy, in ULP of the sum of the magnitudes
-/// of their terms, each that is not 0 counting 2⁻¹²⁰ more; and of p·ln(p/q) summed for
-/// inputs of different sums.
+/// of their terms, each that is not 0 counting 2⁻¹²⁰ more; and of Kullback-Leibler divergence
+/// for inputs whose sums differ by more than 2⁻²⁰ of P's, which is Σ p·ln(p/q).
 ///
 /// Half is the last rounding; a quarter bounds the error of a logarithm, as
 /// `tests/loss.rs` finds for every mantissa.
 pub const DISTRIBUTION: f64 = 0.75;
 
-/// The largest error of Kullback-Leibler divergence, for inputs of equal sums, and of
-/// Jensen-Shannon divergence, in ULP of the result, each term that is not 0 counting
-/// 2⁻¹²⁰ more.
+/// The largest error of Kullback-Leibler divergence, for inputs whose sums differ by at most
+/// 2⁻²⁰ of P's, where it is Σ p·ln(p/q) + q − p; and of Jensen-Shannon divergence, in ULP of the
+/// result, each term that is not 0 counting 2⁻¹²⁰ more.
 ///
-/// The bound of the analysis in `src/kernel/distribution.rs`.
+/// The bound of the analysis in `src/pass/distribution.rs`.
 pub const DIVERGENCE: f64 = 2.4; // measured 1.25
 
 /// The largest error of each binary cross-entropy on scores, in ULP, however confident

@@ -4,12 +4,17 @@
 //! exact operations; arithmetic that rounds belongs to a [pass](crate::pass), so that no bit
 //! depends on who compiled the driver.
 
+mod backward;
+pub(crate) mod cross_entropy;
+mod distribution;
+mod linear;
 mod log_softmax;
 mod log_sum_exp;
 mod map;
+mod of_scores;
+pub(crate) mod scaled_softmax;
 mod softmax;
 mod sum;
-mod unfinished;
 
 use crate::pass::Tile;
 

@@ -57,7 +57,7 @@ mod pass;
 pub mod rows;
 pub mod scalar;
 mod simd;
-//mod softmax;
+mod softmax;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub mod vector;
 
@@ -65,7 +65,7 @@ pub use backend::Backend;
 pub use error::Error;
 pub use log_sum_exp::LogSumExp;
 pub use rows::{Rows, RowsMut};
-//pub use softmax::Softmax;
+pub use softmax::Softmax;
 
 /// e^x for each element; its derivative is e^x.
 ///
@@ -472,13 +472,16 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// It is [`cross_entropy`] of P and Q less [`entropy`] of P, without the cancellation; its
 /// derivative by q is −p/q, and by p it is 1 + ln(p/q).
 ///
-/// Never negative for inputs whose sums agree to within 2⁻²⁰ of their size, and
-/// exactly +0 for q = p. **Special values.** p = 0 gives 0 even if q = 0; p > 0
-/// with q = 0 gives +∞; a negative, infinite or NaN element on either side gives
-/// NaN.
+/// **Inputs whose sums differ.** Where they differ by at most 2⁻²⁰ of P's, both count as
+/// normalised, and the value is Σ p·ln(p/q) + q − p: of no negative terms, so it is never
+/// negative, and exactly +0 for q = p. Where they differ by more, it is Σ p·ln(p/q), which may
+/// be negative.
 ///
-/// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, and for other
-/// sums [`contract::DISTRIBUTION`].
+/// **Special values.** p = 0 gives 0 even if q = 0; p > 0 with q = 0 gives +∞; a negative,
+/// infinite or NaN element on either side gives NaN.
+///
+/// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, where the sums count as
+/// equal; else [`contract::DISTRIBUTION`].
 ///
 /// # Errors
 /// [`Error::Length`] if `q` has another length than `p`.
@@ -486,6 +489,9 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// ```
 /// assert_eq!(logits::kl_divergence(&[0.5, 0.5], &[0.5, 0.5])?, 0.0);
 /// assert_eq!(logits::kl_divergence(&[1.0, 0.0], &[0.5, 0.5])?, 2f32.ln());
+/// // The rounding of a sum is no divergence: ln(1/q) + q − 1.
+/// assert!(logits::kl_divergence(&[1.0], &[1.000_000_4])? < 1e-13);
+/// assert!(logits::kl_divergence(&[1.0], &[1.5])? < -0.4);
 /// # Ok::<(), logits::Error>(())
 /// ```
 pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {

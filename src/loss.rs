@@ -5,15 +5,15 @@
 //! and the mean taken once.
 
 //mod binary_cross_entropy;
-//mod cross_entropy;
+mod cross_entropy;
 pub(crate) mod label;
 
 //pub use binary_cross_entropy::BinaryCrossEntropy;
-//pub use cross_entropy::CrossEntropy;
+pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
 use crate::error::Error;
-use crate::math::words::{fast_two_sum, two_sum};
+use crate::math::words::add_words;
 use crate::simd::BLOCK;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
@@ -70,6 +70,11 @@ impl Loss {
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
         if self.count == 0 { value } else { self.mean() }
+    }
+
+    /// One loss.
+    pub(crate) fn of_one(loss: f32, weight: f32) -> Self {
+        Self { sum: loss, weight, count: 1, low: 0.0, weight_low: 0.0 }
     }
 
     /// The sum of `count` losses of weight 1, in two words.
@@ -204,14 +209,6 @@ impl Sum for Loss {
 fn words(count: usize) -> (f32, f32) {
     let high = count as f32;
     (high, (count as i64).wrapping_sub(high as i64) as f32)
-}
-
-/// The sum of two numbers in two words; what is not finite leaves nothing.
-#[inline(always)]
-pub(crate) fn add_words((a, a_low): (f32, f32), (b, b_low): (f32, f32)) -> (f32, f32) {
-    let (sum, error) = two_sum(a, b);
-    let (high, low) = fast_two_sum(sum, error + (a_low + b_low));
-    if sum.is_finite() { (high, low) } else { (sum, 0.0) }
 }
 
 /// `Ok` for a finite number that is not negative.

@@ -7,6 +7,7 @@ pub(crate) mod ln_1p;
 pub(crate) mod log_add_exp;
 pub(crate) mod logistic;
 pub(crate) mod polynomial;
+pub(crate) mod shift;
 pub(crate) mod shifted_exp;
 pub(crate) mod sigmoid;
 pub(crate) mod softplus;

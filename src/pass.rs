@@ -13,20 +13,31 @@
 #![allow(unsafe_code)]
 
 mod accumulator;
+mod backward;
+mod distribution;
+mod entropy_of_scores;
 mod exp;
+mod general;
+mod kl_divergence_of_scores;
 mod line;
+mod linear;
+mod losses;
 mod map;
 mod maximum;
 mod rows;
-pub(crate) mod shifts;
+mod search;
 mod skip;
-pub(crate) mod tile;
+mod sum;
 mod write;
+pub(crate) mod shifts;
+pub(crate) mod tile;
 
 use crate::backend::{Backend, Kind};
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
+pub(crate) use general::{Against, General, GeneralResults, GeneralSums, Link, PIECE, Piece, Top, quotient};
+pub(crate) use losses::{Coefficients, LossFormula, LossRows};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use write::Target;
@@ -144,14 +155,15 @@ passes! {
     /// ln Σ e^x in two words, if no |x| is large, else NaN.
     fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
 
+    /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
+    fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
+
     // e^x · 2^-N and its sums.
     /// The largest element of each row but the skipped, and N for all of the row; a bit for each
     /// row whose maximum is extreme or not finite.
     fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
     /// The largest element of one row but the skipped: −∞ if there is none. A NaN may count or not.
     fn largest(tile: &Tile<'_>, skipped: usize) -> f32 = maximum::largest;
-    /// Where an element of one row has a value: `usize::MAX` if none has.
-    fn position(tile: &Tile<'_>, value: f32) -> usize = maximum::position;
     /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
     fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
     /// The sums of short rows.
@@ -171,15 +183,58 @@ passes! {
     /// The places of dominant elements of short rows.
     fn dominant(rows: usize, columns: usize, scratch: &Scratch, sums: &Words, places: &mut [usize; ROWS]) -> u64 = write::dominant;
 
+    /// The losses of rows; a bit for each that is to be taken another way.
+    fn losses(rows: usize, formula: &LossFormula, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
+    /// Σ (x + offset) of each row, or Σ t and Σ t·(x + offset) of all but the skipped element.
+    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], offset: f32, all: &mut LossRows) = losses::moments;
+    /// The place of the largest target of each row, and that; a bit for each row with a negative one.
+    fn likeliest(targets: &Tile<'_>, places: &mut [usize; ROWS], largest: &mut PerRow) -> u64 = losses::likeliest;
+
+    // One row's cross-entropy with every option.
+    /// Adds a piece of a row to its sums, and keeps what they are of.
+    fn general_sums(row: &Tile<'_>, start: usize, top: Top, against: Against<'_>, formula: &General<'_>, piece: &mut Piece, sums: &mut GeneralSums) = general::general_sums;
+    /// The loss of a row, and what its gradient is made of.
+    fn general_results(top: Top, formula: &General<'_>, sums: &GeneralSums) -> GeneralResults = general::general_results;
+    /// Writes the gradient of a piece of a row that was just summed.
+    fn general_write(row: &Tile<'_>, formula: &General<'_>, results: &GeneralResults, piece: &mut Piece) = general::general_write;
+
     // Results.
     /// ln(e^a + e^b) of logarithms in two words.
     fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
     /// Kept e^x · 2^-N times the factor of its row.
-    fn scale(tile: &Tile<'_>, factors: &Words, largest: Option<&PerRow>) = write::scale;
+    fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>) = write::scale;
     /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-    fn short_write(tile: &Tile<'_>, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
+    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
     /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
-    fn exp_write(tile: &Tile<'_>, scale: &Scale, shifts: &Shifts, factors: &Words, target: Target<'_>) = write::exp_write;
+    fn exp_write(tile: &Tile<'_>, first: usize, scale: &Scale, shifts: &Shifts, factors: &Words, target: Target<'_>) = write::exp_write;
+    /// (x − center)·power of a row; −∞ stays so.
+    fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
     /// s·(x − center) less a logarithm.
     fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words) = write::subtract;
+
+    // Of a row: a tile of one row of any length, or two of which the shorter counts.
+    /// The largest element: NaN if one is NaN, −∞ if there is none.
+    fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
+    /// Where the first element that equals a value is: `usize::MAX` if none does.
+    fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
+    /// −Σ p·ln p.
+    fn entropy_of_row(p: &Tile<'_>) -> f32 = distribution::entropy;
+    /// −Σ p·ln q.
+    fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
+    /// Σ p·ln(p/q).
+    fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;
+    /// ½KL(P‖M) + ½KL(Q‖M).
+    fn js_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::js_divergence;
+    /// H(softmax(x)).
+    fn entropy_of_scores(x: &Tile<'_>) -> f32 = entropy_of_scores::entropy;
+    /// KL(softmax(x)‖softmax(y)); the derivatives by y go where the results of y go, if that is
+    /// anywhere.
+    fn kl_divergence_of_scores(x: &Tile<'_>, y: &Tile<'_>) -> f32
+        = kl_divergence_of_scores::kl_divergence;
+    /// y·(g − Σ y·g), the results of g.
+    fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::softmax;
+    /// g − e^y·Σ g, the results of g.
+    fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
+    /// W x + b, the results of the bias; the weights have a row a class.
+    fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
 }

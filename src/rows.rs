@@ -566,6 +566,9 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// The Kullback-Leibler divergence of each row of `p` from the same row of `q` in
 /// nats, as [`crate::kl_divergence`].
 ///
+/// A pair of rows whose sums differ by at most 2⁻²⁰ of p's counts as normalised: its value is
+/// Σ p·ln(p/q) + q − p, which is never negative. Of another pair it is Σ p·ln(p/q).
+///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
 /// [`Error::Length`] if `out` has not one element a row.

@@ -1,7 +1,8 @@
 use crate::Backend;
+use crate::drive::scaled_softmax::scaled_softmax;
 use crate::error::{Error, check_length};
-use crate::kernel::{self, LogSoftmax, RowMap, RowMapInPlace, ScaledSoftmax};
 use crate::loss::check_finite;
+use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_shape};
 
 /// [`softmax`](crate::softmax) and [`log_softmax`](crate::log_softmax) with options.
@@ -39,6 +40,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 pub struct Softmax {
     scale: f32,
     zeros_where_masked: bool,
+    backend: Option<Backend>,
 }
 
 impl Default for Softmax {
@@ -52,7 +54,7 @@ impl Softmax {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self { scale: 1.0, zeros_where_masked: false }
+        Self { scale: 1.0, zeros_where_masked: false, backend: None }
     }
 
     /// Multiplies the scores by s ≥ 0 first: less than 1 flattens the probabilities, more
@@ -97,6 +99,13 @@ impl Softmax {
         Self { zeros_where_masked: true, ..self }
     }
 
+    /// Runs on a backend instead of the best of this CPU.
+    #[inline]
+    #[must_use]
+    pub const fn on(self, backend: Backend) -> Self {
+        Self { backend: Some(backend), ..self }
+    }
+
     /// Softmax of a vector.
     ///
     /// # Errors
@@ -104,7 +113,7 @@ impl Softmax {
     /// `out` has another length than `x`.
     pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.softmax_rows(Rows::one(x), RowsMut::one(out))
+        self.run(&Tile::of(x, out), false)
     }
 
     /// As [`softmax`](Self::softmax), in place.
@@ -112,7 +121,7 @@ impl Softmax {
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite.
     pub fn softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
-        self.softmax_rows_in_place(RowsMut::one(x))
+        self.run(&Tile::of_in_place(x), false)
     }
 
     /// The logarithm of a vector's softmax.
@@ -130,7 +139,7 @@ impl Softmax {
     /// ```
     pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.log_softmax_rows(Rows::one(x), RowsMut::one(out))
+        self.run(&Tile::of(x, out), true)
     }
 
     /// As [`log_softmax`](Self::log_softmax), in place.
@@ -138,7 +147,7 @@ impl Softmax {
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
     pub fn log_softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
-        self.log_softmax_rows_in_place(RowsMut::one(x))
+        self.run(&Tile::of_in_place(x), true)
     }
 
     /// Each row's softmax.
@@ -147,7 +156,9 @@ impl Softmax {
     /// [`Error::Parameter`] if the scale is negative or not finite; [`Error::RowCount`] or
     /// [`Error::ColumnCount`] if `out` has another shape than `x`.
     pub fn softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-        self.run(Some(x), out, false)
+        check_finite("scale", self.scale)?;
+        check_shape("out", x, &out)?;
+        self.run(&Tile::write(x, out), false)
     }
 
     /// As [`softmax_rows`](Self::softmax_rows), in place.
@@ -155,7 +166,7 @@ impl Softmax {
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
     pub fn softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
-        self.run(None, x, false)
+        self.run(&Tile::in_place(x), false)
     }
 
     /// The logarithm of each row's softmax.
@@ -163,7 +174,9 @@ impl Softmax {
     /// # Errors
     /// As [`softmax_rows`](Self::softmax_rows).
     pub fn log_softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
-        self.run(Some(x), out, true)
+        check_finite("scale", self.scale)?;
+        check_shape("out", x, &out)?;
+        self.run(&Tile::write(x, out), true)
     }
 
     /// As [`log_softmax_rows`](Self::log_softmax_rows), in place.
@@ -171,50 +184,31 @@ impl Softmax {
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
     pub fn log_softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
-        self.run(None, x, true)
+        self.run(&Tile::in_place(x), true)
     }
 
-    /// The rows between masked ones at a time.
-    fn run(self, mut x: Option<Rows<'_>>, mut out: RowsMut<'_>, log: bool) -> Result<(), Error> {
+    /// Softmax of each row, or its logarithm.
+    fn run(self, tile: &Tile<'_>, log: bool) -> Result<(), Error> {
         check_finite("scale", self.scale)?;
-        if let Some(x) = x {
-            check_shape("out", x, &out)?;
-        }
-        while out.rows() > 0 {
-            let rows = x.unwrap_or(out.as_rows());
-            let count = rows.iter().take_while(|row| !self.gives_zeros(row)).count();
-            self.run_plain(x.as_mut().map(|x| x.take(count)), out.take(count), log)?;
-            if let Some(x) = &mut x {
-                x.take(1);
-            }
-            if let Some(masked) = out.take(1).row(0) {
-                masked.fill(if log { f32::NEG_INFINITY } else { 0.0 });
-            }
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        let masked = if log { f32::NEG_INFINITY } else { 0.0 };
+        let mut i = 0;
+        while i < tile.rows() {
+            let rest = tile.part(i, tile.rows());
+            let count = self.unmasked(&rest);
+            scaled_softmax(backend, &rest.part(0, count), self.scale, log);
+            rest.fill(count, masked);
+            i += count + 1;
         }
         Ok(())
     }
 
-    fn gives_zeros(self, row: &[f32]) -> bool {
-        self.zeros_where_masked && row.iter().all(|x| *x == f32::NEG_INFINITY)
-    }
-
-    /// Without regard to masked rows.
-    fn run_plain(self, x: Option<Rows<'_>>, out: RowsMut<'_>, log: bool) -> Result<(), Error> {
-        let (backend, scale) = (Backend::best(), self.scale);
-        if scale != 1.0 {
-            let kernel = match x {
-                Some(x) => ScaledSoftmax::new(scale, x, out)?,
-                None => ScaledSoftmax::in_place(scale, out)?,
-            };
-            backend.run(if log { kernel.ln() } else { kernel });
-            return Ok(());
+    /// How many rows come before one that is to be zeros.
+    fn unmasked(self, tile: &Tile<'_>) -> usize {
+        if !self.zeros_where_masked {
+            return tile.rows();
         }
-        match (x, log) {
-            (Some(x), false) => backend.run(RowMap::new(kernel::Softmax::new(), x, out)?),
-            (Some(x), true) => backend.run(RowMap::new(LogSoftmax::new(), x, out)?),
-            (None, false) => backend.run(RowMapInPlace::new(kernel::Softmax::new(), out)),
-            (None, true) => backend.run(RowMapInPlace::new(LogSoftmax::new(), out)),
-        }
-        Ok(())
+        let is_masked = |i: &usize| tile.row(*i).iter().all(|x| *x == f32::NEG_INFINITY);
+        (0..tile.rows()).find(is_masked).unwrap_or(tile.rows())
     }
 }

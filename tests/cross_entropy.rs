@@ -5,10 +5,10 @@ mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
 use logits::contract::{
-    ENTROPY_OF_SCORES, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
+    LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
 };
 use logits::kernel::{
-    AnyRows, EntropyOfScores, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss,
+    AnyRows, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss,
 };
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
@@ -823,63 +823,4 @@ fn sums_keep_every_digit() -> Result<(), Error> {
     assert!(ulp(total.sum, exact) <= 0.51, "{total:?} for {exact}");
     assert_eq!(total.weight, total.count as f32);
     Ok(())
-}
-
-#[test]
-fn entropy_of_scores_keeps_its_digits() {
-    const INF: f32 = f32::INFINITY;
-    let mut random = Random::new(37);
-    let mut worst = 0.0f64;
-    for n in (1..=40).chain([100, 512, 513, 2000]) {
-        for (sigma, offset) in [(1.0, 0.0), (5.0, 300.0), (30.0, -1e4), (100.0, 0.0), (1.0, -90.0)]
-        {
-            let mut x = random.normal(n, sigma);
-            for x in &mut x {
-                *x += offset;
-            }
-            x[random.below(n)] += random.between(0.0, 90.0);
-            let top = x.iter().copied().fold(-INF, f32::max);
-            let max = f64::from(top);
-            let terms = || x.iter().map(|&x| (libm::exp(f64::from(x) - max), max - f64::from(x)));
-            let sum: f64 = terms().map(|(e, _)| e).sum();
-            // Without the one whose logarithm is 0.
-            let tail: f64 = terms().filter(|&(_, d)| d > 0.0).map(|(e, _)| e).sum();
-            let ties = terms().filter(|&(_, d)| d == 0.0).count() as f64 - 1.0;
-            let exact = libm::log1p(tail + ties) + terms().map(|(e, d)| e * d).sum::<f64>() / sum;
-            let mut results = Vec::new();
-            for backend in backends() {
-                let mut out = [9.0];
-                backend.run(EntropyOfScores::new(Rows::new(&x, n).unwrap(), &mut out).unwrap());
-                worst = worst.max(ulp(out[0], exact));
-                results.push((backend, out[0]));
-            }
-            for (a, x) in &results {
-                for (b, y) in &results {
-                    assert!(a.is_fused() != b.is_fused() || same(*x, *y), "{a:?} and {b:?}");
-                }
-            }
-        }
-    }
-    println!("entropy: {worst} ULP");
-    assert!(worst <= ENTROPY_OF_SCORES, "{worst} ULP");
-
-    for backend in backends() {
-        for n in [2, 16, 17, 600] {
-            let of = |first: f32, last: f32, rest: f32| {
-                let (mut x, mut out) = (vec![rest; n], [9.0]);
-                (x[0], x[n - 1]) = (first, last);
-                backend.run(EntropyOfScores::new(Rows::new(&x, n).unwrap(), &mut out).unwrap());
-                out[0]
-            };
-            for special in [f32::NAN, INF] {
-                assert!(of(1.0, special, -1.0).is_nan() && of(special, -INF, -INF).is_nan());
-            }
-            assert!(of(-INF, -INF, -INF).is_nan());
-            assert_eq!(of(3.0, -INF, -INF).to_bits(), 0);
-            assert_eq!(of(-INF, -2e38, -INF).to_bits(), 0);
-            assert_eq!(of(0.0, -3e38, -3e38).to_bits(), 0);
-            assert_eq!(of(3e38, -3e38, -3e38).to_bits(), 0);
-            assert_eq!(of(5.0, 5.0, -INF), core::f32::consts::LN_2);
-        }
-    }
 }

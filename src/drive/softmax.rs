@@ -102,7 +102,7 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     let (mut sums, mut largest) = (Words::new(), PerRow::new());
     b.short_sums(tile.rows(), tile.columns(), &scratch, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
-    b.short_write(tile, &scratch, &sums, Target::None, !is_moderate);
+    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate);
 }
 
 /// Longer rows, of a tile each unless they are extreme.
@@ -115,7 +115,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), &mut totals, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
-    b.scale(&tile.output(), &sums, Some(&largest));
+    b.scale(&tile.output(), 0, &sums, Some(&largest));
 }
 
 /// One row, tile by tile.
@@ -147,11 +147,11 @@ pub(super) fn write_kept(
             for power in [power.max(-126.0), power - power.max(-126.0)] {
                 let mut factor = Words::new();
                 factor.set(0, (exp2(power), 0.0));
-                b.scale(&piece, &factor, None);
+                b.scale(&piece, 0, &factor, None);
             }
-            b.scale(&piece, factor, None);
+            b.scale(&piece, 0, factor, None);
         } else {
-            b.scale(&piece, factor, largest);
+            b.scale(&piece, 0, factor, largest);
         }
         end = at;
     }

@@ -1,12 +1,13 @@
+use super::label::Labels;
 use super::{Label, Loss, check_finite};
-use crate::backend;
+use crate::Backend;
+use crate::drive::cross_entropy::{Options, Targets, cross_entropy};
 use crate::error::{Error, check_length};
-use crate::kernel::{
-    AnyRows, InPlace, LabelLoss, Read, Scores, SmoothLoss, SoftLoss, TargetLoss, WithGradient,
-};
-use crate::kernel::{Coefficients, Formula, Link};
 use crate::math::shifted_exp::Scale;
-use crate::rows::{Rows, RowsMut};
+use crate::math::words::{fast_two_sum, product};
+use crate::pass::{Coefficients, General, Link, LossFormula, Tile, quotient};
+use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
+use crate::simd::scalar::F32;
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
@@ -77,11 +78,12 @@ use crate::rows::{Rows, RowsMut};
 #[non_exhaustive]
 pub struct CrossEntropy<'a> {
     label_smoothing: f32,
-    pub(crate) ignored_label: Option<i64>,
+    ignored_label: Option<i64>,
     class_weights: Option<&'a [f32]>,
     z_loss: f32,
     soft_cap: Option<f32>,
     temperature: f32,
+    backend: Option<Backend>,
 }
 
 impl Default for CrossEntropy<'_> {
@@ -102,6 +104,7 @@ impl<'a> CrossEntropy<'a> {
             z_loss: 0.0,
             soft_cap: None,
             temperature: 1.0,
+            backend: None,
         }
     }
 
@@ -215,67 +218,21 @@ impl<'a> CrossEntropy<'a> {
         Self { temperature, ..self }
     }
 
-    /// The first option that [`LabelLoss`] has not.
+    /// Runs on a backend instead of the best of this CPU.
+    ///
+    /// ```
+    /// use logits::{Backend, Rows, loss::CrossEntropy};
+    ///
+    /// for backend in Backend::available() {
+    ///     let loss = CrossEntropy::new().on(backend).loss(Rows::new(&[0.0, 0.0], 2)?, &[0])?;
+    ///     assert_eq!(loss.sum, 2f32.ln());
+    /// }
+    /// # Ok::<(), logits::Error>(())
+    /// ```
     #[inline]
-    pub(crate) fn needs_targets(self) -> Option<(&'static str, f32)> {
-        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
-        if label_smoothing != 0.0 {
-            Some(("label_smoothing", label_smoothing))
-        } else if z_loss != 0.0 {
-            Some(("z_loss", z_loss))
-        } else if !is_ordinary(temperature) {
-            Some(("temperature", temperature))
-        } else {
-            soft_cap.map(|cap| ("soft_cap", cap))
-        }
-    }
-
-    /// Whether [`SmoothLoss`] has all options: no label smoothing is so small that what is
-    /// rounded beside it counts.
-    #[inline]
-    pub(crate) fn is_smooth(self) -> bool {
-        let Self { label_smoothing, class_weights, soft_cap, temperature, .. } = self;
-        let others = class_weights.is_some() || soft_cap.is_some() || !is_ordinary(temperature);
-        !others && (label_smoothing == 0.0 || label_smoothing >= LEAST_SMOOTHING)
-    }
-
-    /// Whether [`SoftLoss`] has all options.
-    #[inline]
-    pub(crate) fn is_soft(self) -> bool {
-        self.is_smooth() && self.label_smoothing == 0.0
-    }
-
-    /// T.
-    pub(crate) fn checked_temperature(self) -> Result<f32, Error> {
-        check_positive("temperature", self.temperature)?;
-        Ok(self.temperature)
-    }
-
-    /// The weights, one for each class, or nothing.
-    pub(crate) fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
-        let Some(weights) = self.class_weights else { return Ok(&[]) };
-        check_length("class_weights", columns, weights.len())?;
-        for &weight in weights {
-            check_finite("class_weights", weight)?;
-        }
-        Ok(weights)
-    }
-
-    /// All options but the ignored label.
-    pub(crate) fn formula(self, columns: usize) -> Result<Formula<'a>, Error> {
-        let Self { label_smoothing, z_loss, soft_cap, .. } = self;
-        if !(0.0..1.0).contains(&label_smoothing) {
-            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
-            return Err(Error::Parameter { name, expected, found: label_smoothing });
-        }
-        check_finite("z_loss", z_loss)?;
-        check_positive("soft_cap", soft_cap.unwrap_or(1.0))?;
-        let temperature = self.checked_temperature()?;
-        Ok(Formula {
-            link: Link::new(soft_cap, temperature),
-            coefficients: Coefficients::new(label_smoothing, columns, self.weights(columns)?),
-            z: z_loss,
-        })
+    #[must_use]
+    pub const fn on(self, backend: Backend) -> Self {
+        Self { backend: Some(backend), ..self }
     }
 
     /// The loss of rows of scores, each against the class its label names.
@@ -287,7 +244,7 @@ impl<'a> CrossEntropy<'a> {
     /// number nor ignored.
     #[inline]
     pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
-        self.of_labels(Scores::new(scores), labels)
+        self.of_labels(&Tile::read(scores), labels, &mut [])
     }
 
     /// The loss, and each row's own in `out`.
@@ -311,7 +268,8 @@ impl<'a> CrossEntropy<'a> {
         labels: &[L],
         out: &mut [f32],
     ) -> Result<Loss, Error> {
-        self.of_labels(Scores::with_losses(scores, out)?, labels)
+        check_length("out", scores.rows(), out.len())?;
+        self.of_labels(&Tile::read(scores), labels, out)
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
@@ -327,7 +285,8 @@ impl<'a> CrossEntropy<'a> {
         labels: &[L],
         gradient: RowsMut<'_>,
     ) -> Result<Loss, Error> {
-        self.of_labels(Scores::with_gradient(scores, gradient)?, labels)
+        check_shape("gradient", scores, &gradient)?;
+        self.of_labels(&Tile::write(scores, gradient), labels, &mut [])
     }
 
     /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place of
@@ -350,7 +309,7 @@ impl<'a> CrossEntropy<'a> {
         scores: RowsMut<'_>,
         labels: &[L],
     ) -> Result<Loss, Error> {
-        self.of_labels(Scores::in_place(scores), labels)
+        self.of_labels(&Tile::in_place(scores), labels, &mut [])
     }
 
     /// The loss of rows of scores, each against a distribution: Σ tₖ·(L − sₖ).
@@ -375,7 +334,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     pub fn loss_soft(self, scores: Rows<'_>, targets: Rows<'_>) -> Result<Loss, Error> {
-        self.of_distributions(Scores::new(scores), targets)
+        self.of_rows(&Tile::read(scores), targets, &mut [])
     }
 
     /// The loss against distributions, and each row's own in `out`.
@@ -389,7 +348,8 @@ impl<'a> CrossEntropy<'a> {
         targets: Rows<'_>,
         out: &mut [f32],
     ) -> Result<Loss, Error> {
-        self.of_distributions(Scores::with_losses(scores, out)?, targets)
+        check_length("out", scores.rows(), out.len())?;
+        self.of_rows(&Tile::read(scores), targets, out)
     }
 
     /// The loss against distributions, and the derivative of [`Loss::sum`] by every score.
@@ -414,7 +374,8 @@ impl<'a> CrossEntropy<'a> {
         targets: Rows<'_>,
         gradient: RowsMut<'_>,
     ) -> Result<Loss, Error> {
-        self.of_distributions(Scores::with_gradient(scores, gradient)?, targets)
+        check_shape("gradient", scores, &gradient)?;
+        self.of_rows(&Tile::write(scores, gradient), targets, &mut [])
     }
 
     /// As [`loss_and_gradient_soft`](Self::loss_and_gradient_soft), the gradient in the
@@ -427,132 +388,124 @@ impl<'a> CrossEntropy<'a> {
         scores: RowsMut<'_>,
         targets: Rows<'_>,
     ) -> Result<Loss, Error> {
-        self.of_distributions(Scores::in_place(scores), targets)
+        self.of_rows(&Tile::in_place(scores), targets, &mut [])
     }
 
-    /// On the smaller kernel if it has all options: inlined, so that a program without
-    /// others does not contain the larger.
+    /// The loss of labels.
     #[inline]
-    fn of_labels<'b, I, L: Label>(
+    fn of_labels<L: Label>(
         self,
-        scores: Scores<'b, I>,
-        labels: &'b [L],
-    ) -> Result<Loss, Error>
-    where
-        'a: 'b,
-        LabelLoss<'b, I>: Best,
-        SmoothLoss<'b, I>: Best,
-        I: Into<AnyRows<'b>>,
-    {
-        if self.needs_targets().is_none() {
-            Ok(LabelLoss::new(self, scores, labels)?.best())
-        } else if self.is_smooth() {
-            Ok(SmoothLoss::new(self, scores, labels)?.best())
-        } else {
-            Ok(TargetLoss::new(self, scores, labels)?.best())
+        tile: &Tile<'_>,
+        labels: &[L],
+        losses: &mut [f32],
+    ) -> Result<Loss, Error> {
+        let options = self.options(tile.columns(), false)?;
+        let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        Ok(cross_entropy(backend, tile, Targets::Labels(labels), &options, losses))
+    }
+
+    /// The loss of distributions.
+    fn of_rows(
+        self,
+        tile: &Tile<'_>,
+        targets: Rows<'_>,
+        losses: &mut [f32],
+    ) -> Result<Loss, Error> {
+        let options = self.options(tile.columns(), true)?;
+        check_row_count("targets", tile.rows(), targets.rows())?;
+        check_column_count("targets", tile.columns(), targets.columns())?;
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        Ok(cross_entropy(backend, tile, Targets::Rows(targets), &options, losses))
+    }
+
+    /// The options for rows of a length, if each is within its range.
+    #[inline]
+    fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>, Error> {
+        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
+        if !(0.0..1.0).contains(&label_smoothing) {
+            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
+            return Err(Error::Parameter { name, expected, found: label_smoothing });
         }
+        check_finite("z_loss", z_loss)?;
+        check_moderate("soft_cap", soft_cap.unwrap_or(1.0))?;
+        check_moderate("temperature", temperature)?;
+        let weights = self.weights(columns)?;
+        let mut options = Options {
+            general: General {
+                link: Link::new(soft_cap, temperature),
+                keep: (1.0, 0.0),
+                uniform: (0.0, 0.0),
+                weights,
+                z: z_loss,
+            },
+            formula: None,
+        };
+        if label_smoothing != 0.0 {
+            options.general.keep = fast_two_sum(1.0, -label_smoothing);
+            options.general.uniform = quotient(label_smoothing, columns as f32);
+        }
+        options.formula = self.formula(&options.general, columns, is_soft);
+        Ok(options)
+    }
+
+    /// What serves for rows that are not extreme, unless there are options for which only the
+    /// general passes will do.
+    #[inline]
+    fn formula(
+        self,
+        general: &General<'_>,
+        columns: usize,
+        is_soft: bool,
+    ) -> Option<LossFormula> {
+        let Self { label_smoothing: epsilon, z_loss, soft_cap, temperature, .. } = self;
+        let [least, most] = Scale::RANGE;
+        let is_plain = !is_soft && epsilon == 0.0 && z_loss == 0.0;
+        if soft_cap.is_some()
+            || !(least..=most).contains(&temperature)
+            || !(general.weights.is_empty() || is_plain)
+            || is_soft && epsilon != 0.0
+            || epsilon != 0.0 && epsilon < LEAST_SMOOTHING
+        {
+            return None;
+        }
+        let scale = Scale::of_inverse(temperature);
+        let coefficients = if is_soft {
+            Coefficients::Targets
+        } else if is_plain {
+            Coefficients::Label
+        } else {
+            let (uniform, keep) = (general.uniform, general.keep);
+            let one = |(high, low)| (F32(high), F32(low));
+            let (high, low) = product(one(uniform), one(scale.words));
+            let scaled = (high.0, low.0);
+            Coefficients::Smooth { columns: columns as f32, uniform, scaled, keep }
+        };
+        // More than any |x| of a row that is not extreme.
+        let offset = 256.0 * scale.inverse;
+        Some(LossFormula { scale, z: z_loss, coefficients, offset })
+    }
+
+    /// Class weights, one a column.
+    fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
+        let Some(weights) = self.class_weights else { return Ok(&[]) };
+        check_length("class_weights", columns, weights.len())?;
+        for &weight in weights {
+            check_finite("class_weights", weight)?;
+        }
+        Ok(weights)
     }
 }
 
-impl<'a> CrossEntropy<'a> {
-    /// On the faster kernel if it has all options.
-    fn of_distributions<'b, I>(
-        self,
-        scores: Scores<'b, I>,
-        targets: Rows<'b>,
-    ) -> Result<Loss, Error>
-    where
-        'a: 'b,
-        SoftLoss<'b, I>: Best,
-        I: Into<AnyRows<'b>>,
-    {
-        if self.is_soft() && targets.flat().is_some() {
-            Ok(SoftLoss::new(self, scores, targets)?.best())
-        } else {
-            Ok(TargetLoss::new(self, scores, targets)?.best())
-        }
-    }
-}
-
-/// See [`CrossEntropy::is_smooth`]. 2^-20
+/// Less of ε, 2^-20, is left to the general passes: a loss of certain rows is about ε, and the
+/// others' error would show.
 const LEAST_SMOOTHING: f32 = 9.536_743e-7;
 
-/// Whether [`Scale`] has this temperature.
-fn is_ordinary(temperature: f32) -> bool {
-    let [least, most] = Scale::RANGE;
-    (least..=most).contains(&temperature)
-}
-
-/// `Ok` for a positive finite number.
-fn check_positive(name: &'static str, found: f32) -> Result<(), Error> {
-    if found > 0.0 && found < f32::INFINITY {
+/// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
+fn check_moderate(name: &'static str, found: f32) -> Result<(), Error> {
+    if (8.673_617_4e-19..=1.152_921_5e18).contains(&found) {
         Ok(())
     } else {
-        Err(Error::Parameter { name, expected: "a positive finite number", found })
-    }
-}
-
-/// A kernel that is compiled here, not where it is called.
-trait Best {
-    fn best(self) -> Loss;
-}
-
-impl Best for LabelLoss<'_, Read<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for LabelLoss<'_, WithGradient<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for LabelLoss<'_, InPlace<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SmoothLoss<'_, Read<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SmoothLoss<'_, WithGradient<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SmoothLoss<'_, InPlace<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SoftLoss<'_, Read<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SoftLoss<'_, WithGradient<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for SoftLoss<'_, InPlace<'_>> {
-    fn best(self) -> Loss {
-        backend::run(self)
-    }
-}
-
-impl Best for TargetLoss<'_> {
-    fn best(self) -> Loss {
-        backend::run(self)
+        Err(Error::Parameter { name, expected: "a number from 2^-60 to 2^60", found })
     }
 }

@@ -5,11 +5,12 @@
 
 use super::accumulator::{Accumulator, two_sum_positive};
 use super::exp::terms;
-use super::rows::{inverse, logarithm_of, product_rounded};
+use super::losses::Terms;
+use super::rows::{inverse, logarithm_of, product_rounded, words_of_each};
 use super::shifts::MODERATE;
 use super::{LINE, Tile};
 use crate::math::shifted_exp::Scale;
-use crate::simd::{BLOCK, Lanes, SIXTEENTHS, Simd, unroll};
+use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd, unroll};
 
 /// e^(s·x) of a row in two words, and their sum.
 pub(super) struct Line<S: Simd> {
@@ -113,4 +114,29 @@ pub(super) unsafe fn line_log_sum_exp<S: Simd>(simd: S, tile: &Tile<'_>) -> (f32
     }
     let (high, low) = logarithm_of(line.sum, simd.splat(0.0));
     (high.first(), low.first())
+}
+
+/// The loss of a label, if no |s·x| is large and the loss is an ordinary one: else NaN, and nothing
+/// is written. The gradient goes where there is an output.
+#[inline(always)]
+pub(super) unsafe fn line_loss<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    label: usize,
+    weight: f32,
+    scale: &Scale,
+) -> f32 {
+    let line = unsafe { Line::new(simd, tile, scale, label) };
+    let sum = (simd.splat(line.sum.0.first()), simd.splat(line.sum.1.first()));
+    let own = words_of_each(scale, simd.splat(tile.get(0, label)), simd.splat(0.0));
+    let terms = Terms { others: sum, own };
+    let (results, is_ordinary) = terms.of_label(scale, simd.splat(weight));
+    if !(line.is_moderate && is_ordinary.all()) {
+        return f32::NAN;
+    }
+    if tile.writes() {
+        unsafe { line.write(simd, tile, results.factor) };
+        tile.set(0, label, results.at_label.first());
+    }
+    results.loss.first()
 }

@@ -37,8 +37,8 @@ const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
 pub(crate) enum Coefficients {
     /// The row's weight at the label.
     Label,
-    /// `uniform` for every class, in all K of them, and `keep` more at the label.
-    Smooth { columns: f32, uniform: (f32, f32), keep: (f32, f32) },
+    /// ε/K for every class, in all K of them, and 1 − ε more at the label; `scaled` is s·ε/K.
+    Smooth { columns: f32, uniform: (f32, f32), scaled: (f32, f32), keep: (f32, f32) },
     /// The row's targets.
     Targets,
 }
@@ -197,16 +197,14 @@ pub(super) unsafe fn losses<S: Simd>(
             let terms = Terms { others: others.load(simd, at), own };
             let (results, is_ordinary) = match formula.coefficients {
                 Coefficients::Label => terms.of_label(scale, simd.load(all.weight.at(at))),
-                Coefficients::Smooth { columns, uniform, keep } => {
+                Coefficients::Smooth { columns, uniform, scaled, keep } => {
                     let offset = (simd.splat(formula.offset * columns), zero);
                     let scores = add(times(simd.splat(columns), (score, zero)), offset);
                     let (moment, low) = all.moment.load(simd, at);
-                    let distance = product(add(scores, (-moment, -low)), splat(zero, uniform));
-                    let s = splat(zero, scale.words);
+                    let distance = product(add(scores, (-moment, -low)), splat(zero, scaled));
                     let at_label = add(splat(zero, keep), splat(zero, uniform));
                     let one = (simd.splat(1.0), zero);
                     let rest = add(one, (-at_label.0, -at_label.1));
-                    let distance = product(distance, s);
                     terms.of_coefficients(formula, score, [at_label, rest, one, distance])
                 }
                 Coefficients::Targets => {
@@ -247,7 +245,7 @@ pub(super) unsafe fn moments<S: Simd>(
 ) {
     /// Elements after which what gathers in the low part of a sum is carried into the high.
     const RUN: usize = 32 * BLOCK;
-    let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
+    let zero = simd.splat(0.0);
     let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
     let (mut sums, mut moments) = (Totals::new(), Totals::new());
     let mut skip = Skip::none();
@@ -287,7 +285,6 @@ pub(super) unsafe fn moments<S: Simd>(
                 moment.carry();
             }
         }
-        let _ = one;
         sums.store(simd, i % GROUP, sum, true);
         moments.store(simd, i % GROUP, moment, true);
         if i % GROUP == GROUP - 1 || i + 1 == rows {

@@ -67,19 +67,3 @@ pub(super) unsafe fn largest<S: Simd>(simd: S, tile: &Tile<'_>, skipped: usize) 
     unsafe { of_row(simd, tile.x, tile.columns, skipped) }
 }
 
-
-/// Where an element of one row has a value: `usize::MAX` if none has.
-#[inline(always)]
-pub(super) unsafe fn position<S: Simd>(simd: S, tile: &Tile<'_>, value: f32) -> usize {
-    let value = simd.splat(value);
-    let mut at = 0;
-    while at < tile.columns {
-        let x = unsafe { simd.load_part(tile.x.add(at), tile.columns - at, f32::NAN) };
-        let found = S::F32::bits(x.eq(value));
-        if found != 0 {
-            return at + found.trailing_zeros() as usize;
-        }
-        at += S::F32::COUNT;
-    }
-    usize::MAX
-}

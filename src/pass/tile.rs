@@ -162,6 +162,13 @@ impl<'a> Tile<'a> {
         Self { x: self.out, x_stride: self.out_stride, ..*self }
     }
 
+    /// The same rows, of which results go where those of another tile go.
+    #[inline]
+    pub(crate) fn with_output_of(&self, other: &Tile<'a>) -> Self {
+        let (rows, columns) = (self.rows.min(other.rows), self.columns.min(other.columns));
+        Self { out: other.out, out_stride: other.out_stride, rows, columns, ..*self }
+    }
+
     /// The same rows, of which results go to what another tile reads.
     #[inline]
     pub(crate) fn to(&self, other: &Tile<'a>) -> Self {
@@ -241,6 +248,13 @@ impl PerRow {
         }
     }
 
+    /// Those of the first rows, which have been written.
+    #[inline]
+    pub(crate) fn first(&self, rows: usize) -> &[f32] {
+        // SAFETY: there are as many places.
+        unsafe { core::slice::from_raw_parts(self.at(0), rows.min(ROWS)) }
+    }
+
     /// Where that of row i is.
     #[inline(always)]
     pub(super) fn at(&self, i: usize) -> *const f32 {
@@ -313,6 +327,14 @@ impl Scratch {
     pub(crate) fn tile<'a>(&'a mut self, columns: usize, results: Tile<'a>) -> Tile<'a> {
         let columns = columns.min(TILE);
         Tile { x: self.high.as_ptr().cast(), x_stride: columns, rows: 1, columns, ..results }
+    }
+
+    /// The rows of a tile of up to two scratches' elements, of which e^x goes here.
+    #[inline]
+    pub(crate) fn keep<'a>(&'a mut self, tile: &Tile<'a>) -> Tile<'a> {
+        let rows = tile.rows.min((2 * TILE) / tile.columns.max(1));
+        let out = (&raw mut *self).cast::<f32>();
+        Tile { out, out_stride: tile.columns, rows, ..*tile }
     }
 
     /// Makes the number at a place 0.

@@ -16,8 +16,19 @@ pub(crate) enum Target<'a> {
     None,
     /// A number in two words from each.
     Uniform((f32, f32)),
-    /// What stands in the place of each in rows of the same shape, times a number in two words.
-    Rows(&'a Tile<'a>, (f32, f32)),
+    /// What stands in the place of each in rows of the same shape, times a number in two words;
+    /// so many rows come before the first.
+    Rows(&'a Tile<'a>, (f32, f32), usize),
+}
+
+impl<'a> Target<'a> {
+    /// Those of the rows from one on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        match self {
+            Self::Rows(rows, scale, before) => Self::Rows(rows, scale, before + first),
+            other => other,
+        }
+    }
 }
 
 /// Products below 2^-123 are computed 2^32 times as large: near 2^-126 a second word would be
@@ -90,18 +101,20 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
     product + (error + low)
 }
 
-/// Kept e^x · 2^-N times the factor of its row.
+/// Kept e^x · 2^-N times the factor of its row; the tile's first row has the factor `first`.
 #[inline(always)]
 pub(super) unsafe fn scale<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
+    first: usize,
     factors: &Words,
     largest: Option<&PerRow>,
 ) {
     for i in 0..tile.rows.min(ROWS) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let out = tile.out.wrapping_add(i * tile.out_stride);
-        let (words, largest) = (factors.get(i), largest.map_or(0.0, |largest| largest.get(i)));
+        let words = factors.get(first + i);
+        let largest = if let Some(largest) = largest { largest.get(first + i) } else { 0.0 };
         let wide = <S::Wide as Vectors<S>>::splat_of(simd, 0.0);
         let wide = Factor::new(wide, words, largest);
         let one = Factor::new(simd.splat(0.0), words, largest);
@@ -122,11 +135,13 @@ pub(super) unsafe fn scale<S: Simd>(
     }
 }
 
-/// e^(s·x) · 2^-N times the factor of its row less a target, from x once more.
+/// e^(s·x) · 2^-N times the factor of its row less a target, from x once more; the tile's first
+/// row has the numbers `first`. Without a target it is what [`scale`] makes of it.
 #[inline(always)]
 pub(super) unsafe fn exp_write<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
+    first: usize,
     scale: &Scale,
     shifts: &Shifts,
     factors: &Words,
@@ -135,19 +150,23 @@ pub(super) unsafe fn exp_write<S: Simd>(
     for i in 0..tile.rows.min(ROWS) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let out = tile.out.wrapping_add(i * tile.out_stride);
-        let exponent = shifts.exponent.get(i);
+        let exponent = shifts.exponent.get(first + i);
         let floor = simd.splat(floor_of(scale, exponent));
         let zero_point = simd.splat(SIXTEENTHS - exponent);
-        let (high, low) = factors.get(i);
+        let (high, low) = factors.get(first + i);
         let factor = (simd.splat(high), simd.splat(low));
+        let plain = Factor::new(floor, (high, low), 0.0);
         let mut at = 0;
         while at < tile.columns {
             let rest = tile.columns - at;
             unsafe {
                 let x = simd.load_part(x.add(at), rest, 0.0);
                 let (t, delta) = terms(scale, floor.max(x), zero_point);
-                let target = target_of(simd, target, i, at, rest);
-                let y = less((t, t * delta), factor, target);
+                let y = if let Target::None = target {
+                    plain.times(t.mul_add(delta, t))
+                } else {
+                    less((t, t * delta), factor, target_of(simd, target, i, at, rest))
+                };
                 simd.store_part(y, out.add(at), rest);
             }
             at += S::F32::COUNT;
@@ -167,8 +186,8 @@ unsafe fn target_of<S: Simd>(
     match target {
         Target::None => (simd.splat(0.0), simd.splat(0.0)),
         Target::Uniform((high, low)) => (simd.splat(high), simd.splat(low)),
-        Target::Rows(rows, (scale, scale_low)) => {
-            let from = rows.x.wrapping_add(i * rows.x_stride + at);
+        Target::Rows(rows, (scale, scale_low), before) => {
+            let from = rows.x.wrapping_add((before + i) * rows.x_stride + at);
             let t = unsafe { simd.load_part(from, rest, 0.0) };
             times(t, (simd.splat(scale), simd.splat(scale_low)))
         }
@@ -176,11 +195,13 @@ unsafe fn target_of<S: Simd>(
 }
 
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row less a
-/// target; `any_size` if products may be [`SMALL`].
+/// target; `any_size` if products may be [`SMALL`]. The tile's first row is that of number
+/// `first` there.
 #[inline(always)]
 pub(super) unsafe fn short_write<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
+    first: usize,
     scratch: &Scratch,
     factors: &Words,
     target: Target<'_>,
@@ -191,9 +212,9 @@ pub(super) unsafe fn short_write<S: Simd>(
     // What a row's last vector writes beyond it is written again by the next.
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
-        let (factor, factor_low) = factors.get(i);
+        let (factor, factor_low) = factors.get(first + i);
         let factor = (simd.splat(factor), simd.splat(factor_low));
-        let (from, to) = (i * columns, i * tile.out_stride);
+        let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;
         while at < columns {
             let rest = columns - at;
@@ -219,6 +240,22 @@ pub(super) unsafe fn short_write<S: Simd>(
             }
             at += count;
         }
+    }
+}
+
+/// (x − center)·power of a row; −∞ stays so, also with a power of 0.
+#[inline(always)]
+pub(super) unsafe fn multiply<S: Simd>(simd: S, row: &Tile<'_>, center: f32, power: f32) {
+    let mut at = 0;
+    while at < row.columns {
+        let rest = row.columns - at;
+        unsafe {
+            let x = simd.load_part(row.x.add(at), rest, 0.0);
+            let impossible = x.splat(f32::NEG_INFINITY);
+            let y = S::F32::select(x.eq(impossible), impossible, (x - center) * power);
+            simd.store_part(y, row.out.add(at), rest);
+        }
+        at += S::F32::COUNT;
     }
 }
 

@@ -1,0 +1,357 @@
+//! Softmax cross-entropy of rows, with its gradient: labels, smoothing and distributions, with
+//! every option.
+//!
+//! | rows | passes |
+//! |---|---|
+//! | one of 1 to 32 scores, a plain label | one, in registers |
+//! | 2 to 128 scores | e^x in two words, without the label's · sums · losses · products |
+//! | to 2048 | maxima · sums that keep e^x · losses · products, or e^x again less a target |
+//! | more | the same tile by tile |
+//! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
+
+use super::sum::{Sum, height};
+use super::{ones, softmax};
+use crate::backend::Backend;
+use crate::loss::label::{Labels, NOWHERE};
+use crate::loss::{Loss, Losses};
+use crate::pass::{
+    Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece, ROWS,
+    SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+};
+use crate::rows::Rows;
+
+/// What losses are taken against.
+#[derive(Clone, Copy)]
+pub(crate) enum Targets<'a> {
+    Labels(Labels<'a>),
+    Rows(Rows<'a>),
+}
+
+/// A loss with its options checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Options<'a> {
+    pub(crate) general: General<'a>,
+    /// For rows that are not marked, unless the options are for the general passes only.
+    pub(crate) formula: Option<LossFormula>,
+}
+
+/// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
+/// `losses`, if that is not empty.
+pub(crate) fn cross_entropy(
+    b: Backend,
+    all: &Tile<'_>,
+    targets: Targets<'_>,
+    options: &Options<'_>,
+    losses: &mut [f32],
+) -> Loss {
+    if all.rows() == 1
+        && let Some(loss) = line(b, all, targets, options)
+    {
+        if let Some(out) = losses.first_mut() {
+            *out = loss.sum;
+        }
+        return loss;
+    }
+    let mut total = Losses::default();
+    let (mut losses, height) = (losses, height(all.columns()));
+    let mut i = 0;
+    while i < all.rows() {
+        let tile = all.part(i, height);
+        let mut batch = Batch::new(b, &tile, targets, i, options);
+        batch.run();
+        let found = batch.of_rows.loss.first(tile.rows());
+        let weights = match targets {
+            Targets::Labels(_) if !options.general.weights.is_empty() => {
+                batch.of_rows.weight.first(tile.rows())
+            }
+            _ => &[],
+        };
+        total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
+        let (now, later) = losses.split_at_mut(losses.len().min(tile.rows()));
+        now.copy_from_slice(found.get(..now.len()).unwrap_or(&[]));
+        losses = later;
+        i += height;
+    }
+    total.sum()
+}
+
+/// A single short row with a plain label.
+#[inline]
+fn line(
+    b: Backend,
+    row: &Tile<'_>,
+    targets: Targets<'_>,
+    options: &Options<'_>,
+) -> Option<Loss> {
+    let Options { general, formula: Some(LossFormula { scale, coefficients: Coefficients::Label, .. }) } =
+        options
+    else {
+        return None;
+    };
+    let Targets::Labels(labels) = targets else { return None };
+    let mut label = [NOWHERE];
+    labels.read(0, &mut label);
+    let [label] = label;
+    if label == NOWHERE || row.columns() > LINE {
+        return None;
+    }
+    let weight = general.weights.get(label).copied().unwrap_or(1.0);
+    let loss = b.line_loss(row, label, weight, scale);
+    (!loss.is_nan()).then(|| Loss::of_one(loss, weight))
+}
+
+/// Rows that are taken together.
+struct Batch<'a> {
+    b: Backend,
+    tile: &'a Tile<'a>,
+    targets: Option<Tile<'a>>,
+    options: &'a Options<'a>,
+    /// The column of each row's label, or of its largest target.
+    labels: [usize; ROWS],
+    /// Rows that do not count, a bit each.
+    ignored: u64,
+    of_rows: LossRows,
+}
+
+impl<'a> Batch<'a> {
+    fn new(
+        b: Backend,
+        tile: &'a Tile<'a>,
+        targets: Targets<'a>,
+        first: usize,
+        options: &'a Options<'a>,
+    ) -> Self {
+        let mut batch = Self {
+            b,
+            tile,
+            targets: None,
+            options,
+            labels: [NOWHERE; ROWS],
+            ignored: 0,
+            of_rows: LossRows::new(),
+        };
+        match targets {
+            Targets::Labels(labels) => {
+                let rows = tile.rows().min(ROWS);
+                labels.read(first, batch.labels.get_mut(..rows).unwrap_or(&mut []));
+                for (i, label) in batch.labels.iter().enumerate().take(rows) {
+                    let is_ignored = *label == NOWHERE;
+                    batch.ignored |= u64::from(is_ignored) << i;
+                    let one = if is_ignored { 0.0 } else { 1.0 };
+                    let weight = options.general.weights.get(*label).copied().unwrap_or(one);
+                    batch.of_rows.weight.set(i, weight);
+                }
+            }
+            Targets::Rows(rows) => batch.targets = Some(Tile::read(rows).part(first, tile.rows())),
+        }
+        batch
+    }
+
+    /// The rows' losses, and their gradients where these go.
+    fn run(&mut self) {
+        let mut marked = u64::MAX;
+        if let Some(formula) = &self.options.formula {
+            let columns = self.tile.columns();
+            marked = 0;
+            if let Some(targets) = &self.targets {
+                let largest = &mut self.of_rows.target;
+                marked = self.b.likeliest(targets, &mut self.labels, largest);
+            }
+            self.read_scores();
+            if has_moments(formula) {
+                let (targets, labels) = (self.targets.as_ref(), &self.labels);
+                let of_rows = &mut self.of_rows;
+                self.b.moments(self.tile, targets, labels, formula.offset, of_rows);
+            } else {
+                self.of_rows.moment.high.fill(self.tile.rows(), 0.0);
+                self.of_rows.moment.low.fill(self.tile.rows(), 0.0);
+            }
+            match columns {
+                0..=SHORT => self.short(formula, marked),
+                _ if columns <= TILE => self.middle(formula, marked),
+                _ => self.long(formula, marked),
+            }
+            return;
+        }
+        marked &= !self.ignored;
+        self.finish(marked, |_, _, _| {});
+    }
+
+    /// The scores at the labels; of a row that does not count, any number.
+    fn read_scores(&mut self) {
+        self.of_rows.score.fill(self.tile.rows(), 0.0);
+        for (i, label) in self.labels.iter().enumerate().take(self.tile.rows()) {
+            if *label != NOWHERE {
+                self.of_rows.score.set(i, self.tile.get(i, *label));
+            }
+        }
+    }
+
+    /// Rows of at most [`SHORT`] elements.
+    fn short(&mut self, formula: &LossFormula, mut marked: u64) {
+        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (rows, columns) = (tile.rows(), tile.columns());
+        let (mut scratch, mut shifts, mut of_rows) = (Scratch::new(), Shifts::new(), None);
+        if !b.exp_short(tile, scale, None, &mut scratch) {
+            marked |= b.maxima(tile, &[], scale, &mut shifts);
+            b.exp_short(tile, scale, Some(&shifts), &mut scratch);
+            of_rows = Some(&shifts);
+        }
+        for (i, label) in self.labels.iter().enumerate().take(rows) {
+            if *label < columns {
+                scratch.clear(i * columns + label);
+            }
+        }
+        let mut others = Words::new();
+        b.short_sums(rows, columns, &scratch, &mut others);
+        marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
+        let (targets, any_size) = (self.targets, of_rows.is_some());
+        let target = target_of(formula, &targets);
+        self.finish(marked, |of_rows, part, first| {
+            b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
+        });
+    }
+
+    /// Rows of a tile each.
+    fn middle(&mut self, formula: &LossFormula, mut marked: u64) {
+        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
+        let mut scratch = Scratch::new();
+        let targets = self.targets;
+        let target = target_of(formula, &targets);
+        // Kept apart: a row that is marked needs its scores once more.
+        let keeps = tile.writes() && matches!(target, Target::None);
+        let kept = if keeps { scratch.keep(tile) } else { tile.input() };
+        marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
+        b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
+        b.sums(tile.rows(), &mut totals, &mut others);
+        marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, &mut self.of_rows);
+        self.finish(marked, |of_rows, part, first| {
+            if keeps {
+                let kept = kept.part(first, part.rows()).output().with_output_of(part);
+                b.scale(&kept, first, &of_rows.factor, None);
+            } else {
+                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+            }
+        });
+    }
+
+    /// One row, tile by tile.
+    fn long(&mut self, formula: &LossFormula, mut marked: u64) {
+        let (b, row, scale) = (self.b, self.tile, &formula.scale);
+        let targets = self.targets;
+        let target = target_of(formula, &targets);
+        let keeps = row.writes() && !row.is_in_place() && matches!(target, Target::None);
+        let mut sum = if self.ignored != 0 {
+            Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
+        } else if keeps {
+            Sum::of(b, row, self.labels[0], scale)
+        } else {
+            Sum::of(b, &row.input(), self.labels[0], scale)
+        };
+        let (others, shifts) = (sum.value(b), sum.shifts());
+        marked |= u64::from(sum.shift.center != 0.0);
+        marked |= b.losses(1, formula, Some(&shifts), &others, &mut self.of_rows);
+        self.finish(marked, |of_rows, part, first| {
+            if keeps {
+                softmax::write_kept(b, part, &sum, &of_rows.factor, None);
+            } else {
+                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+            }
+        });
+    }
+
+    /// Takes rows that are marked by the general passes, and writes what is not: runs of rows by
+    /// a function, what a label has, and zeros where a row does not count.
+    fn finish(&mut self, marked: u64, mut write: impl FnMut(&LossRows, &Tile<'_>, usize)) {
+        let (tile, rows) = (self.tile, self.tile.rows());
+        let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
+        let marked = marked & all & !self.ignored;
+        for i in ones(marked) {
+            let loss = self.general(i);
+            self.of_rows.loss.set(i, loss);
+        }
+        for i in ones(self.ignored) {
+            self.of_rows.loss.set(i, 0.0);
+            tile.fill(i, 0.0);
+        }
+        let mut plain = all & !marked & !self.ignored;
+        if !tile.writes() {
+            return;
+        }
+        let written = plain;
+        while plain != 0 {
+            let first = plain.trailing_zeros() as usize;
+            let count = (!(plain >> first)).trailing_zeros() as usize;
+            write(&self.of_rows, &tile.part(first, count), first);
+            // All below the end of the run are done.
+            plain &= u64::MAX.checked_shl((first + count) as u32).unwrap_or(0);
+        }
+        for i in ones(written) {
+            if let Some(label) = self.labels.get(i) {
+                tile.set(i, *label, self.of_rows.at_label.get(i));
+            }
+        }
+    }
+
+    /// A row's loss and gradient by the general passes.
+    fn general(&self, i: usize) -> f32 {
+        let against = match &self.targets {
+            Some(targets) => Against::Row(targets.row(i)),
+            None => Against::Label(self.labels.get(i).copied().unwrap_or(NOWHERE)),
+        };
+        general(self.b, &self.tile.part(i, 1), against, &self.options.general)
+    }
+}
+
+/// What is subtracted from multiples of probabilities.
+fn target_of<'a>(formula: &LossFormula, targets: &'a Option<Tile<'a>>) -> Target<'a> {
+    match (formula.coefficients, targets) {
+        (Coefficients::Smooth { scaled, .. }, _) if scaled.0 != 0.0 => Target::Uniform(scaled),
+        (Coefficients::Targets, Some(targets)) => Target::Rows(targets, formula.scale.words, 0),
+        _ => Target::None,
+    }
+}
+
+/// Whether Σ x or Σ t·x is part of a loss.
+fn has_moments(formula: &LossFormula) -> bool {
+    match formula.coefficients {
+        Coefficients::Label => false,
+        Coefficients::Smooth { uniform, .. } => uniform.0 != 0.0,
+        Coefficients::Targets => true,
+    }
+}
+
+/// The loss of one row, whose gradient goes where there is an output.
+fn general(b: Backend, row: &Tile<'_>, against: Against<'_>, formula: &General<'_>) -> f32 {
+    let x = b.maximum(row);
+    if !(x.is_finite() || formula.link.has_cap() && !x.is_nan()) || row.columns() == 0 {
+        row.fill(0, f32::NAN);
+        return f32::NAN;
+    }
+    let top = Top { at: b.position(row, x), x };
+    let (mut piece, mut sums) = (Piece::new(), GeneralSums::ZERO);
+    let columns = row.columns();
+    let mut start = 0;
+    while start < columns {
+        let part = row.piece(start, start + PIECE);
+        b.general_sums(&part, start, top, against, formula, &mut piece, &mut sums);
+        start += PIECE;
+    }
+    let results = b.general_results(top, formula, &sums);
+    if row.writes() {
+        let mut start = 0;
+        while start < columns {
+            let part = row.piece(start, start + PIECE);
+            if columns > PIECE {
+                // A row of one piece still has what it is made of.
+                let sums = &mut { GeneralSums::ZERO };
+                b.general_sums(&part, start, top, against, formula, &mut piece, sums);
+            }
+            b.general_write(&part, formula, &results, &mut piece);
+            start += PIECE;
+        }
+        row.set(0, top.at, results.at_top);
+    }
+    results.loss
+}

@@ -1,0 +1,87 @@
+//! The largest element of a row, and where an element is.
+//!
+//! The `unsafe` here is sound because the functions read only the elements that their callers
+//! vouch for, and the passes only those of their tile.
+#![allow(unsafe_code)]
+
+use super::Tile;
+use crate::simd::{BLOCK, Lanes, Mask, Simd, unroll};
+
+/// Blocks whose maxima are taken side by side: those of one would wait for each other.
+const GROUP: usize = 4;
+
+/// The largest element of the first row: NaN if one is NaN, −∞ if there is none.
+#[inline(always)]
+pub(super) unsafe fn maximum_of_row<S: Simd>(simd: S, tile: &Tile<'_>) -> f32 {
+    unsafe { maximum(simd, tile.x, tile.columns) }
+}
+
+/// Where the first element of the first row is that equals a value: `usize::MAX` if none does.
+#[inline(always)]
+pub(super) unsafe fn position_in_row<S: Simd>(simd: S, tile: &Tile<'_>, value: f32) -> usize {
+    unsafe { position(simd, tile.x, tile.columns, value) }
+}
+
+/// The largest of `length` elements: NaN if one is NaN, −∞ if there is none.
+///
+/// # Safety
+/// There are as many elements.
+#[inline(always)]
+pub(super) unsafe fn maximum<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
+    let mut most = [simd.block(simd.splat(f32::NEG_INFINITY)); GROUP];
+    // A NaN, if there was one, in its lane.
+    let mut nan = simd.block(simd.splat(0.0));
+    let mut at = 0;
+    while GROUP * BLOCK <= length - at {
+        for i in 0..GROUP {
+            let x = unsafe { simd.load_block(x.add(at + i * BLOCK)) };
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
+                let x = x.as_ref()[j];
+                most[i].as_mut()[j] = x.max(most[i].as_ref()[j]);
+                nan.as_mut()[j] = S::F32::select(x.eq(x), nan.as_ref()[j], x);
+            });
+        }
+        at += GROUP * BLOCK;
+    }
+    while at < length {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            let at = at + j * S::F32::COUNT;
+            if at < length {
+                let x = unsafe { simd.load_part(x.add(at), length - at, f32::NEG_INFINITY) };
+                most[0].as_mut()[j] = x.max(most[0].as_ref()[j]);
+                nan.as_mut()[j] = S::F32::select(x.eq(x), nan.as_ref()[j], x);
+            }
+        });
+        at += BLOCK;
+    }
+    for i in 1..GROUP {
+        unroll!(j in 0..BLOCK / S::F32::COUNT, {
+            most[0].as_mut()[j] = most[i].as_ref()[j].max(most[0].as_ref()[j]);
+        });
+    }
+    let mut is_number = true;
+    unroll!(j in 0..BLOCK / S::F32::COUNT, {
+        is_number &= nan.as_ref()[j].eq(nan.as_ref()[j]).all();
+    });
+    if is_number { simd.largest(most[0]) } else { f32::NAN }
+}
+
+/// Where the first of `length` elements is that equals a value: `usize::MAX` if none does.
+///
+/// # Safety
+/// There are as many elements.
+#[inline(always)]
+pub(super) unsafe fn position<S: Simd>(simd: S, x: *const f32, length: usize, value: f32) -> usize {
+    let value = simd.splat(value);
+    let mut at = 0;
+    while at < length {
+        // A NaN equals nothing.
+        let x = unsafe { simd.load_part(x.add(at), length - at, f32::NAN) };
+        let found = S::F32::bits(x.eq(value));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += S::F32::COUNT;
+    }
+    usize::MAX
+}

@@ -14,10 +14,14 @@
 
 pub(crate) mod tile;
 
+pub(crate) mod binary;
+mod focal;
 mod map;
+mod sum;
 
 use crate::backend::{Backend, Kind};
 use crate::simd::scalar::Scalar;
+use binary::{Keep, Weights};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
@@ -125,4 +129,16 @@ passes! {
     fn map_log_sigmoid(tile: &Tile<'_>) = map::log_sigmoid;
     /// ln(1 + e^x).
     fn map_softplus(tile: &Tile<'_>) = map::softplus;
+
+    // Pairs of an x and a target, any number of them: the sum of the losses.
+    /// Binary cross-entropy of scores.
+    fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)
+        = binary::scores;
+    /// Binary cross-entropy of probabilities.
+    fn binary_probabilities(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights)
+        -> (f32, f32) = binary::probabilities;
+    /// Focal loss of scores.
+    fn binary_focal(
+        tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights, gamma: f32
+    ) -> (f32, f32) = focal::focal;
 }

@@ -5,42 +5,59 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, label_loss_and_gradient, same, ulp, unit};
+use common::{Random, assert_same, backends, same, ulp, unit};
+use logits::Backend;
 use logits::contract::{
-    BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, FOCAL_GRADIENT, FOCAL_LOSS, GRADIENT, LOSS,
+    BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, FOCAL_GRADIENT, FOCAL_LOSS,
 };
-use logits::kernel::{BinaryFunction, BinaryLoss, OnProbabilities, OnScores};
 use logits::loss::{BinaryCrossEntropy, Loss};
-use logits::{Backend, Rows, RowsMut};
 
 const NAN: f32 = f32::NAN;
 const INF: f32 = f32::INFINITY;
 
+/// What the x of pairs are.
+#[derive(Clone, Copy)]
+enum Of {
+    Scores(BinaryCrossEntropy),
+    Probabilities(BinaryCrossEntropy),
+}
+
 /// The losses and gradients of pairs, the same in all forms.
-fn run(
-    backend: Backend,
-    f: impl BinaryFunction,
-    x: &[f32],
-    t: &[f32],
-) -> (Loss, Vec<f32>, Vec<f32>) {
+fn run(backend: Backend, f: Of, x: &[f32], t: &[f32]) -> (Loss, Vec<f32>, Vec<f32>) {
     let (mut losses, mut gradient) = (vec![7.0; x.len()], vec![7.0; x.len()]);
-    let mut in_place = x.to_vec();
-    let sums = [
-        backend.run(BinaryLoss::new(f, x, t).unwrap()),
-        backend.run(BinaryLoss::each(f, x, t, &mut losses).unwrap()),
-        backend.run(BinaryLoss::with_gradient(f, x, t, &mut gradient).unwrap()),
-        backend.run(BinaryLoss::gradient_in_place(f, &mut in_place, t).unwrap()),
-    ];
-    assert_same(&gradient, &in_place, &format!("{backend:?}, in place"));
-    for sum in sums {
+    let sums = match f {
+        Of::Scores(loss) => {
+            let loss = loss.on(backend);
+            let mut in_place = x.to_vec();
+            let sums = vec![
+                loss.loss(x, t).unwrap(),
+                loss.losses(x, t, &mut losses).unwrap(),
+                loss.loss_and_gradient(x, t, &mut gradient).unwrap(),
+                loss.gradient_in_place(&mut in_place, t).unwrap(),
+            ];
+            assert_same(&gradient, &in_place, &format!("{backend:?}, in place"));
+            sums
+        }
+        Of::Probabilities(loss) => {
+            let loss = loss.on(backend);
+            for ((x, t), out) in x.chunks(1).zip(t.chunks(1)).zip(&mut losses) {
+                *out = loss.loss_of_probabilities(x, t).unwrap().sum;
+            }
+            vec![
+                loss.loss_of_probabilities(x, t).unwrap(),
+                loss.loss_and_gradient_of_probabilities(x, t, &mut gradient).unwrap(),
+            ]
+        }
+    };
+    for sum in &sums {
         assert_eq!((sum.count, sum.weight), (x.len(), x.len() as f32));
         assert!(same(sum.sum, sums[0].sum) && same(sum.mean(), sums[0].mean()), "{backend:?}");
     }
     (sums[0], losses, gradient)
 }
 
-fn on_scores(loss: BinaryCrossEntropy) -> OnScores {
-    OnScores::new(loss).unwrap()
+fn on_scores(loss: BinaryCrossEntropy) -> Of {
+    Of::Scores(loss)
 }
 
 /// softplus(x) and σ(x) in f64.
@@ -159,7 +176,7 @@ fn errors_on_probabilities_stay_within_the_contract() {
         for weight in [1.0, 2.7] {
             let mut random = Random::new(28);
             let loss = BinaryCrossEntropy::new().pos_weight(weight);
-            let f = OnProbabilities::new(loss).unwrap();
+            let f = Of::Probabilities(loss);
             let mut worst = [(0.0, 0.0, 0.0); 2];
             for round in 0..60 {
                 let scores = random.vector(1000, -80.0, 17.0);
@@ -199,7 +216,7 @@ fn special_scores() {
         for n in [1, 5, 16, 33] {
             let f = on_scores(BinaryCrossEntropy::new());
             // The special pair among ordinary ones.
-            let with = |f: OnScores, x: f32, t: f32| {
+            let with = |f: Of, x: f32, t: f32| {
                 let (mut scores, mut targets) = (vec![1.0; n], vec![1.0; n]);
                 (scores[n / 2], targets[n / 2]) = (x, t);
                 let (_, losses, gradient) = run(backend, f, &scores, &targets);
@@ -250,8 +267,7 @@ fn special_scores() {
             let exact = 1000.0 * libm::exp(-100.0);
             assert!(ulp(loss, exact) <= 1.0 && ulp(-gradient, exact) <= 1.0, "{loss:e}");
         }
-        let empty =
-            backend.run(BinaryLoss::new(on_scores(BinaryCrossEntropy::new()), &[], &[]).unwrap());
+        let empty = BinaryCrossEntropy::new().on(backend).loss(&[], &[]).unwrap();
         assert!(empty.sum == 0.0 && empty.count == 0 && empty.mean().is_nan());
     }
 }
@@ -279,7 +295,7 @@ fn special_probabilities() {
     ];
     for backend in backends() {
         for (loss, p, t, expected, slope) in cases {
-            let f = OnProbabilities::new(loss).unwrap();
+            let f = Of::Probabilities(loss);
             let (_, losses, gradient) = run(backend, f, &[0.5, p, 0.5], &[0.0, t, 0.0]);
             let what = format!("p = {p}, t = {t} on {backend:?}: {losses:?}, {gradient:?}");
             assert!(losses[1] == expected || losses[1].is_nan() && expected.is_nan(), "{what}");
@@ -330,7 +346,7 @@ fn special_focal_losses() {
 
 /// Every length, offset, neighbour and form, and every backend of a class: the results
 /// of the best backend.
-fn assert_same_everywhere(f: impl BinaryFunction, x: &[f32], t: &[f32]) -> [Vec<f32>; 2] {
+fn assert_same_everywhere(f: Of, x: &[f32], t: &[f32]) -> [Vec<f32>; 2] {
     let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
     for backend in backends() {
         let (_, all, gradients) = run(backend, f, x, t);
@@ -390,7 +406,7 @@ fn a_pair_gives_the_same_bits_everywhere() {
         assert_same(&in_place, &gradient, &"public, in place");
     }
     let loss = plain.pos_weight(2.7);
-    let f = OnProbabilities::new(loss).unwrap();
+    let f = Of::Probabilities(loss);
     let [_, gradient] = assert_same_everywhere(f, &p, &t);
     let mut g = vec![7.0; p.len()];
     let both = loss.loss_and_gradient_of_probabilities(&p, &t, &mut g).unwrap();
@@ -447,33 +463,10 @@ fn sums_keep_every_digit() {
         t.extend_from_within(..);
     }
     let times = x.len() / block.len();
-    let sum = backend.run(BinaryLoss::new(f, &x, &t).unwrap()).sum;
+    let sum = BinaryCrossEntropy::new().on(backend).loss(&x, &t).unwrap().sum;
     let error = ulp(sum, (exact * times as i128) as f64 * libm::exp2(-80.0));
     println!("sum of ten million: {error} ULP");
     assert!(error <= 0.51, "{error} ULP of {sum}");
-}
-
-#[test]
-fn is_cross_entropy_of_two_scores() {
-    let mut random = Random::new(24);
-    for backend in backends() {
-        for _ in 0..500 {
-            let bound = [1.0, 20.0, 110.0][random.below(3)];
-            let s = random.between(-bound, bound);
-            let label = random.below(2) as u32;
-            let mut gradient = [0.0; 2];
-            let (scores, out) = ([0.0, s], RowsMut::new(&mut gradient, 2).unwrap());
-            let labels = [label];
-            let kernel = label_loss_and_gradient(Rows::new(&scores, 2).unwrap(), &labels, out);
-            let two = backend.run(kernel.unwrap()).sum;
-            let f = on_scores(BinaryCrossEntropy::new());
-            let (one, _, g) = run(backend, f, &[s], &[label as f32]);
-            let bound = BINARY_LOSS[0] + LOSS;
-            assert!(ulp(one.sum, two.into()) <= bound, "{s}: {} and {two} on {backend:?}", one.sum);
-            let bound = BINARY_GRADIENT[0] + GRADIENT;
-            assert!(ulp(g[0], gradient[1].into()) <= bound, "{s}: {g:?} and {gradient:?}");
-        }
-    }
 }
 
 /// The gradient is the slope of the exact loss, whatever formula gave it.
@@ -527,6 +520,171 @@ fn weights_compose() {
                     assert!(ulp(weighted[i], exact.into()) <= bounds[0], "{loss:?}");
                     assert!(ulp(gradient[i], slope.into()) <= bounds[1], "{loss:?}");
                 }
+            }
+        }
+    }
+}
+
+/// Weights and exponents of every size, with finite scores and targets of every kind.
+const SIZES: [f32; 17] = [
+    0.0,
+    1e-45,
+    1e-38,
+    1e-20,
+    1e-3,
+    0.5,
+    1.0,
+    2.0,
+    3.7,
+    1e3,
+    1e10,
+    1e19,
+    2e19,
+    1e30,
+    1e37,
+    1.7e38,
+    f32::MAX,
+];
+
+/// Pairs of finite scores and targets: of each size, with the corners of every formula.
+fn hostile_pairs() -> [Vec<f32>; 2] {
+    let mut random = Random::new(41);
+    let mut scores = vec![
+        0.0,
+        1e-45,
+        1e-38,
+        1e-7,
+        0.1,
+        1.0,
+        5.0,
+        16.7,
+        40.0,
+        63.9,
+        64.0,
+        64.1,
+        73.0,
+        82.9,
+        83.0,
+        83.1,
+        88.7,
+        103.9,
+        104.1,
+        119.9,
+        120.1,
+        140.0,
+        177.0,
+        199.0,
+        229.9,
+        230.1,
+        1e3,
+        1e19,
+        1e30,
+        f32::MAX,
+    ];
+    scores.extend(random.vector(30, 0.0, 240.0));
+    let mut pairs = [vec![], vec![]];
+    for score in scores {
+        for score in [score, -score] {
+            for t in [0.0, -0.0, 1e-45, 1e-30, 0.25, 0.5, 1f32.next_down(), 1.0] {
+                pairs[0].push(score);
+                pairs[1].push(t);
+            }
+        }
+    }
+    pairs
+}
+
+/// No accepted parameter makes a NaN of finite scores, and infinities are where the exact
+/// value is beyond the largest number.
+#[test]
+fn no_accepted_parameter_gives_nan() {
+    let [x, t] = hostile_pairs();
+    for backend in backends() {
+        for pos_weight in SIZES {
+            for alpha in [None, Some(0.0), Some(1e-45), Some(0.25), Some(1.0)] {
+                for gamma in SIZES {
+                    let mut loss = BinaryCrossEntropy::new().pos_weight(pos_weight).focal(gamma);
+                    if let Some(alpha) = alpha {
+                        loss = loss.alpha(alpha);
+                    }
+                    let loss = loss.on(backend);
+                    let mut results = [vec![7.0; x.len()], vec![7.0; x.len()]];
+                    let sum = loss.losses(&x, &t, &mut results[0]).unwrap();
+                    loss.loss_and_gradient(&x, &t, &mut results[1]).unwrap();
+                    assert!(sum.sum >= 0.0 && sum.mean() >= 0.0, "{sum:?} of {loss:?}");
+                    let factor = alpha.map_or(1.0, f64::from);
+                    let weights = [
+                        factor * f64::from(pos_weight),
+                        alpha.map_or(1.0, |alpha| 1.0 - f64::from(alpha)),
+                    ];
+                    for i in 0..x.len() {
+                        let (value, [plus, minus]) = exact_weighted(x[i], t[i], gamma, weights);
+                        let (slope, size) = gradient_and_size([plus, minus]);
+                        let found = [results[0][i], results[1][i]];
+                        let what = format!(
+                            "{found:?} for {value:e} and {slope:e} of ({}, {}), {loss:?}",
+                            x[i], t[i]
+                        );
+                        assert!(!found[0].is_nan() && !found[1].is_nan(), "{what}");
+                        // A coefficient that is subnormal has lost digits.
+                        let t = f64::from(t[i]);
+                        let coefficients = [weights[0] * t, weights[1] * (1.0 - t), factor * t];
+                        if coefficients.iter().any(|&c| c != 0.0 && c < 1e-30) {
+                            continue;
+                        }
+                        assert!(is_close(found[0], value, value, pos_weight), "{what}");
+                        assert!(is_close(found[1], slope, size, pos_weight), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a number is the exact one but for small errors of `size`, and of what large weights
+/// lose. Near the largest number, an infinity is as good.
+fn is_close(found: f32, exact: f64, size: f64, weight: f32) -> bool {
+    let largest = f64::from(f32::MAX);
+    if exact.abs() > largest * (1.0 - 1e-5) {
+        return f64::from(found.abs()) > largest * (1.0 - 1e-4)
+            && exact.signum() == f64::from(found.signum());
+    }
+    let lost = 1e-45 * 8.0 + f64::from(weight) * libm::exp2(-206.0);
+    (f64::from(found) - exact).abs() <= 1e-5 * size.abs() + lost
+}
+
+/// Focal loss with weights, and the terms of its gradient, in f64.
+fn exact_weighted(x: f32, t: f32, gamma: f32, weights: [f64; 2]) -> (f64, [f64; 2]) {
+    let (t, gamma) = (f64::from(t), f64::from(gamma));
+    let f = |s: f64| {
+        let ((softplus, sigmoid), (exponent, rest)) = (logistic(s), logistic(-s));
+        let power = libm::exp(-gamma * exponent);
+        (power * softplus, power * (gamma * rest * softplus + sigmoid))
+    };
+    let ((right, q), (wrong, p)) = (f(-f64::from(x)), f(f64::from(x)));
+    let (a, b) = (weights[0] * t, weights[1] * (1.0 - t));
+    (a * right + b * wrong, [b * p, a * q])
+}
+
+/// A gradient that is too small for a number is a zero of its sign.
+#[test]
+fn gradients_that_underflow_keep_their_sign() {
+    for backend in backends() {
+        for gamma in [0.0, 1e-3, 0.5, 2.0, 5.0, 1e3, 1e19, f32::MAX] {
+            let loss = BinaryCrossEntropy::new().focal(gamma);
+            for x in [30.0, 52.0, 60.0, 82.0, 84.0, 104.0, 150.0, 199.0, 231.0, 1e10, f32::MAX] {
+                let scores = [x, -x, x, -x];
+                let (_, _, g) = run(backend, on_scores(loss), &scores, &[1.0, 0.0, 0.0, 1.0]);
+                let signs = g.iter().map(|g| g.is_sign_negative()).collect::<Vec<_>>();
+                assert_eq!(signs, [true, false, false, true], "{g:?} at {x}, {gamma}, {backend:?}");
+            }
+            // Between, the sign is that of the larger term.
+            if gamma >= 1e3 {
+                let (_, _, g) = run(backend, on_scores(loss), &[1.0, -1.0], &[0.5, 0.5]);
+                assert!(
+                    !g[0].is_sign_negative() && g[1].is_sign_negative(),
+                    "{g:?} on {backend:?}"
+                );
             }
         }
     }

@@ -18,7 +18,8 @@ use crate::pass::binary::{Keep, Weights};
 /// **Special values.** A coefficient of 0 wins over an infinity: the loss of +∞ at
 /// t = 1 and of −∞ at t = 0 is 0, as is their gradient. An infinite score that is
 /// wrong has loss +∞ and a finite gradient. A target outside 0 to 1, a NaN target and
-/// a NaN score give loss NaN and, there, gradient NaN.
+/// a NaN score give loss NaN and, there, gradient NaN; nothing else does, however large a
+/// weight or γ.
 ///
 /// **Accuracy.** [`contract::BINARY_LOSS`](crate::contract::BINARY_LOSS) and
 /// [`contract::BINARY_GRADIENT`](crate::contract::BINARY_GRADIENT), subnormals included.

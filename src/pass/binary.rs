@@ -186,7 +186,16 @@ impl PairFunction for OnScores {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V) {
-        apply_on_scores(self, x, t, slope)
+        let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
+        let near = self.near(x.clamp(-NEAR, NEAR), t, slope);
+        if V::all_within([x], NEAR) && valid.all() {
+            return near;
+        }
+        let far = self.far(x, t);
+        let (is_far, nan) = (x.splat(NEAR).lt(x.abs()), x.splat(f32::NAN));
+        let loss = V::select(is_far, far.0, near.0);
+        let gradient = V::select(is_far, far.1, near.1);
+        (V::select(valid, loss, nan), V::select(valid, gradient, nan))
     }
 
     /// Without weights, for t = 1 what x gives, for t = 0 what −x does:
@@ -197,12 +206,12 @@ impl PairFunction for OnScores {
     /// gradient = ±σ(s) = ±(s < 0 ? z : 1) / (1 + z)
     /// ```
     ///
-    /// All that is left out of [`near`](ScoreFunction::near) are products with 0 and ±1.
+    /// All that is left out of [`near`](Self::near) are products with 0 and ±1.
     #[inline(always)]
     fn apply_short<V: Lanes>(self, x: V, t: V, slope: bool) -> Option<(V, V)> {
         let (zero, one) = (x.splat(0.0), x.splat(1.0));
         let is_hard = t.mul_add(-t, t).eq(zero);
-        if !self.factors.are_one || !V::all_within([x], Self::NEAR) || !is_hard.all() {
+        if !self.factors.are_one || !V::all_within([x], NEAR) || !is_hard.all() {
             return None;
         }
         let is_zero = t.eq(zero);
@@ -220,35 +229,12 @@ impl PairFunction for OnScores {
     }
 }
 
-/// A loss of scores that has two formulas: for scores near 0, and for those far from it.
-pub(super) trait ScoreFunction: Copy {
-    /// The largest |x| that is near, at most [`NORMAL`](crate::math::exp::NORMAL).
-    const NEAR: f32;
-    /// Loss and gradient for |x| ≤ [`NEAR`](Self::NEAR).
-    fn near<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V);
-    /// Loss and gradient for larger |x|, where 1 + e^-|x| is 1.
-    fn far<V: Lanes>(self, x: V, t: V) -> (V, V);
-}
+/// The largest |x| that is near 0: beyond, a product of e^-|x| and a weight may have no second
+/// word.
+const NEAR: f32 = 64.0;
 
-/// Loss and gradient of every score and target.
-#[inline(always)]
-pub(super) fn apply_on_scores<V: Lanes, F: ScoreFunction>(f: F, x: V, t: V, slope: bool) -> (V, V) {
-    let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
-    let near = f.near(x.clamp(-F::NEAR, F::NEAR), t, slope);
-    if V::all_within([x], F::NEAR) && valid.all() {
-        return near;
-    }
-    let far = f.far(x, t);
-    let (is_far, nan) = (x.splat(F::NEAR).lt(x.abs()), x.splat(f32::NAN));
-    let loss = V::select(is_far, far.0, near.0);
-    let gradient = V::select(is_far, far.1, near.1);
-    (V::select(valid, loss, nan), V::select(valid, gradient, nan))
-}
-
-impl ScoreFunction for OnScores {
-    /// Beyond, a product with a weight may have no second word.
-    const NEAR: f32 = 64.0;
-
+impl OnScores {
+    /// Loss and gradient for |x| ≤ [`NEAR`].
     #[inline(always)]
     fn near<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V) {
         let factors = self.factors;
@@ -289,6 +275,8 @@ impl ScoreFunction for OnScores {
         (loss, logistic.quotient((numerator, left)))
     }
 
+    /// Loss and gradient for larger |x|, where 1 + e^-|x| is 1.
+    ///
     /// A coefficient of 0 wins over an infinity. A gradient that underflows keeps its sign.
     #[inline(always)]
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {

@@ -21,13 +21,11 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
-use super::binary::{
-    Factors, Keep, PairFunction, ScoreFunction, Weights, apply_on_scores, pair_sum,
-};
+use super::binary::{Factors, Keep, PairFunction, Weights, pair_sum};
 use crate::math::exp::{NORMAL, Parts};
 use crate::math::logistic::{Precise, Tail};
 use crate::math::words::{add, product, rounded, times, two_sum};
-use crate::simd::{EIGHTHS, Lanes, Simd};
+use crate::simd::{EIGHTHS, Lanes, Mask, Simd};
 
 /// Focal loss of scores, the sum of the losses as a double-word number.
 ///
@@ -68,89 +66,137 @@ impl Focal {
         let is_negative = x.lt(x.splat(0.0));
         let one = x.splat(Power::<V>::INVERSE);
         let unit = x.splat(self.factors.unit) * one;
-        let select = V::select;
         [
             Coefficient {
-                value: (select(is_negative, a.0, b.0), select(is_negative, a.1, b.1)),
-                scale: select(is_negative, unit, one),
+                value: select(is_negative, a, b),
+                scale: V::select(is_negative, unit, one),
             },
             Coefficient {
-                value: (select(is_negative, b.0, a.0), select(is_negative, b.1, a.1)),
-                scale: select(is_negative, one, unit),
+                value: select(is_negative, b, a),
+                scale: V::select(is_negative, one, unit),
             },
         ]
     }
 }
 
-impl PairFunction for Focal {
-    const NOTHING: f32 = f32::NEG_INFINITY;
+/// What f(|x|) or f(−|x|) is made of: e^-exponent · loss, and of its derivative by s:
+/// e^-exponent · slope.
+#[derive(Clone, Copy)]
+struct Part<V> {
+    exponent: (V, V),
+    loss: (V, V),
+    slope: (V, V),
+}
 
+impl<V: Lanes> Part<V> {
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V) {
-        apply_on_scores(self, x, t, slope)
+    fn select(mask: V::Mask, yes: Self, no: Self) -> Self {
+        Self {
+            exponent: select(mask, yes.exponent, no.exponent),
+            loss: select(mask, yes.loss, no.loss),
+            slope: select(mask, yes.slope, no.slope),
+        }
     }
 }
 
-impl ScoreFunction for Focal {
-    const NEAR: f32 = NORMAL;
+#[inline(always)]
+fn select<V: Lanes>(mask: V::Mask, yes: (V, V), no: (V, V)) -> (V, V) {
+    (V::select(mask, yes.0, no.0), V::select(mask, yes.1, no.1))
+}
 
+impl Focal {
+    /// The parts for |x| ≤ [`NORMAL`].
     #[inline(always)]
-    fn near<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V) {
+    fn near<V: Lanes>(self, x: V, slope: bool) -> [Part<V>; 2] {
         let (zero, one, gamma) = (x.splat(0.0), x.splat(1.0), x.splat(self.gamma));
         let logistic = Precise::new(x);
         // softplus(−|x|) and softplus(|x|)
         let below = logistic.ln_1p_words();
         let above = add((x.abs(), zero), below);
-
         let y_below = times(gamma, below);
-        let [wrong, right] = self.coefficients(x, t);
-        let up = Power::of(y_below).times(wrong.value);
-        let down = Power::of(times(gamma, above)).times(right.value);
-        let loss = add(up.times(above).words(wrong.scale), down.times(below).words(right.scale));
-        let loss = rounded(loss);
-        if !slope {
-            return (loss, loss);
+        let mut slopes = [(zero, zero); 2];
+        if slope {
+            let lesser = logistic.quotient_words(logistic.z);
+            let greater = logistic.quotient_words((one, zero));
+            // γ·softplus(|x|) may be infinite, γ·σ(−|x|) is not.
+            slopes[0] = add(greater, product(times(gamma, lesser), above));
+            slopes[1] = add(lesser, product(greater, y_below));
         }
-        let lesser = logistic.quotient_words(logistic.z);
-        let greater = logistic.quotient_words((one, zero));
-        // γ·softplus(|x|) may be infinite, γ·σ(−|x|) is not.
-        let up_slope = add(greater, product(times(gamma, lesser), above));
-        let down_slope = add(lesser, product(greater, y_below));
-        let slopes = [up.times(up_slope), down.times(down_slope)];
-        (loss, difference(x, slopes, [wrong, right]))
+        [
+            Part { exponent: y_below, loss: above, slope: slopes[0] },
+            Part { exponent: times(gamma, above), loss: below, slope: slopes[1] },
+        ]
     }
 
-    /// Far from 0, with z = e^-|x|,
+    /// The parts farther from 0. With z = e^-|x|,
     ///
     /// ```text
     /// f(|x|)  = e^(−γ·z)·|x|         f′(|x|)  = e^(−γ·z)·(1 + γ·z·|x|)
     /// f(−|x|) = e^(−(1 + γ)·|x|)     f′(−|x|) = (1 + γ)·e^(−(1 + γ)·|x|)
     /// ```
     ///
-    /// and beyond 230, γ·z is nothing whatever γ.
+    /// and beyond [`LAST`], which they take for |x|, γ·z is nothing whatever γ.
     #[inline(always)]
-    fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {
-        const LAST: f32 = 230.0;
+    fn far<V: Lanes>(self, x: V) -> [Part<V>; 2] {
         let (zero, one, gamma) = (x.splat(0.0), x.splat(1.0), x.splat(self.gamma));
-        let [wrong, right] = self.coefficients(x, t);
-        let near = x.abs().clamp(0.0, LAST);
+        let distance = x.abs().clamp(0.0, LAST);
         let y = Tail::new(x).times((gamma, zero));
-        let exponent = two_sum(gamma, one);
-        let up = Power::of(y).times(wrong.value);
-        let down = Power::of(times(near, exponent)).times(right.value);
+        let factor = two_sum(gamma, one);
+        [
+            Part {
+                exponent: y,
+                loss: (distance, zero),
+                slope: add((one, zero), times(distance, y)),
+            },
+            Part { exponent: times(distance, factor), loss: (one, zero), slope: factor },
+        ]
+    }
 
-        // A coefficient of 0 wins over an infinity, of which its second word takes nothing.
+    /// The loss beyond [`LAST`], a·|x|. A coefficient of 0 wins over an infinity, of which its
+    /// second word takes nothing.
+    #[inline(always)]
+    fn beyond<V: Lanes>(x: V, wrong: Coefficient<V>) -> V {
         let low = wrong.value.1 * x.abs().clamp(0.0, f32::MAX);
-        let unit = wrong.scale * Power::<V>::SCALE;
-        let beyond = wrong.value.0.mul_add(x.abs(), low) * unit;
-        let beyond = V::select(wrong.value.0.eq(zero), zero, beyond);
-        let (loss, low) = up.times((near, zero)).words(wrong.scale);
-        let is_beyond = x.splat(LAST).lt(x.abs());
-        let loss = (V::select(is_beyond, beyond, loss), V::select(is_beyond, zero, low));
-        let loss = add(loss, down.words(right.scale));
+        let loss = wrong.value.0.mul_add(x.abs(), low) * (wrong.scale * Power::<V>::SCALE);
+        V::select(wrong.value.0.eq(x.splat(0.0)), x.splat(0.0), loss)
+    }
+}
 
-        let slopes = [up.times(add((one, zero), times(near, y))), down.times(exponent)];
-        (rounded(loss), difference(x, slopes, [wrong, right]))
+/// The |x| from which f(|x|) is |x|, and e^-|x| times the largest number is 0.
+const LAST: f32 = 230.0;
+
+impl PairFunction for Focal {
+    const NOTHING: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, x: V, t: V, slope: bool) -> (V, V) {
+        let [wrong, right] = self.coefficients(x, t);
+        let valid = x.splat(0.0).le(t).and(t.le(x.splat(1.0)));
+        let is_ordinary = V::all_within([x], NORMAL) && valid.all();
+
+        let [mut up, mut down] = self.near(x.clamp(-NORMAL, NORMAL), slope);
+        if !is_ordinary {
+            let is_far = x.splat(NORMAL).lt(x.abs());
+            let far = self.far(x);
+            up = Part::select(is_far, far[0], up);
+            down = Part::select(is_far, far[1], down);
+        }
+        let up_power = Power::of(up.exponent).times(wrong.value);
+        let down_power = Power::of(down.exponent).times(right.value);
+        let loss = up_power.times(up.loss).words(wrong.scale);
+        let mut loss = rounded(add(loss, down_power.times(down.loss).words(right.scale)));
+        let mut gradient = loss;
+        if slope {
+            let slopes = [up_power.times(up.slope), down_power.times(down.slope)];
+            gradient = difference(x, slopes, [wrong, right]);
+        }
+        if !is_ordinary {
+            let nan = x.splat(f32::NAN);
+            loss = V::select(x.splat(LAST).lt(x.abs()), Self::beyond(x, wrong), loss);
+            loss = V::select(valid, loss, nan);
+            gradient = V::select(valid, gradient, nan);
+        }
+        (loss, gradient)
     }
 }
 

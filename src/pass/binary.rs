@@ -323,17 +323,15 @@ impl Factors {
         }
     }
 
-    /// The factors with a positive one below 2, and the power of two that this took.
+    /// The factors with a positive one below 1024, and the power of two that this took.
     #[inline(always)]
     pub(super) fn normal(self) -> Self {
         let (w, w_low) = self.positive;
-        let exponent = (w.to_bits() >> 23).clamp(127, 254); // biased
+        // Biased exponents: of 2^9 it is 136.
+        let exponent = (w.to_bits() >> 23).clamp(136, 254) - 9;
         let unit = f32::from_bits(exponent << 23);
-        // 2^-127, the inverse of the largest, is subnormal: it is made of two factors.
-        let inverse = f32::from_bits((254 - exponent).max(1) << 23);
-        let half = if exponent == 254 { 0.5 } else { 1.0 };
-        let positive = (w * inverse * half, w_low * inverse * half);
-        Self { positive, unit, ..self }
+        let inverse = f32::from_bits((254 - exponent) << 23);
+        Self { positive: (w * inverse, w_low * inverse), unit, ..self }
     }
 
     /// Whether products with 0 and 1 leave nothing.

@@ -13,8 +13,9 @@
 //! P. Dollár, "Focal loss for dense object detection", ICCV 2017.
 //!
 //! **Range.** γ and the weights may be as large as numbers are. A power is kept as 2^110 times
-//! itself, and a weight w ≥ 2 as a number below 2 and a power of two that is applied last. For
-//! w above 2^62, a loss or a gradient below w·2^-212 loses digits, down to 0.
+//! itself, and a weight w ≥ 1024 as a number below that and a power of two that is applied last.
+//! (A smaller one as a number below 2 would lose digits in products with subnormal targets.)
+//! For w above 2^71, a loss or a gradient below w·2^-221 loses digits, down to 0.
 //!
 //! The `unsafe` here is sound because all memory is touched by
 //! [`pair_sum`](super::binary::pair_sum), whose argument is stated there.
@@ -219,7 +220,7 @@ fn difference<V: Lanes>(x: V, [up, down]: [Power<V>; 2], [wrong, right]: [Coeffi
 }
 
 /// A multiple of e^-y as a double-word number, times 2^110: what is small leaves neither the
-/// normal numbers nor, with a factor below 2^17, what is large the finite ones.
+/// normal numbers nor, with factors below 2^10 and 2^7.8, what is large the finite ones.
 #[derive(Clone, Copy)]
 struct Power<V>((V, V));
 

@@ -243,27 +243,31 @@ impl OnScores {
         // Unfused, a weight would be a rounding more.
         let is_plain = V::FUSED || factors.are_one;
         let (ln, ln_low) = if is_plain { logistic.ln_1p } else { Precise::new(x).ln_1p_words() };
-        let (terms, is_hard) = factors.terms(x, t);
+        let ((a, b), is_hard) = factors.rounded(t);
+        let terms = Terms::new(x, a, b);
         // Where t is 0 or 1, rounding takes nothing from the terms.
         let is_exact = is_hard && factors.are_exact::<V>();
 
-        let zero = x.splat(0.0);
-        let mut low = Terms { both: zero, linear: zero, constant: zero, tail: zero };
-        let mut rest = zero;
+        let mut low = (x.splat(0.0), x.splat(0.0));
+        let mut rest = x.splat(0.0);
         if !is_exact {
-            low = factors.rounded(x, t);
+            let [a, b] = factors.coefficients(t);
+            low = (a.1, b.1);
+            let low = Terms::of_low(x, a, b);
             rest = low.both.mul_add(ln + ln_low, low.linear * x.abs());
         }
         let loss = if is_plain {
             let rest = terms.both.mul_add(ln_low, rest);
             terms.both.mul_add(ln, terms.linear.mul_add(x.abs(), rest))
         } else {
-            let (product, low) = times(terms.both, (ln, ln_low));
-            rounded(add((product, low + rest), two_product(terms.linear, x.abs())))
+            let (product, error) = times(terms.both, (ln, ln_low));
+            rounded(add((product, error + rest), two_product(terms.linear, x.abs())))
         };
         if !slope {
             return (loss, loss);
         }
+        // Terms that only the gradient needs are computed only here.
+        let (terms, low) = (Terms::new(x, a, b), Terms::new(x, low.0, low.1));
         let product = terms.tail * z;
         let numerator = terms.constant + product;
         let mut left = terms.tail.mul_add(z_low, terms.tail.mul_add(z, -product));
@@ -281,7 +285,8 @@ impl OnScores {
     #[inline(always)]
     fn far<V: Lanes>(self, x: V, t: V) -> (V, V) {
         let z = Tail::new(x);
-        let ((terms, _), low) = (self.factors.terms(x, t), self.factors.rounded(x, t));
+        let [a, b] = self.factors.coefficients(t);
+        let (terms, low) = (Terms::new(x, a.0, b.0), Terms::of_low(x, a, b));
         let (zero, distance) = (x.splat(0.0), x.abs());
         // An infinity here could meet the opposite one.
         let rest = (low.linear * distance.min(x.splat(f32::MAX))).clamp(f32::MIN, f32::MAX);
@@ -349,21 +354,12 @@ impl Factors {
         [times(t, (t.splat(w), t.splat(w_low))), product(u, (t.splat(v), t.splat(v_low)))]
     }
 
-    /// The coefficients for scores and targets, and whether all targets are 0 or 1.
+    /// a and b rounded, and whether all targets are 0 or 1.
     #[inline(always)]
-    fn terms<V: Lanes>(self, x: V, t: V) -> (Terms<V>, bool) {
+    fn rounded<V: Lanes>(self, t: V) -> ((V, V), bool) {
         let u = t.splat(1.0) - t;
-        let (a, b) = (t * self.positive.0, u * self.negative.0);
-        (Terms::new(x, a, b), t.min(u).eq(t.splat(0.0)).all())
-    }
-
-    /// What rounding took from the coefficients.
-    #[inline(always)]
-    fn rounded<V: Lanes>(self, x: V, t: V) -> Terms<V> {
-        let [(a, a_low), (b, b_low)] = self.coefficients(t);
-        let (_, error) = two_sum(a, b);
-        let low = Terms::new(x, a_low, b_low);
-        Terms { both: low.both + error, ..low }
+        let is_hard = t.min(u).eq(t.splat(0.0)).all();
+        ((t * self.positive.0, u * self.negative.0), is_hard)
     }
 }
 
@@ -388,6 +384,14 @@ impl<V: Lanes> Terms<V> {
             constant: V::select(negative, -a, b),
             tail: V::select(negative, b, -a),
         }
+    }
+
+    /// What rounding took from the coefficients.
+    #[inline(always)]
+    fn of_low(x: V, (a, a_low): (V, V), (b, b_low): (V, V)) -> Self {
+        let (_, error) = two_sum(a, b);
+        let low = Self::new(x, a_low, b_low);
+        Self { both: low.both + error, ..low }
     }
 }
 

@@ -4,11 +4,11 @@
 //! the weight that counted and the number of rows, so that batches can be added
 //! and the mean taken once.
 
-//mod binary_cross_entropy;
+mod binary_cross_entropy;
 mod cross_entropy;
 pub(crate) mod label;
 
-//pub use binary_cross_entropy::BinaryCrossEntropy;
+pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 

@@ -17,6 +17,7 @@ mod backward;
 mod distribution;
 mod entropy_of_scores;
 mod exp;
+mod focal;
 mod general;
 mod kl_divergence_of_scores;
 mod line;
@@ -29,6 +30,7 @@ mod search;
 mod skip;
 mod sum;
 mod write;
+pub(crate) mod binary;
 pub(crate) mod shifts;
 pub(crate) mod tile;
 
@@ -41,6 +43,7 @@ pub(crate) use losses::{Coefficients, LossFormula, LossRows};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use write::Target;
+use binary::{Keep, Weights};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
@@ -237,4 +240,15 @@ passes! {
     fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
     /// W x + b, the results of the bias; the weights have a row a class.
     fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
+    // Pairs of an x and a target, any number of them: the sum of the losses.
+    /// Binary cross-entropy of scores.
+    fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)
+        = binary::scores;
+    /// Binary cross-entropy of probabilities.
+    fn binary_probabilities(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights)
+        -> (f32, f32) = binary::probabilities;
+    /// Focal loss of scores.
+    fn binary_focal(
+        tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights, gamma: f32
+    ) -> (f32, f32) = focal::focal;
 }

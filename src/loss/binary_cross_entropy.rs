@@ -1,9 +1,8 @@
 use super::{Loss, check_finite};
-use crate::backend;
-use crate::error::Error;
-use crate::kernel::{BinaryLoss, OnProbabilities, OnScores};
-use crate::math::words::{fast_two_sum, two_product};
-use crate::simd::scalar::F32;
+use crate::Backend;
+use crate::error::{Error, check_length};
+use crate::pass::Tile;
+use crate::pass::binary::{Keep, Weights};
 
 /// Binary cross-entropy of scores: how surprised a classifier that says "yes" with
 /// probability σ(s) is by targets t, which are 1 for yes, 0 for no, or in between.
@@ -19,7 +18,8 @@ use crate::simd::scalar::F32;
 /// **Special values.** A coefficient of 0 wins over an infinity: the loss of +∞ at
 /// t = 1 and of −∞ at t = 0 is 0, as is their gradient. An infinite score that is
 /// wrong has loss +∞ and a finite gradient. A target outside 0 to 1, a NaN target and
-/// a NaN score give loss NaN and, there, gradient NaN.
+/// a NaN score give loss NaN and, there, gradient NaN; nothing else does, however large a
+/// weight or γ.
 ///
 /// **Accuracy.** [`contract::BINARY_LOSS`](crate::contract::BINARY_LOSS) and
 /// [`contract::BINARY_GRADIENT`](crate::contract::BINARY_GRADIENT), subnormals included.
@@ -46,6 +46,7 @@ pub struct BinaryCrossEntropy {
     pos_weight: f32,
     alpha: Option<f32>,
     gamma: f32,
+    backend: Option<Backend>,
 }
 
 impl Default for BinaryCrossEntropy {
@@ -59,7 +60,7 @@ impl BinaryCrossEntropy {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self { pos_weight: 1.0, alpha: None, gamma: 0.0 }
+        Self { pos_weight: 1.0, alpha: None, gamma: 0.0, backend: None }
     }
 
     /// Multiplies the loss of the positive part by w ≥ 0: a = w·t. With w = negatives /
@@ -90,7 +91,7 @@ impl BinaryCrossEntropy {
     /// loss = a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s), gradient b·f′(s) − a·f′(−s)
     /// with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
     ///
-    /// γ = 0 changes nothing; one above 2⁶⁴ counts as that. **Accuracy.**
+    /// γ = 0 changes nothing. **Accuracy.**
     /// [`contract::FOCAL_LOSS`](crate::contract::FOCAL_LOSS) and
     /// [`contract::FOCAL_GRADIENT`](crate::contract::FOCAL_GRADIENT).
     ///
@@ -108,26 +109,10 @@ impl BinaryCrossEntropy {
         Self { gamma, ..self }
     }
 
-    /// The exponent of focal loss.
-    pub(crate) fn gamma(self) -> Result<f32, Error> {
-        check_finite("gamma", self.gamma)?;
-        Ok(self.gamma.min(1.844_674_4e19))
-    }
-
-    /// The factors of the two terms, in two words.
-    pub(crate) fn weights(self) -> Result<[(f32, f32); 2], Error> {
-        let Self { pos_weight, alpha, .. } = self;
-        check_finite("pos_weight", pos_weight)?;
-        match alpha {
-            None => Ok([(pos_weight, 0.0), (1.0, 0.0)]),
-            Some(alpha) if (0.0..=1.0).contains(&alpha) => {
-                let (a, low) = two_product(F32(pos_weight), F32(alpha));
-                Ok([(a.0, low.0), fast_two_sum(1.0, -alpha)])
-            }
-            Some(found) => {
-                Err(Error::Parameter { name: "alpha", expected: "a number from 0 to 1", found })
-            }
-        }
+    /// Runs on a certain backend, not on [`Backend::best`].
+    #[must_use]
+    pub const fn on(self, backend: Backend) -> Self {
+        Self { backend: Some(backend), ..self }
     }
 
     /// The loss of scores, each against the target at its place.
@@ -136,8 +121,9 @@ impl BinaryCrossEntropy {
     /// [`Error::Parameter`] for a parameter out of its range; [`Error::Length`] if
     /// there is not one target a score.
     pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
-        let kernel = BinaryLoss::new(OnScores::new(self)?, scores, targets)?;
-        Ok(backend::run(kernel))
+        self.check()?;
+        check_length("targets", scores.len(), targets.len())?;
+        Ok(self.of_scores(&Tile::of_read(scores), targets, Keep::Nothing))
     }
 
     /// The loss, and each score's own in `out`.
@@ -146,8 +132,10 @@ impl BinaryCrossEntropy {
     /// As [`loss`](Self::loss); [`Error::Length`] if `out` has another length than
     /// `scores`.
     pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss, Error> {
-        let kernel = BinaryLoss::each(OnScores::new(self)?, scores, targets, out)?;
-        Ok(backend::run(kernel))
+        self.check()?;
+        check_length("out", scores.len(), out.len())?;
+        check_length("targets", scores.len(), targets.len())?;
+        Ok(self.of_scores(&Tile::of(scores, out), targets, Keep::Losses))
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
@@ -162,8 +150,10 @@ impl BinaryCrossEntropy {
         targets: &[f32],
         gradient: &mut [f32],
     ) -> Result<Loss, Error> {
-        let kernel = BinaryLoss::with_gradient(OnScores::new(self)?, scores, targets, gradient)?;
-        Ok(backend::run(kernel))
+        self.check()?;
+        check_length("gradient", scores.len(), gradient.len())?;
+        check_length("targets", scores.len(), targets.len())?;
+        Ok(self.of_scores(&Tile::of(scores, gradient), targets, Keep::Gradients))
     }
 
     /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place
@@ -172,8 +162,9 @@ impl BinaryCrossEntropy {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss, Error> {
-        let kernel = BinaryLoss::gradient_in_place(OnScores::new(self)?, scores, targets)?;
-        Ok(backend::run(kernel))
+        self.check()?;
+        check_length("targets", scores.len(), targets.len())?;
+        Ok(self.of_scores(&Tile::of_in_place(scores), targets, Keep::Gradients))
     }
 
     /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target at its
@@ -199,8 +190,9 @@ impl BinaryCrossEntropy {
     /// # Ok::<(), logits::Error>(())
     /// ```
     pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss, Error> {
-        let kernel = BinaryLoss::new(OnProbabilities::new(self)?, p, targets)?;
-        Ok(backend::run(kernel))
+        self.check_of_probabilities()?;
+        check_length("targets", p.len(), targets.len())?;
+        Ok(self.of_probabilities(&Tile::of_read(p), targets, Keep::Nothing))
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every probability: b/(1 − p) −
@@ -215,7 +207,54 @@ impl BinaryCrossEntropy {
         targets: &[f32],
         gradient: &mut [f32],
     ) -> Result<Loss, Error> {
-        let function = OnProbabilities::new(self)?;
-        Ok(backend::run(BinaryLoss::with_gradient(function, p, targets, gradient)?))
+        self.check_of_probabilities()?;
+        check_length("gradient", p.len(), gradient.len())?;
+        check_length("targets", p.len(), targets.len())?;
+        Ok(self.of_probabilities(&Tile::of(p, gradient), targets, Keep::Gradients))
+    }
+
+    /// `Ok` for parameters in their ranges.
+    fn check(self) -> Result<(), Error> {
+        self.check_weights()?;
+        check_finite("gamma", self.gamma)
+    }
+
+    /// `Ok` for parameters in their ranges and no focal loss.
+    fn check_of_probabilities(self) -> Result<(), Error> {
+        check_finite("gamma", self.gamma)?;
+        if self.gamma != 0.0 {
+            return Err(Error::Parameter { name: "gamma", expected: "0", found: self.gamma });
+        }
+        self.check_weights()
+    }
+
+    fn check_weights(self) -> Result<(), Error> {
+        check_finite("pos_weight", self.pos_weight)?;
+        match self.alpha {
+            Some(found) if !(0.0..=1.0).contains(&found) => {
+                Err(Error::Parameter { name: "alpha", expected: "a number from 0 to 1", found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn of_scores(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        let sum = if self.gamma == 0.0 {
+            backend.binary_scores(tile, targets, keep, &self.weights())
+        } else {
+            backend.binary_focal(tile, targets, keep, &self.weights(), self.gamma)
+        };
+        Loss::of_sum(sum, targets.len())
+    }
+
+    fn of_probabilities(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        let sum = backend.binary_probabilities(tile, targets, keep, &self.weights());
+        Loss::of_sum(sum, targets.len())
+    }
+
+    fn weights(self) -> Weights {
+        Weights { pos_weight: self.pos_weight, alpha: self.alpha }
     }
 }

@@ -171,28 +171,38 @@ impl<V: Lanes> Precise<V> {
     }
 }
 
-/// e^-|x| in two words far from 0, where 1 + z is 1.
+/// e^-|x| as a double-word number far from 0, where 1 + e^-|x| is 1.
+///
+/// It is kept as 2^90 or 2^170 times itself, so that a product with any finite factor neither
+/// overflows nor loses digits. (With 2^96 throughout, it was infinite for factors above 2^124.)
 #[derive(Clone, Copy)]
-pub(crate) struct Tail<V>(V, V);
+pub(crate) struct Tail<V> {
+    z: (V, V),
+    /// The square root of what z is to be multiplied by.
+    root: V,
+}
 
 impl<V: Lanes> Tail<V> {
-    /// By which it is too large, so that nothing is lost while it is multiplied: 2^96.
-    const SCALE: f32 = 96.0;
-
+    /// The tail for |x| ≥ 64.
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
         // Beyond 230 even the largest factor gives 0.
         let x = -x.abs().clamp(0.0, 230.0);
-        let (z, low) = Parts::new(x, x.splat(EIGHTHS + Self::SCALE)).scaled_words();
-        Self(z, low)
+        let is_small = x.lt(x.splat(-120.0));
+        let shift = V::select(is_small, x.splat(EIGHTHS + 170.0), x.splat(EIGHTHS + 90.0));
+        let root = V::select(
+            is_small,
+            x.splat(2.584_939_414_228_211_5e-26), // 2^-85
+            x.splat(2.842_170_943_040_401e-14),   // 2^-45
+        );
+        Self { z: Parts::new(x, shift).scaled_words(), root }
     }
 
     /// factor · e^-|x|.
     #[inline(always)]
     pub(crate) fn times(self, factor: (V, V)) -> (V, V) {
-        let (high, low) = product(factor, (self.0, self.1));
-        let scale = 1.262_177_448_353_618_9e-29; // 2^-96
-        (high * scale, low * scale)
+        let (high, low) = product(factor, self.z);
+        (high * self.root * self.root, low * self.root * self.root)
     }
 }
 

@@ -137,6 +137,17 @@ impl<S: Simd> Total<S> {
         self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
     }
 
+    /// Adds a term that is not negative to lanes `j · COUNT` and following, with fewer
+    /// additions and the same bits as [`add`](Self::add).
+    #[inline(always)]
+    pub(super) fn add_positive(&mut self, j: usize, term: S::F32) {
+        let high = self.high.as_ref()[j];
+        let sum = high + term;
+        let error = high.min_positive(term) - (sum - high.max_positive(term));
+        self.high.as_mut()[j] = sum;
+        self.low.as_mut()[j] = self.low.as_ref()[j] + error;
+    }
+
     /// Moves into `high` what fits there, so that `low`, whose additions round, stays small
     /// against it however many terms there are.
     #[inline(always)]

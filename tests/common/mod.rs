@@ -1,12 +1,7 @@
 //! What every test needs: the backends, a measure of error, and hostile data.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
-use logits::kernel::{
-    Exp, ExpM1, Function, LabelLoss, Ln, Ln1p, LogSigmoid, Map, MapInPlace, Read, Scores, Sigmoid,
-    Softplus, WithGradient,
-};
-use logits::loss::CrossEntropy;
-use logits::{Backend, Error, Rows, RowsMut, contract};
+use logits::{Backend, Error, contract};
 
 /// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
 /// missing one into a failure.
@@ -36,22 +31,25 @@ pub struct Elementwise {
 
 /// The functions in the order of the contract.
 pub fn elementwise() -> [Elementwise; 7] {
-    fn case<F: Function + Default>(name: &str, exact: fn(f64) -> f64) -> Elementwise {
-        Elementwise {
-            contract: *contract::ELEMENTWISE.iter().find(|row| row.name == name).expect(name),
-            map: |backend, x, out| Map::new(F::default(), x, out).map(|map| backend.run(map)),
-            in_place: |backend, x| backend.run(MapInPlace::new(F::default(), x)),
-            exact,
-        }
+    fn case(
+        name: &str,
+        map: MapFunction,
+        in_place: fn(Backend, &mut [f32]),
+        exact: fn(f64) -> f64,
+    ) -> Elementwise {
+        let contract = *contract::ELEMENTWISE.iter().find(|row| row.name == name).expect(name);
+        Elementwise { contract, map, in_place, exact }
     }
     let cases = [
-        case::<Exp>("exp", libm::exp),
-        case::<ExpM1>("exp_m1", libm::expm1),
-        case::<Ln>("ln", libm::log),
-        case::<Ln1p>("ln_1p", libm::log1p),
-        case::<Sigmoid>("sigmoid", |x| 1.0 / (1.0 + libm::exp(-x))),
-        case::<LogSigmoid>("log_sigmoid", |x| -softplus(-x)),
-        case::<Softplus>("softplus", softplus),
+        case("exp", Backend::exp, Backend::exp_in_place, libm::exp),
+        case("exp_m1", Backend::exp_m1, Backend::exp_m1_in_place, libm::expm1),
+        case("ln", Backend::ln, Backend::ln_in_place, libm::log),
+        case("ln_1p", Backend::ln_1p, Backend::ln_1p_in_place, libm::log1p),
+        case("sigmoid", Backend::sigmoid, Backend::sigmoid_in_place, |x| {
+            1.0 / (1.0 + libm::exp(-x))
+        }),
+        case("log_sigmoid", Backend::log_sigmoid, Backend::log_sigmoid_in_place, |x| -softplus(-x)),
+        case("softplus", Backend::softplus, Backend::softplus_in_place, softplus),
     ];
     let names = contract::ELEMENTWISE.map(|row| row.name);
     assert_eq!(cases.map(|case| case.contract.name), names, "a case for each contract");
@@ -61,23 +59,6 @@ pub fn elementwise() -> [Elementwise; 7] {
 /// ln(1 + e^x) in f64.
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
-}
-
-/// Cross-entropy without options.
-pub fn label_loss<'a>(
-    scores: Rows<'a>,
-    labels: &'a [u32],
-) -> Result<LabelLoss<'a, Read<'a>>, Error> {
-    LabelLoss::new(CrossEntropy::new(), Scores::new(scores), labels)
-}
-
-/// The same with its gradient.
-pub fn label_loss_and_gradient<'a>(
-    scores: Rows<'a>,
-    labels: &'a [u32],
-    gradient: RowsMut<'a>,
-) -> Result<LabelLoss<'a, WithGradient<'a>>, Error> {
-    LabelLoss::new(CrossEntropy::new(), Scores::with_gradient(scores, gradient)?, labels)
 }
 
 /// The distance of `found` from `exact` in units in the last place of an `f32`

@@ -4,10 +4,6 @@
 //! figures of one run only: other processes and the clock move them together.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use logits::kernel::{
-    BinaryLoss, Exp, ExpM1, Kernel, LabelLoss, Ln, Ln1p, LogSigmoid, LogSumExp, Map, OnScores,
-    RowMap, Scores, Sigmoid, Softmax, Softplus,
-};
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Rows, RowsMut};
 use std::hint::black_box;
@@ -46,34 +42,25 @@ fn measure<O>(c: &mut Criterion, name: &str, call: impl Fn(Backend, &[f32], &mut
     group.finish();
 }
 
-/// Runs a kernel whose arguments fit by construction.
-fn run<K: Kernel>(backend: Backend, kernel: Result<K, logits::Error>) -> Option<K::Output> {
-    kernel.ok().map(|kernel| backend.run(kernel))
-}
-
 fn benches(c: &mut Criterion) {
-    measure(c, "exp", |backend, x, out| run(backend, Map::new(Exp, x, out)));
-    measure(c, "exp_m1", |backend, x, out| run(backend, Map::new(ExpM1, x, out)));
-    measure(c, "ln", |backend, x, out| run(backend, Map::new(Ln, x, out)));
-    measure(c, "ln_1p", |backend, x, out| run(backend, Map::new(Ln1p, x, out)));
-    measure(c, "sigmoid", |backend, x, out| run(backend, Map::new(Sigmoid, x, out)));
-    measure(c, "log_sigmoid", |backend, x, out| run(backend, Map::new(LogSigmoid, x, out)));
-    measure(c, "softplus", |backend, x, out| run(backend, Map::new(Softplus, x, out)));
-    measure(c, "log_sum_exp", |backend, x, _| backend.run(LogSumExp::new(x)));
-    measure(c, "softmax", |backend, x, out| {
-        let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
-        run(backend, RowMap::new(Softmax::new(), x, out))
-    });
+    measure(c, "exp", Backend::exp);
+    measure(c, "exp_m1", Backend::exp_m1);
+    measure(c, "ln", Backend::ln);
+    measure(c, "ln_1p", Backend::ln_1p);
+    measure(c, "sigmoid", Backend::sigmoid);
+    measure(c, "log_sigmoid", Backend::log_sigmoid);
+    measure(c, "softplus", Backend::softplus);
+    measure(c, "log_sum_exp", |backend, x, _| backend.log_sum_exp(x));
+    measure(c, "softmax", Backend::softmax);
     measure(c, "cross_entropy_and_gradient", |backend, x, out| {
-        let (x, out) = (Rows::new(x, x.len()).ok()?, RowsMut::new(out, x.len()).ok()?);
-        let scores = Scores::with_gradient(x, out).ok()?;
-        run(backend, LabelLoss::new(CrossEntropy::new(), scores, &[3u32]))
+        let (x, out) = (Rows::new(x, x.len())?, RowsMut::new(out, x.len())?);
+        CrossEntropy::new().on(backend).loss_and_gradient(x, &[3u32], out)
     });
     let targets: Vec<f32> = (0..LENGTHS[5]).map(|i| (i * i % 3 % 2) as f32).collect();
     for (name, gamma) in [("binary_cross_entropy", 0.0), ("focal_loss", 2.0)] {
         measure(c, &format!("{name}_and_gradient"), |backend, x, out| {
-            let function = OnScores::new(BinaryCrossEntropy::new().focal(gamma)).ok()?;
-            run(backend, BinaryLoss::with_gradient(function, x, targets.get(..x.len())?, out))
+            let loss = BinaryCrossEntropy::new().focal(gamma).on(backend);
+            loss.loss_and_gradient(x, &targets[..x.len()], out)
         });
     }
 }

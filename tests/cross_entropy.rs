@@ -5,10 +5,7 @@ mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
 use logits::contract::{
-    LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
-};
-use logits::kernel::{
-    AnyRows, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss,
+    GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
 };
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
@@ -78,15 +75,62 @@ impl Exact {
     fn error(self, found: f32) -> f64 {
         (f64::from(found) - self.value).abs() / unit(self.size)
     }
+
+    /// Measured by itself.
+    fn of_itself(self) -> Self {
+        Self { size: self.value.abs(), ..self }
+    }
 }
 
-/// The loss of a row and its gradient, for finite scores, measured as those of the kernel with
-/// all options.
-fn exact(options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
-    exact_with(options, x, t, 0.125)
+/// The bounds of the contract for a loss and its gradient.
+#[derive(Clone, Copy)]
+struct Bounds {
+    what: &'static str,
+    loss: f64,
+    gradient: f64,
+    /// An |L| below this counts as this; nothing if errors are measured by the results.
+    least: Option<f64>,
 }
 
-/// The same, where an |L| below `least` counts as that.
+const OF_LABELS: Bounds = Bounds { what: "labels", loss: LOSS, gradient: GRADIENT, least: None };
+const OF_SMOOTH: Bounds = Bounds {
+    what: "smoothing, z-loss or distributions",
+    loss: SMOOTH_LOSS,
+    gradient: SMOOTH_GRADIENT,
+    least: Some(1.0),
+};
+const OF_TARGETS: Bounds = Bounds {
+    what: "all options",
+    loss: TARGET_LOSS,
+    gradient: TARGET_GRADIENT,
+    least: Some(0.125),
+};
+
+impl Bounds {
+    /// What the contract promises for these options, on labels or on distributions.
+    fn of(options: Options<'_>, on_labels: bool) -> Self {
+        let Options { smoothing, weights, z, cap, .. } = options;
+        if on_labels && smoothing == 0.0 && z == 0.0 && cap.is_none() {
+            OF_LABELS
+        } else if weights.is_empty() && cap.is_none() {
+            OF_SMOOTH
+        } else {
+            OF_TARGETS
+        }
+    }
+
+    /// The loss of a row and its gradient, for scores below +∞.
+    fn exact(self, options: Options<'_>, x: &[f32], t: &[f32]) -> (Exact, Vec<Exact>) {
+        let (loss, gradient) = exact_with(options, x, t, self.least.unwrap_or(0.0));
+        match self.least {
+            Some(_) => (loss, gradient),
+            None => (loss.of_itself(), gradient.into_iter().map(Exact::of_itself).collect()),
+        }
+    }
+}
+
+/// The loss of a row and its gradient, for scores below +∞; an |L| below `least` counts as
+/// that.
 fn exact_with(options: Options<'_>, x: &[f32], t: &[f32], least: f64) -> (Exact, Vec<Exact>) {
     let a = options.coefficients(t);
     let temperature = f64::from(options.temperature);
@@ -143,62 +187,79 @@ enum Against<'a> {
 }
 
 impl<'a> Against<'a> {
-    fn kernel(
-        self,
-        loss: CrossEntropy<'a>,
-        scores: Scores<'a, impl Into<AnyRows<'a>>>,
-    ) -> TargetLoss<'a> {
+    /// Of one row.
+    fn row(self, i: usize) -> Self {
         match self {
-            Self::Labels(labels) => TargetLoss::new(loss, scores, labels),
-            Self::Soft(targets) => TargetLoss::new(loss, scores, targets),
+            Self::Labels(labels) => Self::Labels(&labels[i..=i]),
+            Self::Soft(t) => Self::Soft(Rows::new(t.row(i).unwrap(), t.columns()).unwrap()),
+        }
+    }
+
+    fn loss(self, loss: CrossEntropy<'_>, x: Rows<'_>) -> Loss {
+        match self {
+            Self::Labels(labels) => loss.loss(x, labels),
+            Self::Soft(targets) => loss.loss_soft(x, targets),
+        }
+        .unwrap()
+    }
+
+    fn losses(self, loss: CrossEntropy<'_>, x: Rows<'_>, out: &mut [f32]) -> Loss {
+        match self {
+            Self::Labels(labels) => loss.losses(x, labels, out),
+            Self::Soft(targets) => loss.losses_soft(x, targets, out),
+        }
+        .unwrap()
+    }
+
+    fn gradient(self, loss: CrossEntropy<'_>, x: Rows<'_>, out: &mut [f32]) -> Loss {
+        let out = RowsMut::new(out, x.columns()).unwrap();
+        match self {
+            Self::Labels(labels) => loss.loss_and_gradient(x, labels, out),
+            Self::Soft(targets) => loss.loss_and_gradient_soft(x, targets, out),
+        }
+        .unwrap()
+    }
+
+    fn in_place(self, loss: CrossEntropy<'_>, x: RowsMut<'_>) -> Loss {
+        match self {
+            Self::Labels(labels) => loss.gradient_in_place(x, labels),
+            Self::Soft(targets) => loss.gradient_in_place_soft(x, targets),
         }
         .unwrap()
     }
 }
 
-/// Losses and gradients of all rows, the same in all forms.
+/// The sum, losses and gradients of all rows, the same in all forms and of each row alone.
 fn run(
     backend: Backend,
     loss: CrossEntropy<'_>,
     x: Rows<'_>,
     against: Against<'_>,
 ) -> (Loss, Vec<f32>, Vec<f32>) {
+    let (loss, columns) = (loss.on(backend), x.columns());
     let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
     let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
-    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
-    let sum = backend.run(against.kernel(loss, Scores::new(x)));
+    let sum = against.loss(loss, x);
     let others = [
-        backend.run(against.kernel(loss, Scores::with_losses(x, &mut losses).unwrap())),
-        backend.run(against.kernel(loss, Scores::with_gradient(x, shape(&mut gradient)).unwrap())),
-        backend.run(against.kernel(loss, Scores::in_place(shape(&mut in_place)))),
+        against.losses(loss, x, &mut losses),
+        against.gradient(loss, x, &mut gradient),
+        against.in_place(loss, RowsMut::new(&mut in_place, columns).unwrap()),
     ];
     for other in others {
         assert!(same(other.sum, sum.sum) && same(other.weight, sum.weight), "{other:?}");
+        assert_eq!(other.count, sum.count);
     }
     assert_same(&gradient, &in_place, &"in place");
-    (sum, losses, gradient)
-}
-
-/// Asserts that the kernel without further options gives the gradient, but for roundings.
-fn label_loss_agrees(
-    backend: Backend,
-    loss: CrossEntropy<'_>,
-    x: Rows<'_>,
-    labels: &[u32],
-    gradient: &[f32],
-) {
-    let (mut found, mut in_place) = (vec![-7.0; gradient.len()], Vec::new());
-    in_place.extend(x.iter().flatten());
-    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
-    let scores = Scores::with_gradient(x, shape(&mut found)).unwrap();
-    let sum = backend.run(LabelLoss::new(loss, scores, labels).unwrap());
-    let scores = Scores::in_place(shape(&mut in_place));
-    assert_eq!(backend.run(LabelLoss::new(loss, scores, labels).unwrap()), sum);
-    assert_same(&found, &in_place, &"in place");
-    for (found, &expected) in found.iter().zip(gradient) {
-        let error = ulp(*found, expected.into());
-        assert!(error <= 4.0, "{found:e} for {expected:e}: {error} ULP on {backend:?}");
+    for (i, (x, gradient)) in x.iter().zip(gradient.chunks(columns)).enumerate() {
+        let (mut own, mut own_loss) = (vec![-7.0; columns], [-7.0]);
+        let (row, against) = (Rows::new(x, columns).unwrap(), against.row(i));
+        against.gradient(loss, row, &mut own);
+        against.losses(loss, row, &mut own_loss);
+        let what = format_args!("row {i} alone on {backend:?}");
+        assert_same(&own, gradient, &what);
+        assert_same(&own_loss, &losses[i..=i], &what);
     }
+    (sum, losses, gradient)
 }
 
 /// 1 at the labels.
@@ -210,10 +271,72 @@ fn one_hot(labels: &[u32], columns: usize) -> Vec<f32> {
     t
 }
 
+/// The largest errors of losses and of gradients, and where they are.
+#[derive(Default)]
+struct Worst([(f64, String); 2]);
+
+impl Worst {
+    /// Meets what is made of rows of scores on every backend, the same on those of a class.
+    /// `t` is 1 at the labels if there are labels.
+    fn meet(
+        &mut self,
+        (options, sigma): (Options<'_>, f32),
+        columns: usize,
+        [x, t]: [&[f32]; 2],
+        labels: Option<&[u32]>,
+    ) {
+        let bounds = Bounds::of(options, labels.is_some());
+        let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
+        for backend in backends() {
+            let [scores, targets] = [x, t].map(|x| Rows::new(x, columns).unwrap());
+            let against = labels.map_or(Against::Soft(targets), Against::Labels);
+            let (sum, losses, gradient) = run(backend, options.loss(), scores, against);
+            let rows = x.chunks(columns).zip(t.chunks(columns));
+            let found = losses.iter().zip(gradient.chunks(columns));
+            for ((x, t), (loss, gradient)) in rows.zip(found) {
+                let (exact_loss, exact_gradient) = bounds.exact(options, x, t);
+                let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
+                let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
+                for (worst, error) in self.0.iter_mut().zip(errors) {
+                    if error > worst.0 {
+                        let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
+                        *worst = (error, at);
+                    }
+                }
+            }
+            let exact: f64 = losses.iter().map(|&l| f64::from(l)).sum();
+            assert!(ulp(sum.sum, exact) <= 0.51);
+            let weight = |&y: &u32| options.weights.get(y as usize).copied().unwrap_or(1.0);
+            let weight: f64 = match labels {
+                Some(labels) => labels.iter().map(|y| f64::from(weight(y))).sum(),
+                None => losses.len() as f64,
+            };
+            assert!(ulp(sum.weight, weight) <= 0.5 && sum.count == losses.len());
+            results.push((backend, [losses, gradient].concat()));
+        }
+        for (a, x) in &results {
+            for (b, y) in &results {
+                if a.is_fused() == b.is_fused() {
+                    assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn assert_within(self, bounds: Bounds) {
+        let limits = [("loss", bounds.loss), ("gradient", bounds.gradient)];
+        for ((name, limit), (error, at)) in limits.into_iter().zip(self.0) {
+            println!("{}, {name}: {error:.3} ULP at {at}", bounds.what);
+            assert!(error <= limit, "{}, {name}: {error} ULP at {at}", bounds.what);
+        }
+    }
+}
+
 #[test]
 fn every_combination_of_options_is_its_formula() {
     let mut random = Random::new(31);
-    let mut worst = [(0.0, String::new()), (0.0, String::new())];
+    let mut worst = [OF_LABELS, OF_SMOOTH, OF_TARGETS].map(|bounds| (bounds, Worst::default()));
     for (i, columns) in [1, 2, 3, 5, 16, 17, 40, 100, 513].into_iter().enumerate() {
         let rows = if columns < 100 { 6 } else { 2 };
         let weights: Vec<f32> =
@@ -228,154 +351,17 @@ fn every_combination_of_options_is_its_formula() {
             logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
             let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
             let hot = one_hot(&labels, columns);
-            for (labelled, t) in [(true, &hot), (false, &soft)] {
-                let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
-                for backend in backends() {
-                    let scores = Rows::new(&x, columns).unwrap();
-                    let against = if labelled {
-                        Against::Labels(&labels)
-                    } else {
-                        Against::Soft(Rows::new(t, columns).unwrap())
-                    };
-                    let (sum, losses, gradient) = run(backend, options.loss(), scores, against);
-                    if labelled && [0, 2, 16, 18].contains(&j) {
-                        label_loss_agrees(backend, options.loss(), scores, &labels, &gradient);
-                    }
-                    let rows = x.chunks(columns).zip(t.chunks(columns));
-                    for ((x, t), (loss, gradient)) in
-                        rows.zip(losses.iter().zip(gradient.chunks(columns)))
-                    {
-                        let (exact_loss, exact_gradient) = exact(options, x, t);
-                        let errors = [
-                            exact_loss.error(*loss),
-                            gradient
-                                .iter()
-                                .zip(exact_gradient)
-                                .map(|(g, e)| e.error(*g))
-                                .fold(0.0, f64::max),
-                        ];
-                        for (worst, error) in worst.iter_mut().zip(errors) {
-                            if error > worst.0 {
-                                *worst = (
-                                    error,
-                                    format!(
-                                        "{options:?}, {columns} columns, sigma {sigma}, labels {labelled}, {backend:?}"
-                                    ),
-                                );
-                            }
-                        }
-                    }
-                    let exact: f64 = losses.iter().map(|&l| f64::from(l)).sum();
-                    assert!(ulp(sum.sum, exact) <= 0.51);
-                    let weight = |&y: &u32| options.weights.get(y as usize).copied().unwrap_or(1.0);
-                    let weight: f64 = labels
-                        .iter()
-                        .map(|y| if labelled { f64::from(weight(y)) } else { 1.0 })
-                        .sum();
-                    assert!(ulp(sum.weight, weight) <= 0.5 && sum.count == labels.len());
-                    results.push((backend, [losses, gradient].concat()));
-                }
-                for (a, x) in &results {
-                    for (b, y) in &results {
-                        if a.is_fused() == b.is_fused() {
-                            assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}"));
-                        }
-                    }
-                }
+            for (labels, t) in [(Some(&labels[..]), &hot), (None, &soft)] {
+                let bounds = Bounds::of(options, labels.is_some());
+                let of_bounds = worst.iter_mut().find(|(other, _)| other.what == bounds.what);
+                let (_, worst) = of_bounds.expect("all bounds");
+                worst.meet((options, sigma), columns, [&x, t], labels);
             }
         }
     }
-    let [(loss, at), (gradient, gradient_at)] = worst;
-    println!("loss: {loss:.3} ULP at {at}");
-    println!("gradient: {gradient:.3} ULP at {gradient_at}");
-    assert!(loss <= TARGET_LOSS, "loss: {loss} ULP at {at}");
-    assert!(gradient <= TARGET_GRADIENT, "gradient: {gradient} ULP at {gradient_at}");
-}
-
-/// The largest errors of losses and of gradients, and where they are.
-#[derive(Default)]
-struct Worst([(f64, String); 2]);
-
-impl Worst {
-    /// Meets what a function makes of rows of scores and of targets on every backend, the same
-    /// on those of a class.
-    fn meet(
-        &mut self,
-        (options, sigma): (Options<'_>, f32),
-        columns: usize,
-        [x, t]: [&[f32]; 2],
-        f: impl Fn(Backend, Rows<'_>, Rows<'_>) -> (Vec<f32>, Vec<f32>),
-    ) {
-        let mut results: Vec<(Backend, Vec<f32>)> = Vec::new();
-        for backend in backends() {
-            let [scores, targets] = [x, t].map(|x| Rows::new(x, columns).unwrap());
-            let (losses, gradient) = f(backend, scores, targets);
-            let rows = x.chunks(columns).zip(t.chunks(columns));
-            let found = losses.iter().zip(gradient.chunks(columns));
-            for ((x, t), (loss, gradient)) in rows.zip(found) {
-                let (exact_loss, exact_gradient) = exact_with(options, x, t, 1.0);
-                let errors = gradient.iter().zip(exact_gradient).map(|(g, e)| e.error(*g));
-                let errors = [exact_loss.error(*loss), errors.fold(0.0, f64::max)];
-                for (worst, error) in self.0.iter_mut().zip(errors) {
-                    if error > worst.0 {
-                        let at = format!("{columns}, {options:?}, sigma {sigma}, {backend:?}");
-                        *worst = (error, at);
-                    }
-                }
-            }
-            results.push((backend, [losses, gradient].concat()));
-        }
-        for (a, x) in &results {
-            for (b, y) in &results {
-                if a.is_fused() == b.is_fused() {
-                    assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
-                }
-            }
-        }
+    for (bounds, worst) in worst {
+        worst.assert_within(bounds);
     }
-
-    #[track_caller]
-    fn assert_within(self, what: &str, bounds: [f64; 2]) {
-        for ((name, (error, at)), bound) in ["loss", "gradient"].iter().zip(self.0).zip(bounds) {
-            println!("{what}, {name}: {error:.3} ULP at {at}");
-            assert!(error <= bound, "{name}: {error} ULP at {at}");
-        }
-    }
-}
-
-/// Losses and gradients of the kernel that has no weights and no soft cap, the same in all forms.
-fn smooth(
-    backend: Backend,
-    loss: CrossEntropy<'_>,
-    x: Rows<'_>,
-    labels: &[u32],
-) -> (Vec<f32>, Vec<f32>) {
-    let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
-    let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
-    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
-    let sum = backend.run(SmoothLoss::new(loss, Scores::new(x), labels).unwrap());
-    let into = Scores::with_losses(x, &mut losses).unwrap();
-    let of_losses = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
-    let into = Scores::with_gradient(x, shape(&mut gradient)).unwrap();
-    let of_gradient = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
-    let into = Scores::in_place(shape(&mut in_place));
-    let of_in_place = backend.run(SmoothLoss::new(loss, into, labels).unwrap());
-    for other in [of_losses, of_gradient, of_in_place] {
-        assert!(same(other.sum, sum.sum) && same(other.weight, sum.weight), "{other:?}");
-    }
-    assert_same(&gradient, &in_place, &"in place");
-    // Each row by itself.
-    for (i, (x, gradient)) in x.iter().zip(gradient.chunks(x.columns())).enumerate() {
-        let (mut own, mut own_loss) = (vec![-7.0; x.len()], [-7.0]);
-        let (row, label) = (Rows::new(x, x.len()).unwrap(), &labels[i..=i]);
-        let into = Scores::with_gradient(row, RowsMut::new(&mut own, x.len()).unwrap()).unwrap();
-        backend.run(SmoothLoss::new(loss, into, label).unwrap());
-        let into = Scores::with_losses(row, &mut own_loss).unwrap();
-        backend.run(SmoothLoss::new(loss, into, label).unwrap());
-        assert_same(&own, gradient, &format_args!("row {i} alone on {backend:?}"));
-        assert_same(&own_loss, &losses[i..=i], &format_args!("row {i} alone on {backend:?}"));
-    }
-    (losses, gradient)
 }
 
 #[test]
@@ -403,48 +389,10 @@ fn smoothing_z_loss_and_temperature_are_their_formula() {
                 }
             }
             let (hot, what) = (one_hot(&labels, columns), (options, sigma));
-            worst.meet(what, columns, [&x, &hot], |backend, scores, _| {
-                smooth(backend, options.loss(), scores, &labels)
-            });
+            worst.meet(what, columns, [&x, &hot], Some(&labels));
         }
     }
-    worst.assert_within("smoothing", [SMOOTH_LOSS, SMOOTH_GRADIENT]);
-}
-
-/// Losses and gradients of the kernel for distributions, the same in all forms.
-fn soft(
-    backend: Backend,
-    loss: CrossEntropy<'_>,
-    x: Rows<'_>,
-    t: Rows<'_>,
-) -> (Vec<f32>, Vec<f32>) {
-    let mut in_place: Vec<f32> = x.iter().flatten().copied().collect();
-    let (mut losses, mut gradient) = (vec![-7.0; x.rows()], vec![-7.0; in_place.len()]);
-    let shape = |data| RowsMut::new(data, x.columns()).unwrap();
-    let sum = backend.run(SoftLoss::new(loss, Scores::new(x), t).unwrap());
-    assert_eq!((sum.count, sum.weight), (x.rows(), x.rows() as f32));
-    let into = Scores::with_losses(x, &mut losses).unwrap();
-    let of_losses = backend.run(SoftLoss::new(loss, into, t).unwrap());
-    let into = Scores::with_gradient(x, shape(&mut gradient)).unwrap();
-    let of_gradient = backend.run(SoftLoss::new(loss, into, t).unwrap());
-    let into = Scores::in_place(shape(&mut in_place));
-    let of_in_place = backend.run(SoftLoss::new(loss, into, t).unwrap());
-    for other in [of_losses, of_gradient, of_in_place] {
-        assert!(same(other.sum, sum.sum) && other.count == sum.count, "{other:?}");
-    }
-    assert_same(&gradient, &in_place, &"in place");
-    // Each row by itself.
-    for (i, (x, gradient)) in x.iter().zip(gradient.chunks(x.columns())).enumerate() {
-        let (mut own, mut own_loss) = (vec![-7.0; x.len()], [-7.0]);
-        let [row, t] = [x, t.row(i).unwrap()].map(|x| Rows::new(x, x.len()).unwrap());
-        let into = Scores::with_gradient(row, RowsMut::new(&mut own, x.len()).unwrap()).unwrap();
-        backend.run(SoftLoss::new(loss, into, t).unwrap());
-        let into = Scores::with_losses(row, &mut own_loss).unwrap();
-        backend.run(SoftLoss::new(loss, into, t).unwrap());
-        assert_same(&own, gradient, &format_args!("row {i} alone on {backend:?}"));
-        assert_same(&own_loss, &losses[i..=i], &format_args!("row {i} alone on {backend:?}"));
-    }
-    (losses, gradient)
+    worst.assert_within(OF_SMOOTH);
 }
 
 #[test]
@@ -479,17 +427,58 @@ fn distributions_with_z_loss_and_temperature_are_their_formula() {
                     _ => {}
                 }
             }
-            worst.meet((options, sigma), columns, [&x, &t], |backend, scores, targets| {
-                soft(backend, options.loss(), scores, targets)
-            });
+            worst.meet((options, sigma), columns, [&x, &t], None);
         }
     }
-    worst.assert_within("distributions", [SMOOTH_LOSS, SMOOTH_GRADIENT]);
+    worst.assert_within(OF_SMOOTH);
 }
 
-/// Scores that the fast way does not know are left to the other kernel.
+/// Asserts that a row has the loss and gradient of the formula within 4 ULP of their size,
+/// and of at least 1.5·|t|; NaN for a NaN, for +∞, and for nothing but −∞.
+#[track_caller]
+fn assert_formula(
+    options: Options<'_>,
+    [x, t]: [&[f32]; 2],
+    loss: f32,
+    gradient: &[f32],
+    what: &str,
+) {
+    let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if x.iter().chain(t).any(|x| x.is_nan()) || max.is_infinite() {
+        assert!(loss.is_nan() && gradient.iter().all(|g| g.is_nan()), "{what}: {loss:e}");
+        return;
+    }
+    // Scores that the temperature makes infinite.
+    if (max / options.temperature).is_infinite() {
+        assert!(!loss.is_finite(), "{what}: {loss:e}");
+        return;
+    }
+    // The contract knows no targets above 2⁴⁰.
+    if t.iter().any(|t| t.abs() > 1.1e12) {
+        return;
+    }
+    let close = |found: f32, exact: Exact, least: f64| {
+        let nearest = exact.value as f32;
+        let exact = Exact { size: exact.size.max(least), ..exact };
+        (nearest.is_infinite() && found == nearest) || exact.error(found) <= 4.0
+    };
+    let (exact_loss, exact_gradient) = OF_SMOOTH.exact(options, x, t);
+    let exact = exact_loss.value;
+    assert!(close(loss, exact_loss, 0.0), "{what}: {loss:e} for {exact:e}");
+    // A gradient has 2λ·ln Σ e^s as a factor, which must not be enormous.
+    if options.z > 0.0 && max.abs() > 1e12 {
+        return;
+    }
+    for (k, (&g, exact)) in gradient.iter().zip(exact_gradient).enumerate() {
+        let value = exact.value;
+        let least = 1.5 * f64::from(t[k].abs());
+        assert!(close(g, exact, least), "{what}: gradient[{k}] {g:e} for {value:e}");
+    }
+}
+
+/// One score of a row that is infinite, no number, or far from the others.
 #[test]
-fn smoothing_of_extreme_scores_is_that_of_all_options() {
+fn extreme_scores_follow_the_formula() {
     let mut random = Random::new(34);
     let infinity = f32::INFINITY;
     let extremes = [-infinity, infinity, f32::NAN, 1e30, -1e30, 41.0, -300.0, f32::MAX, 1e-40];
@@ -501,41 +490,36 @@ fn smoothing_of_extreme_scores_is_that_of_all_options() {
             for (i, row) in x.chunks_mut(columns).enumerate().filter(|(i, _)| i % 3 != 1) {
                 row[at[i]] = extreme;
             }
-            let loss = CrossEntropy::new().label_smoothing(0.1).ignored_label(0);
-            let others = CrossEntropy::new().z_loss(0.01).temperature(0.3);
-            for (loss, backend) in backends().into_iter().flat_map(|b| [(loss, b), (others, b)]) {
-                let scores = Rows::new(&x, columns).unwrap();
-                let (losses, gradient) = smooth(backend, loss, scores, &labels);
-                let against = Against::Labels(&labels);
-                let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
-                let what = format!("{extreme} in {columns} columns, {backend:?}");
-                assert_close(&losses, &of_all, |_| 0.0, &what);
-                assert_close(
-                    &gradient,
-                    &gradient_of_all,
-                    |at| {
-                        let is_label = labels[at / columns] as usize == at % columns;
-                        if is_label { 0.1 } else { 0.1 / columns as f32 }
-                    },
-                    &what,
-                );
+            let smooth = Options { smoothing: 0.1, ..PLAIN };
+            let others = Options { z: 0.01, temperature: 0.3, ..PLAIN };
+            let hot = one_hot(&labels, columns);
+            for (options, ignored) in [(smooth, Some(0)), (others, None)] {
+                let mut loss = options.loss();
+                if let Some(label) = ignored {
+                    loss = loss.ignored_label(label);
+                }
+                for backend in backends() {
+                    let (scores, against) =
+                        (Rows::new(&x, columns).unwrap(), Against::Labels(&labels));
+                    let (_, losses, gradient) = run(backend, loss, scores, against);
+                    let what = format!("{extreme} in {columns} columns, {backend:?}");
+                    for (i, (x, t)) in x.chunks(columns).zip(hot.chunks(columns)).enumerate() {
+                        let (loss, gradient) = (losses[i], &gradient[i * columns..][..columns]);
+                        if ignored == Some(labels[i].into()) {
+                            assert!(loss == 0.0 && gradient.iter().all(|&g| g == 0.0), "{what}");
+                        } else {
+                            assert_formula(options, [x, t], loss, gradient, &what);
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// Within four last bits of the larger of the result and, at each place, of another number.
-fn assert_close(found: &[f32], expected: &[f32], least: impl Fn(usize) -> f32, what: &str) {
-    assert_eq!(found.len(), expected.len());
-    for (at, (a, b)) in found.iter().zip(expected).enumerate() {
-        let close = same(*a, *b) || (a - b).abs() <= 4.8e-7 * b.abs().max(least(at));
-        assert!(close, "{a:e} for {b:e}: {what} [{at}]");
-    }
-}
-
-/// So are extreme scores and targets beside distributions.
+/// So do a score or a target of a distribution.
 #[test]
-fn extreme_distributions_are_those_of_all_options() {
+fn extreme_distributions_follow_the_formula() {
     let mut random = Random::new(36);
     let infinity = f32::INFINITY;
     let extremes = [-infinity, infinity, f32::NAN, 1e30, -1e30, 41.0, -300.0, f32::MAX, 1e-40, 0.0];
@@ -549,17 +533,17 @@ fn extreme_distributions_are_those_of_all_options() {
                 row[random.below(columns)] = extreme;
             }
             // So little that it does not cancel targets.
-            let with_z = CrossEntropy::new().z_loss(1e-7).temperature(0.3);
-            for loss in [CrossEntropy::new(), with_z] {
+            let with_z = Options { z: 1e-7, temperature: 0.3, ..PLAIN };
+            for options in [PLAIN, with_z] {
                 for backend in backends() {
                     let [scores, targets] = [&x, &t].map(|x| Rows::new(x, columns).unwrap());
-                    let (losses, gradient) = soft(backend, loss, scores, targets);
                     let against = Against::Soft(targets);
-                    let (_, of_all, gradient_of_all) = run(backend, loss, scores, against);
+                    let (_, losses, gradient) = run(backend, options.loss(), scores, against);
                     let what = format!("{extreme} in {columns} columns, {of_targets}, {backend:?}");
-                    assert_close(&losses, &of_all, |_| 0.0, &what);
-                    // With a temperature of 0.3, three times as much.
-                    assert_close(&gradient, &gradient_of_all, |at| t[at].abs() * 1.5, &what);
+                    for (i, (x, t)) in scores.iter().zip(targets).enumerate() {
+                        let gradient = &gradient[i * columns..][..columns];
+                        assert_formula(options, [x, t], losses[i], gradient, &what);
+                    }
                 }
             }
         }
@@ -568,7 +552,7 @@ fn extreme_distributions_are_those_of_all_options() {
 
 fn softmax_loss(x: &[f32], k: usize) -> f64 {
     let one_hot: Vec<_> = (0..x.len()).map(|j| f32::from(u8::from(j == k))).collect();
-    exact(PLAIN, x, &one_hot).0.value
+    OF_LABELS.exact(PLAIN, x, &one_hot).0.value
 }
 
 /// A label's loss keeps its digits however confident the answer, right or wrong.
@@ -581,28 +565,22 @@ fn margins_keep_their_digits() {
             let (mut x, label) = (random.normal(n, 1.0), random.below(n));
             x[label] += margin as f32;
             let (rows, labels) = (Rows::new(&x, n).unwrap(), [label as u32]);
-            for (options, of_labels) in [
-                (PLAIN, Some(LOSS)),
-                (Options { weights: &weights, ..PLAIN }, Some(LOSS)),
-                (Options { temperature: 0.7, ..PLAIN }, Some(LOSS)),
-                (Options { temperature: 3.0, ..PLAIN }, Some(LOSS)),
-                (Options { cap: Some(32.0), ..PLAIN }, None),
-                (Options { smoothing: 0.1, z: 0.01, ..PLAIN }, None),
+            for options in [
+                PLAIN,
+                Options { weights: &weights, ..PLAIN },
+                Options { temperature: 0.7, ..PLAIN },
+                Options { temperature: 3.0, ..PLAIN },
+                Options { cap: Some(32.0), ..PLAIN },
+                Options { smoothing: 0.1, z: 0.01, ..PLAIN },
             ] {
-                let t = one_hot(&labels, n);
-                let exact = exact(options, &x, &t).0.value;
+                let (t, bounds) = (one_hot(&labels, n), Bounds::of(options, true));
+                let exact = bounds.exact(options, &x, &t).0.value;
                 for backend in backends() {
-                    let (loss, ..) = run(backend, options.loss(), rows, Against::Labels(&labels));
-                    worst = worst.max(ulp(loss.sum, exact));
-                    let mut found = vec![(loss, TARGET_LOSS)];
-                    if let Some(bound) = of_labels {
-                        let kernel = LabelLoss::new(options.loss(), Scores::new(rows), &labels);
-                        found.push((backend.run(kernel.unwrap()), bound));
-                    }
-                    for (found, most) in found {
-                        let error = ulp(found.sum, exact);
-                        assert!(error <= most, "{error} ULP at {margin}, {options:?}, {backend:?}");
-                    }
+                    let loss = options.loss().on(backend).loss(rows, &labels).unwrap();
+                    let error = ulp(loss.sum, exact);
+                    worst = worst.max(error);
+                    let most = bounds.loss;
+                    assert!(error <= most, "{error} ULP at {margin}, {options:?}, {backend:?}");
                 }
             }
         }
@@ -688,12 +666,12 @@ fn gradients_are_slopes() {
         // Rounding x/T would be seen.
         let options =
             Options { temperature: if options.temperature == 1.0 { 1.0 } else { 2.0 }, ..options };
-        let (_, gradient) = exact(options, &x, &t);
+        let (_, gradient) = OF_TARGETS.exact(options, &x, &t);
         for k in 0..n {
             let at = |x_k: f32| {
                 let mut x = x.clone();
                 x[k] = x_k;
-                exact(options, &x, &t).0.value
+                OF_TARGETS.exact(options, &x, &t).0.value
             };
             let (below, above) = (x[k] - h, x[k] + h);
             let slope = (at(above) - at(below)) / f64::from(above - below);
@@ -790,9 +768,6 @@ fn special_values() -> Result<(), Error> {
             let (rows, labels) = (Rows::new(&x, n)?, Against::Labels(&[0]));
             let (sum, _, gradient) = run(backend, plain.class_weights(&weights), rows, labels);
             assert!(sum.sum.to_bits() == 0 && gradient.iter().all(|&g| g == 0.0));
-            let scores = Scores::new(rows);
-            let kernel = LabelLoss::new(plain.class_weights(&weights), scores, &[0u32])?;
-            assert_eq!(backend.run(kernel).sum.to_bits(), 0);
         }
     }
     Ok(())

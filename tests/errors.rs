@@ -3,10 +3,9 @@
 
 mod common;
 
-use common::label_loss;
-use logits::kernel::{self, Exp, Map, RowMap, Softmax};
+use common::backends;
 use logits::loss::{BinaryCrossEntropy, CrossEntropy, Label};
-use logits::{Error, Rows, RowsMut, rows};
+use logits::{Error, Rows, RowsMut, Softmax, rows};
 
 /// A NaN that no function returns: outputs hold it until they are written.
 const SENTINEL: f32 = f32::from_bits(0x7FC0_1234);
@@ -492,10 +491,17 @@ fn data_has_columns() {
 
 #[test]
 fn data_ends_where_a_row_ends() {
-    // With stride 5, three columns are whole, and so are five; four are not.
-    for (length, columns, stride) in
-        [(1, 2, 2), (7, 3, 3), (1, 3, 5), (4, 3, 5), (6, 3, 5), (9, 3, 5), (7, 3, usize::MAX)]
-    {
+    // With stride 5, the last row is whole from three elements on; one and two are less.
+    for (length, columns, stride) in [
+        (1, 2, 2),
+        (7, 3, 3),
+        (1, 3, 5),
+        (2, 3, 5),
+        (6, 3, 5),
+        (7, 3, 5),
+        (12, 3, 5),
+        (2, 3, usize::MAX),
+    ] {
         let display = format!(
             "`data` has length {length}, expected rows of {columns} columns, {stride} apart"
         );
@@ -514,26 +520,35 @@ fn rows_do_not_overlap() {
 }
 
 #[test]
-fn kernels_check_what_the_functions_check() {
+fn every_backend_checks_what_the_functions_check() {
     let x = zeros(3, 4);
     let rows = Rows::new(&x, 4).unwrap();
     let length = |argument, expected, found| Error::Length { argument, expected, found };
     let label = Error::Label { row: 2, label: 4, columns: 4 };
-    refuses(11, length("out", 12, 11), "`out` has length 11, expected 12", |out| {
-        Map::new(Exp, &x, out).map(|_| ())
-    });
-    refuses(
-        8,
-        Error::RowCount { argument: "out", expected: 3, found: 2 },
-        "`out` has 2 rows, expected 3",
-        |out| RowMap::new(Softmax::new(), rows, RowsMut::new(out, 4)?).map(|_| ()),
-    );
-    refuses(0, length("q", 12, 11), "`q` has length 11, expected 12", |_| {
-        kernel::CrossEntropy::new(&x, &x[1..]).map(|_| ())
-    });
-    refuses(0, label, "label of row 2 is 4, expected less than 4 columns", |_| {
-        label_loss(rows, &[0, 3, 4]).map(|_| ())
-    });
+    for backend in backends() {
+        refuses(11, length("out", 12, 11), "`out` has length 11, expected 12", |out| {
+            backend.exp(&x, out)
+        });
+        refuses(11, length("out", 12, 11), "`out` has length 11, expected 12", |out| {
+            Softmax::new().on(backend).softmax(&x, out)
+        });
+        refuses(
+            8,
+            Error::RowCount { argument: "out", expected: 3, found: 2 },
+            "`out` has 2 rows, expected 3",
+            |out| backend.rows_softmax(rows, RowsMut::new(out, 4)?),
+        );
+        refuses(0, length("q", 12, 11), "`q` has length 11, expected 12", |_| {
+            backend.cross_entropy(&x, &x[1..]).map(|_| ())
+        });
+        refuses(0, label, "label of row 2 is 4, expected less than 4 columns", |_| {
+            CrossEntropy::new().on(backend).loss(rows, &[0, 3, 4]).map(|_| ())
+        });
+        let loss = BinaryCrossEntropy::new().on(backend);
+        refuses(11, length("gradient", 12, 11), "`gradient` has length 11, expected 12", |out| {
+            loss.loss_and_gradient(&x, &x, out).map(|_| ())
+        });
+    }
 }
 
 #[test]
@@ -605,7 +620,7 @@ fn linear_accepts_no_examples_and_no_classes() -> Result<(), Error> {
 fn the_last_row_need_not_be_padded() -> Result<(), Error> {
     let data: Vec<_> = (0u8..15).map(f32::from).collect();
     let expected = [[0.0, 1.0, 2.0], [5.0, 6.0, 7.0], [10.0, 11.0, 12.0]];
-    for length in [13, 15] {
+    for length in [13, 14, 15] {
         let mut data = data[..length].to_vec();
         let rows = Rows::with_stride(&data, 3, 5)?;
         assert_eq!((rows.rows(), rows.columns()), (3, 3));
@@ -624,10 +639,48 @@ fn the_last_row_need_not_be_padded() -> Result<(), Error> {
     Ok(())
 }
 
+/// Columns that begin anywhere and end before the stride: what lies on either side is neither
+/// read nor written.
+#[test]
+fn a_window_of_columns_is_rows() -> Result<(), Error> {
+    let (count, stride) = (4, 9);
+    for first in 0..stride {
+        for columns in 1..=stride - first {
+            // NaN, which would show if it were read, everywhere but in the window.
+            let mut data = vec![SENTINEL; count * stride];
+            for (i, row) in data.chunks_mut(stride).enumerate() {
+                for (k, x) in row[first..][..columns].iter_mut().enumerate() {
+                    *x = (i * k % 5) as f32;
+                }
+            }
+            let window = Rows::with_stride(&data[first..], columns, stride)?;
+            assert_eq!((window.rows(), window.columns()), (count, columns));
+            assert_eq!(window.iter().len(), count);
+            for (i, row) in data.chunks(stride).enumerate() {
+                assert_eq!(window.row(i), Some(&row[first..][..columns]));
+            }
+            assert_eq!(window.row(count), None);
+
+            let mut expected = data.clone();
+            let mut sums = vec![0.0; count];
+            rows::log_sum_exp(window, &mut sums)?;
+            for (row, sum) in expected.chunks_mut(stride).zip(sums) {
+                let row = &mut row[first..][..columns];
+                assert_eq!(sum, logits::log_sum_exp(row));
+                logits::softmax_in_place(row);
+            }
+            rows::softmax_in_place(RowsMut::with_stride(&mut data[first..], columns, stride)?);
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&data), bits(&expected), "{columns} columns from {first} on");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn no_row_lies_past_the_last() -> Result<(), Error> {
     let mut data = zeros(3, 5);
-    for (length, columns, stride) in [(15, 5, 5), (15, 3, 5), (13, 3, 5)] {
+    for (length, columns, stride) in [(15, 5, 5), (15, 3, 5), (14, 3, 5), (13, 3, 5)] {
         // From the last on: one row more, one whose start is past the data, and
         // those whose place does not fit a usize.
         for i in [3, 4, usize::MAX / 5, usize::MAX / 5 + 1, usize::MAX] {

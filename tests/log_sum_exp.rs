@@ -5,7 +5,6 @@ mod common;
 
 use common::{Random, backends, log_sum_exp, same, ulp, unit};
 use logits::contract::{LOG_ADD_EXP, LOG_SUM_EXP, LOG_SUM_EXP_RISE};
-use logits::kernel::{self, ExtendLogSumExp, LogAddExp, Map, Softplus};
 use logits::{Backend, LogSumExp, Rows};
 
 const INF: f32 = f32::INFINITY;
@@ -13,23 +12,15 @@ const NAN: f32 = f32::NAN;
 const BLOCK: usize = LogSumExp::BLOCK;
 
 fn of_slice(backend: Backend, x: &[f32]) -> LogSumExp {
-    backend.run(ExtendLogSumExp::new(LogSumExp::new(), x))
+    backend.extend(LogSumExp::new(), x)
 }
 
 fn of_one(x: f32) -> LogSumExp {
     of_slice(Backend::best(), &[x])
 }
 
-fn merge(backend: Backend, a: LogSumExp, b: LogSumExp) -> LogSumExp {
-    backend.run(LogAddExp::new(a, b))
-}
-
 fn push(backend: Backend, sum: LogSumExp, x: f32) -> LogSumExp {
-    merge(backend, sum, of_one(x))
-}
-
-fn log_add_exp(backend: Backend, a: f32, b: f32) -> f32 {
-    merge(backend, of_one(a), of_one(b)).value()
+    backend.merge(sum, of_one(x))
 }
 
 /// Whether both words are the same.
@@ -58,12 +49,12 @@ fn tree(backend: Backend, random: &mut Random, x: &[f32]) -> LogSumExp {
         (n, 1) => push(backend, tree(backend, random, &x[..n - 1]), x[n - 1]),
         (n, 2) => {
             let (a, b) = x.split_at(random.below(n + 1));
-            backend.run(ExtendLogSumExp::new(tree(backend, random, a), b))
+            backend.extend(tree(backend, random, a), b)
         }
         (n, _) => {
             let (a, b) = x.split_at(random.below(n + 1));
             let (a, b) = (tree(backend, random, a), tree(backend, random, b));
-            merge(backend, a, b)
+            backend.merge(a, b)
         }
     }
 }
@@ -155,7 +146,7 @@ fn chunks_of_whole_blocks_give_the_bits_of_all() {
         let mut of_class = [None; 2];
         for backend in backends() {
             let whole = of_slice(backend, x);
-            assert!(same(whole.value(), backend.run(kernel::LogSumExp::new(x))));
+            assert!(same(whole.value(), backend.log_sum_exp(x)));
             let error = error(whole.value(), exact);
             assert!(error <= LOG_SUM_EXP, "{n} elements on {backend:?}: {error} ULP");
             let first = of_class[usize::from(backend.is_fused())].get_or_insert(whole);
@@ -163,7 +154,7 @@ fn chunks_of_whole_blocks_give_the_bits_of_all() {
             for blocks in [1, 2] {
                 let mut sum = LogSumExp::new();
                 for chunk in x.chunks(blocks * BLOCK) {
-                    sum = backend.run(ExtendLogSumExp::new(sum, chunk));
+                    sum = backend.extend(sum, chunk);
                 }
                 assert!(equal(sum, whole), "{n} by {blocks} blocks: {sum:?} and {whole:?}");
             }
@@ -177,7 +168,7 @@ fn nothing_changes_nothing_and_one_is_itself() {
     let nothing = LogSumExp::new();
     assert!(equal(nothing, LogSumExp::default()) && nothing.value() == -INF);
     for backend in backends() {
-        assert!(equal(merge(backend, nothing, nothing), nothing));
+        assert!(equal(backend.merge(nothing, nothing), nothing));
         assert!(equal(of_slice(backend, &[]), nothing));
         assert!(equal(of_slice(backend, &[-INF; 99]), nothing));
         for i in 0..4000 {
@@ -186,13 +177,13 @@ fn nothing_changes_nothing_and_one_is_itself() {
             for one in [of_slice(backend, &[x]), push(backend, nothing, x)] {
                 assert!(same(one.value(), x), "{x:e} on {backend:?}: {one:?}");
             }
-            assert!(same(log_add_exp(backend, x, -INF), x), "{x:e} on {backend:?}");
+            assert!(same(backend.log_add_exp(x, -INF), x), "{x:e} on {backend:?}");
             let n = 1 + random.below(20);
             let sum = of_slice(backend, &scores(&mut random, n));
-            for same in [merge(backend, sum, nothing), merge(backend, nothing, sum)] {
+            for same in [backend.merge(sum, nothing), backend.merge(nothing, sum)] {
                 assert!(equal(same, sum), "{same:?} and {sum:?} on {backend:?}");
             }
-            assert!(equal(backend.run(ExtendLogSumExp::new(sum, &[])), sum));
+            assert!(equal(backend.extend(sum, &[]), sum));
             assert!(equal(push(backend, sum, -INF), sum));
         }
     }
@@ -216,10 +207,9 @@ fn infinities_and_nan_win() {
                         f64::from,
                     );
                     let [a, b, c] = all.map(of_one);
-                    let left = merge(backend, merge(backend, a, b), c).value();
-                    let right = merge(backend, a, merge(backend, b, c)).value();
-                    let slices =
-                        backend.run(ExtendLogSumExp::new(of_slice(backend, &[x]), &[y, z])).value();
+                    let left = backend.merge(backend.merge(a, b), c).value();
+                    let right = backend.merge(a, backend.merge(b, c)).value();
+                    let slices = backend.extend(of_slice(backend, &[x]), &[y, z]).value();
                     for found in [left, right, slices, of_slice(backend, &all).value()] {
                         assert!(
                             error(found, exact) <= LOG_SUM_EXP,
@@ -248,8 +238,10 @@ fn log_add_exp_is_symmetric_and_accurate() {
     for backend in backends() {
         let mut worst = (0.0, [0.0; 2]);
         for &[a, b] in &pairs {
-            let found = log_add_exp(backend, a, b);
-            assert!(same(found, log_add_exp(backend, b, a)), "{a:e} and {b:e} on {backend:?}");
+            let found = backend.log_add_exp(a, b);
+            assert!(same(found, backend.log_add_exp(b, a)), "{a:e} and {b:e} on {backend:?}");
+            let merged = backend.merge(of_one(a), of_one(b)).value();
+            assert!(same(found, merged), "{a:e} and {b:e} on {backend:?}");
             let rise = libm::log1p(libm::exp(-(f64::from(a) - f64::from(b)).abs()));
             if a.is_finite() && b.is_finite() && rise > LEAST_RISE {
                 let exact = f64::from(a.max(b)) + rise;
@@ -272,9 +264,9 @@ fn log_add_exp_with_0_is_softplus() {
         .collect();
     for backend in backends() {
         let mut softplus = vec![0.0; x.len()];
-        backend.run(Map::new(Softplus, &x, &mut softplus).unwrap());
+        backend.softplus(&x, &mut softplus).unwrap();
         for (&x, softplus) in x.iter().zip(softplus) {
-            let found = log_add_exp(backend, x, 0.0);
+            let found = backend.log_add_exp(x, 0.0);
             let exact = f64::from(x).max(0.0) + libm::log1p(libm::exp(-f64::from(x).abs()));
             let error = ulp(found, exact);
             assert!(
@@ -376,7 +368,7 @@ fn all_forms_run_on_the_best_backend() {
     let (a, b) = (random.normal(1000, 3.0), random.normal(300, 3.0));
     let best = Backend::best();
     let (of_a, of_b) = (of_slice(best, &a), of_slice(best, &b));
-    let both = merge(best, of_a, of_b);
+    let both = best.merge(of_a, of_b);
 
     assert!(same(logits::log_sum_exp(&a), of_a.value()));
     let mut sum = LogSumExp::new();
@@ -385,10 +377,10 @@ fn all_forms_run_on_the_best_backend() {
     assert!(equal(sum.merge(of_b), both) && equal(of_b.merge(sum), both));
     sum.push(1.5);
     assert!(equal(sum, push(best, of_a, 1.5)));
-    assert!(same(logits::log_add_exp(1.0, 2.5), log_add_exp(best, 1.0, 2.5)));
+    assert!(same(logits::log_add_exp(1.0, 2.5), best.log_add_exp(1.0, 2.5)));
     let scalar = backends().into_iter().find(|backend| backend.name() == "scalar").unwrap();
     for x in &a {
-        let expected = log_add_exp(scalar, 0.3, *x);
+        let expected = scalar.log_add_exp(0.3, *x);
         assert!(same(logits::scalar::log_add_exp(0.3, *x), expected));
     }
 

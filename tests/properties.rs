@@ -12,11 +12,8 @@
 
 mod common;
 
-use common::{backends, label_loss, label_loss_and_gradient, ulp, unit};
-use logits::kernel::{
-    CrossEntropy, Entropy, JsDivergence, KlDivergence, KlDivergenceOfScores, LogSoftmax, LogSumExp,
-    Map, RowMap, Sigmoid, Softmax,
-};
+use common::{backends, ulp, unit};
+use logits::loss::CrossEntropy;
 use logits::{Backend, Rows, RowsMut, contract};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -44,58 +41,59 @@ struct On(Backend);
 impl On {
     fn softmax(self, x: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        self.0.run(RowMap::new(Softmax::new(), row(x), row_mut(&mut out)).unwrap());
+        self.0.softmax(x, &mut out).unwrap();
         out
     }
 
     fn log_softmax(self, x: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        self.0.run(RowMap::new(LogSoftmax::new(), row(x), row_mut(&mut out)).unwrap());
+        self.0.log_softmax(x, &mut out).unwrap();
         out
     }
 
     fn log_sum_exp(self, x: &[f32]) -> f32 {
-        self.0.run(LogSumExp::new(x))
+        self.0.log_sum_exp(x)
     }
 
     fn sigmoid(self, x: f32) -> f32 {
         let mut out = [0.0];
-        self.0.run(Map::new(Sigmoid, &[x], &mut out).unwrap());
+        self.0.sigmoid(&[x], &mut out).unwrap();
         out[0]
     }
 
     fn entropy(self, p: &[f32]) -> f32 {
-        self.0.run(Entropy::new(p))
+        self.0.entropy(p)
     }
 
     fn cross_entropy(self, p: &[f32], q: &[f32]) -> f32 {
-        self.0.run(CrossEntropy::new(p, q).unwrap())
+        self.0.cross_entropy(p, q).unwrap()
     }
 
     fn kl_divergence(self, p: &[f32], q: &[f32]) -> f32 {
-        self.0.run(KlDivergence::new(p, q).unwrap())
+        self.0.kl_divergence(p, q).unwrap()
     }
 
     /// The divergence and its gradient.
     fn kl_divergence_of_scores(self, x: &[f32], y: &[f32]) -> (f32, Vec<f32>) {
         let (mut out, mut gradient) = ([0.0], vec![0.0; y.len()]);
         let place = row_mut(&mut gradient);
-        self.0.run(KlDivergenceOfScores::with_gradient(row(x), row(y), &mut out, place).unwrap());
+        self.0.rows_kl_divergence_of_scores_and_gradient(row(x), row(y), &mut out, place).unwrap();
         (out[0], gradient)
     }
 
     fn js_divergence(self, p: &[f32], q: &[f32]) -> f32 {
-        self.0.run(JsDivergence::new(p, q).unwrap())
+        self.0.js_divergence(p, q).unwrap()
     }
 
     fn loss(self, scores: &[f32], label: usize) -> f32 {
-        self.0.run(label_loss(row(scores), &[label as u32]).unwrap()).sum
+        CrossEntropy::new().on(self.0).loss(row(scores), &[label as u32]).unwrap().sum
     }
 
     fn gradient(self, scores: &[f32], label: usize) -> Vec<f32> {
         let mut out = vec![0.0; scores.len()];
         let labels = [label as u32];
-        self.0.run(label_loss_and_gradient(row(scores), &labels, row_mut(&mut out)).unwrap());
+        let loss = CrossEntropy::new().on(self.0);
+        loss.loss_and_gradient(row(scores), &labels, row_mut(&mut out)).unwrap();
         out
     }
 

@@ -5,18 +5,37 @@ mod common;
 
 use common::{Random, assert_same, backends, same, ulp};
 use logits::contract::{LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX};
-use logits::kernel::{
-    Linear, LogSoftmax, LogSumExp, RowFunction, RowMap, RowMapInPlace, RowsLogSumExp, Softmax,
-};
 use logits::{Backend, Error, Rows, RowsMut, rows};
 use std::fmt::Display;
 use std::ops::Range;
 
+/// A function of each row, as [`Backend`] has it.
+#[derive(Clone, Copy)]
+struct Function {
+    one: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    one_in_place: fn(Backend, &mut [f32]),
+    rows: fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>,
+    rows_in_place: fn(Backend, RowsMut<'_>),
+}
+
+const SOFTMAX_OF: Function = Function {
+    one: Backend::softmax,
+    one_in_place: Backend::softmax_in_place,
+    rows: Backend::rows_softmax,
+    rows_in_place: Backend::rows_softmax_in_place,
+};
+
+const LOG_SOFTMAX_OF: Function = Function {
+    one: Backend::log_softmax,
+    one_in_place: Backend::log_softmax_in_place,
+    rows: Backend::rows_log_softmax,
+    rows_in_place: Backend::rows_log_softmax_in_place,
+};
+
 /// Runs a row function on one vector.
-fn row(backend: Backend, f: impl RowFunction + Copy, x: &[f32]) -> Vec<f32> {
+fn row(backend: Backend, f: Function, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.5; x.len()];
-    let (x, rows) = (Rows::new(x, x.len()), RowsMut::new(&mut out, x.len()));
-    backend.run(RowMap::new(f, x.unwrap(), rows.unwrap()).unwrap());
+    (f.one)(backend, x, &mut out).unwrap();
     out
 }
 
@@ -109,12 +128,12 @@ fn errors_stay_within_the_contract() {
     for backend in backends() {
         let mut worst = [(); 3].map(|()| Worst(0.0, String::new()));
         for ((what, x), (lse, softmax, log_softmax)) in vectors.iter().zip(&exact) {
-            let found = backend.run(LogSumExp::new(x));
+            let found = backend.log_sum_exp(x);
             worst[0].meet((f64::from(found) - lse).abs() / common::unit(lse.abs().max(1.0)), what);
-            for (&found, &exact) in row(backend, Softmax::new(), x).iter().zip(softmax) {
+            for (&found, &exact) in row(backend, SOFTMAX_OF, x).iter().zip(softmax) {
                 worst[1].meet(ulp(found, exact), what);
             }
-            for (&found, &exact) in row(backend, LogSoftmax::new(), x).iter().zip(log_softmax) {
+            for (&found, &exact) in row(backend, LOG_SOFTMAX_OF, x).iter().zip(log_softmax) {
                 worst[2].meet(ulp(found, exact), what);
             }
         }
@@ -134,7 +153,7 @@ fn the_worst_row_known_errs_as_stated() {
     (x[500], x[501]) = (-14.529589, -0.48604143);
     let exact = common::softmax(&x);
     for backend in backends() {
-        let errors = row(backend, Softmax::new(), &x).into_iter().zip(&exact);
+        let errors = row(backend, SOFTMAX_OF, &x).into_iter().zip(&exact);
         let error = errors.map(|(found, &exact)| ulp(found, exact)).fold(0.0, f64::max);
         println!("worst row on {backend:?}: {error:.3} ULP");
         assert!(error <= 2.072);
@@ -148,9 +167,9 @@ fn long_sums_do_not_drift() {
     let x = random.normal(1 << 20, 2.0);
     let exact = common::log_sum_exp(&x);
     for backend in backends() {
-        let found = backend.run(LogSumExp::new(&x));
+        let found = backend.log_sum_exp(&x);
         assert!(ulp(found, exact) <= LOG_SUM_EXP, "{found} for {exact} on {backend:?}");
-        let sum: f64 = row(backend, Softmax::new(), &x).into_iter().map(f64::from).sum();
+        let sum: f64 = row(backend, SOFTMAX_OF, &x).into_iter().map(f64::from).sum();
         // The reciprocal is off by at most 2^-24, each element by as much at random.
         assert!((sum - 1.0).abs() <= 6e-8, "Σ softmax = 1 + {:e} on {backend:?}", sum - 1.0);
     }
@@ -162,7 +181,7 @@ fn softmax_sums_to_one() {
     for sigma in [1.0, 4.0, 10.0, 30.0] {
         let x = random.normal(131_072, sigma);
         for backend in backends() {
-            let sum = common::sum(row(backend, Softmax::new(), &x).into_iter().map(f64::from));
+            let sum = common::sum(row(backend, SOFTMAX_OF, &x).into_iter().map(f64::from));
             println!("σ = {sigma}, {backend:?}: Σ softmax = 1 + {:e}", sum - 1.0);
             assert!((sum - 1.0).abs() <= f64::from(f32::EPSILON), "{sum} for {sigma} {backend:?}");
         }
@@ -174,7 +193,7 @@ fn special_values() {
     const NAN: f32 = f32::NAN;
     const INF: f32 = f32::INFINITY;
     for backend in backends() {
-        let lse = |x: &[f32]| backend.run(LogSumExp::new(x));
+        let lse = |x: &[f32]| backend.log_sum_exp(x);
         assert_eq!(lse(&[]), -INF);
         for n in [1, 2, 15, 16, 17, 33, 300] {
             for at in [0, n / 2, n - 1] {
@@ -194,26 +213,24 @@ fn special_values() {
                     [(-INF, -INF), (1.0, INF), (1.0, NAN), (-INF, INF), (INF, NAN), (1e30, NAN)];
                 for (base, special) in undefined {
                     let x = with(base, special);
-                    for out in
-                        [row(backend, Softmax::new(), &x), row(backend, LogSoftmax::new(), &x)]
-                    {
+                    for out in [row(backend, SOFTMAX_OF, &x), row(backend, LOG_SOFTMAX_OF, &x)] {
                         assert!(out.iter().all(|y| y.is_nan()), "{base} {special} {backend:?}");
                     }
                 }
                 let masked = with(2.0, -INF);
                 if n > 1 {
-                    assert_eq!(row(backend, Softmax::new(), &masked)[at].to_bits(), 0);
-                    assert_eq!(row(backend, LogSoftmax::new(), &masked)[at], -INF);
+                    assert_eq!(row(backend, SOFTMAX_OF, &masked)[at].to_bits(), 0);
+                    assert_eq!(row(backend, LOG_SOFTMAX_OF, &masked)[at], -INF);
                 }
                 let certain = with(-INF, -3.0);
                 let mut one_hot = vec![0.0; n];
                 one_hot[at] = 1.0;
-                assert_same(&row(backend, Softmax::new(), &certain), &one_hot, &"one-hot");
+                assert_same(&row(backend, SOFTMAX_OF, &certain), &one_hot, &"one-hot");
             }
         }
         for x in [0.0, -0.0, 1.0, -87.5, 1e-45, 3e38, -3e38, 88.9, 1234.5] {
             assert!(same(lse(&[x]), x), "one element is itself: {x:e} {backend:?}");
-            assert_eq!(row(backend, Softmax::new(), &[x]), [1.0], "{x:e} {backend:?}");
+            assert_eq!(row(backend, SOFTMAX_OF, &[x]), [1.0], "{x:e} {backend:?}");
         }
     }
 }
@@ -268,7 +285,7 @@ impl Placed {
 
 /// Whether row `at` of a matrix has the expected results, in place or not.
 fn forms_agree(
-    (backend, f): (Backend, impl RowFunction + Copy),
+    (backend, f): (Backend, Function),
     x: &Placed,
     at: usize,
     expected: &[f32],
@@ -276,10 +293,10 @@ fn forms_agree(
 ) {
     let columns = expected.len();
     let mut out = Placed::new(&vec![0.5; x.matrix.len()], x.matrix.start);
-    backend.run(RowMap::new(f, x.rows(columns), out.rows_mut(columns)).unwrap());
+    (f.rows)(backend, x.rows(columns), out.rows_mut(columns)).unwrap();
     out.check(at, expected, what);
     out.buffer.copy_from_slice(&x.buffer);
-    backend.run(RowMapInPlace::new(f, out.rows_mut(columns)));
+    (f.rows_in_place)(backend, out.rows_mut(columns));
     out.check(at, expected, &format_args!("{what}, in place"));
 }
 
@@ -301,9 +318,8 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
         for backend in backends() {
             let (softmax, log_softmax, lse) = of_class[usize::from(backend.is_fused())]
                 .get_or_insert_with(|| {
-                    let rows =
-                        (row(backend, Softmax::new(), &x), row(backend, LogSoftmax::new(), &x));
-                    (rows.0, rows.1, backend.run(LogSumExp::new(&x)))
+                    let rows = (row(backend, SOFTMAX_OF, &x), row(backend, LOG_SOFTMAX_OF, &x));
+                    (rows.0, rows.1, backend.log_sum_exp(&x))
                 });
             for offset in offsets(n) {
                 for (rows, at) in [(std::slice::from_ref(&x), 0), (&many[..], of_many)] {
@@ -312,11 +328,11 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
                         rows.len()
                     );
                     let matrix = Placed::new(&rows.concat(), offset);
-                    forms_agree((backend, Softmax::new()), &matrix, at, softmax, &what);
-                    forms_agree((backend, LogSoftmax::new()), &matrix, at, log_softmax, &what);
+                    forms_agree((backend, SOFTMAX_OF), &matrix, at, softmax, &what);
+                    forms_agree((backend, LOG_SOFTMAX_OF), &matrix, at, log_softmax, &what);
                     let x = matrix.rows(n);
                     let mut sums = vec![0.0; x.rows()];
-                    backend.run(RowsLogSumExp::new(x, &mut sums).unwrap());
+                    backend.rows_log_sum_exp(x, &mut sums).unwrap();
                     assert!(sums.get(at).is_none_or(|sum| same(*sum, *lse)), "{what}: sum");
                 }
             }
@@ -352,10 +368,10 @@ fn large_matrices_give_the_same_bits() {
                     let what =
                         format_args!("{backend:?}: row {at} of {count}x{columns} at {offset}");
                     let alone = x.rows(columns).row(at).unwrap();
-                    let softmax = in_place(backend, Softmax::new(), alone);
-                    forms_agree((backend, Softmax::new()), &x, at, &softmax, &what);
-                    let log_softmax = in_place(backend, LogSoftmax::new(), alone);
-                    forms_agree((backend, LogSoftmax::new()), &x, at, &log_softmax, &what);
+                    let softmax = in_place(backend, SOFTMAX_OF, alone);
+                    forms_agree((backend, SOFTMAX_OF), &x, at, &softmax, &what);
+                    let log_softmax = in_place(backend, LOG_SOFTMAX_OF, alone);
+                    forms_agree((backend, LOG_SOFTMAX_OF), &x, at, &log_softmax, &what);
                 }
             }
         }
@@ -363,9 +379,9 @@ fn large_matrices_give_the_same_bits() {
 }
 
 /// [`row`] in place.
-fn in_place(backend: Backend, f: impl RowFunction + Copy, x: &[f32]) -> Vec<f32> {
+fn in_place(backend: Backend, f: Function, x: &[f32]) -> Vec<f32> {
     let mut out = x.to_vec();
-    backend.run(RowMapInPlace::new(f, RowsMut::new(&mut out, x.len()).unwrap()));
+    (f.one_in_place)(backend, &mut out);
     out
 }
 
@@ -378,7 +394,7 @@ fn rows_of_a_panel_have_their_own_likely_elements() {
             let x = Rows::new(&data, columns).unwrap();
             rows_agree(
                 backend,
-                LogSoftmax::new(),
+                LOG_SOFTMAX_OF,
                 x,
                 columns,
                 &format!("{backend:?}, {columns} columns"),
@@ -399,28 +415,22 @@ fn rows_equal_single_vectors_whatever_the_stride() {
             for backend in backends() {
                 let what = format!("{backend:?} {count}x{columns}+{padding}");
                 let mut lse = vec![0.0; count];
-                backend.run(RowsLogSumExp::new(x, &mut lse).unwrap());
+                backend.rows_log_sum_exp(x, &mut lse).unwrap();
                 for (x, lse) in x.iter().zip(&lse) {
-                    assert!(same(backend.run(LogSumExp::new(x)), *lse), "{what}");
+                    assert!(same(backend.log_sum_exp(x), *lse), "{what}");
                 }
-                rows_agree(backend, Softmax::new(), x, stride, &what);
-                rows_agree(backend, LogSoftmax::new(), x, stride, &what);
+                rows_agree(backend, SOFTMAX_OF, x, stride, &what);
+                rows_agree(backend, LOG_SOFTMAX_OF, x, stride, &what);
             }
         }
     }
 }
 
-fn rows_agree(
-    backend: Backend,
-    f: impl RowFunction + Copy,
-    x: Rows<'_>,
-    stride: usize,
-    what: &str,
-) {
+fn rows_agree(backend: Backend, f: Function, x: Rows<'_>, stride: usize, what: &str) {
     let columns = x.columns();
     let mut out = vec![-7.0; x.rows() * stride];
     let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
-    backend.run(RowMap::new(f, x, target).unwrap());
+    (f.rows)(backend, x, target).unwrap();
     for (x, out) in x.iter().zip(out.chunks(stride)) {
         assert_same(&out[..columns], &row(backend, f, x), &what);
         assert!(out[columns..].iter().all(|&x| x == -7.0), "{what}: padding is written");
@@ -436,9 +446,9 @@ fn backends_of_a_class_agree_to_the_bit() {
         let results: Vec<_> = backends()
             .into_iter()
             .map(|backend| {
-                let mut all = row(backend, Softmax::new(), x);
-                all.extend(row(backend, LogSoftmax::new(), x));
-                all.push(backend.run(LogSumExp::new(x)));
+                let mut all = row(backend, SOFTMAX_OF, x);
+                all.extend(row(backend, LOG_SOFTMAX_OF, x));
+                all.push(backend.log_sum_exp(x));
                 (backend, all)
             })
             .collect();
@@ -460,8 +470,8 @@ fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let best = Backend::best();
     let mut out = vec![0.0; data.len()];
     let expect = |f: fn(&[f32]) -> Vec<f32>| x.iter().flat_map(f).collect::<Vec<_>>();
-    let softmax = expect(|x| row(Backend::best(), Softmax::new(), x));
-    let log_softmax = expect(|x| row(Backend::best(), LogSoftmax::new(), x));
+    let softmax = expect(|x| row(Backend::best(), SOFTMAX_OF, x));
+    let log_softmax = expect(|x| row(Backend::best(), LOG_SOFTMAX_OF, x));
 
     rows::softmax(x, RowsMut::new(&mut out, 13)?)?;
     assert_same(&out, &softmax, &"rows::softmax");
@@ -489,7 +499,7 @@ fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let mut sums = [0.0; 7];
     rows::log_sum_exp(x, &mut sums)?;
     for (x, sum) in x.iter().zip(sums) {
-        assert!(same(sum, best.run(LogSumExp::new(x))));
+        assert!(same(sum, best.log_sum_exp(x)));
         assert!(same(sum, logits::log_sum_exp(x)));
     }
     Ok(())
@@ -505,13 +515,13 @@ fn linear_scores() {
         let mut results = Vec::new();
         for backend in backends() {
             let mut out = vec![0.0; examples * classes];
-            let kernel = Linear::new(
+            let result = backend.rows_linear(
                 Rows::new(&x, features).unwrap(),
                 Rows::new(&weights, features).unwrap(),
                 &bias,
                 RowsMut::new(&mut out, classes).unwrap(),
             );
-            backend.run(kernel.unwrap());
+            result.unwrap();
             for (i, scores) in out.chunks(classes).enumerate() {
                 for (k, &score) in scores.iter().enumerate() {
                     let pairs = x[i * features..].iter().zip(&weights[k * features..][..features]);

@@ -4,7 +4,6 @@ mod common;
 
 use common::{Random, assert_same, backends, ulp};
 use logits::contract::{LOG_SOFTMAX, SOFTMAX};
-use logits::kernel::ScaledSoftmax;
 use logits::{Backend, Error, Rows, RowsMut, Softmax};
 
 const INF: f32 = f32::INFINITY;
@@ -13,9 +12,8 @@ const NAN: f32 = f32::NAN;
 /// softmax(s·x) or its logarithm, of one row.
 fn row(backend: Backend, scale: f32, log: bool, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.5; x.len()];
-    let rows = RowsMut::new(&mut out, x.len()).unwrap();
-    let kernel = ScaledSoftmax::new(scale, Rows::new(x, x.len()).unwrap(), rows).unwrap();
-    backend.run(if log { kernel.ln() } else { kernel });
+    let softmax = Softmax::new().scale(scale).on(backend);
+    if log { softmax.log_softmax(x, &mut out) } else { softmax.softmax(x, &mut out) }.unwrap();
     out
 }
 
@@ -140,14 +138,23 @@ fn every_form_gives_the_same_bits() {
                 let what = format_args!("{backend:?}, n = {n}, in a matrix");
                 let mut out = vec![NAN; 4 * n];
                 let rows = Rows::with_stride(&matrix[offset..], n, stride).unwrap();
-                let kernel = ScaledSoftmax::new(scale, rows, RowsMut::new(&mut out, n).unwrap());
-                let kernel = kernel.unwrap();
-                backend.run(if log { kernel.ln() } else { kernel });
+                let target = RowsMut::new(&mut out, n).unwrap();
+                let softmax = Softmax::new().scale(scale).on(backend);
+                let result = if log {
+                    softmax.log_softmax_rows(rows, target)
+                } else {
+                    softmax.softmax_rows(rows, target)
+                };
+                result.unwrap();
                 assert_same(&alone, &out[n..2 * n], &what);
                 assert_same(&alone, &out[3 * n..], &what);
                 let rows = RowsMut::with_stride(&mut matrix[offset..], n, stride).unwrap();
-                let kernel = ScaledSoftmax::in_place(scale, rows).unwrap();
-                backend.run(if log { kernel.ln() } else { kernel });
+                let result = if log {
+                    softmax.log_softmax_rows_in_place(rows)
+                } else {
+                    softmax.softmax_rows_in_place(rows)
+                };
+                result.unwrap();
                 for i in 0..4 {
                     let (row, gap) = matrix[offset + i * stride..][..stride].split_at(n);
                     assert_same(&out[i * n..][..n], row, &what);
@@ -299,7 +306,7 @@ fn arguments_are_checked_before_anything_is_written() -> Result<(), Error> {
             softmax.softmax_rows_in_place(RowsMut::new(&mut y, 2)?),
             softmax.log_softmax_rows(Rows::new(&x, 2)?, RowsMut::new(&mut out, 2)?),
             softmax.log_softmax_rows_in_place(RowsMut::new(&mut y, 2)?),
-            ScaledSoftmax::in_place(found, RowsMut::new(&mut y, 2)?).map(|_| ()),
+            softmax.on(Backend::best()).softmax(&x, &mut out),
         ];
         for result in results {
             let error = result.unwrap_err();

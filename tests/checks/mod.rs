@@ -6,16 +6,11 @@
 
 use crate::common::{
     Elementwise, TERM, assert_same, backends, elementwise as elementwise_functions, js_term,
-    kl_term, label_loss, label_loss_and_gradient, log_softmax, log_sum_exp as log_sum_exp_exact,
-    same, softmax, ulp, unit, x_ln_x_over_y, x_ln_y,
+    kl_term, log_softmax, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+    x_ln_x_over_y, x_ln_y,
 };
-use logits::kernel::{
-    BinaryLoss, CrossEntropy, Entropy, ExtendLogSumExp, JsDivergence, KlDivergence, LogAddExp,
-    LogSoftmax, LogSumExp, OnScores, RowMap, RowMapInPlace, RowsLogSumExp, Scores, SmoothLoss,
-    SoftLoss, Softmax, TargetLoss,
-};
-use logits::loss::{self, BinaryCrossEntropy};
-use logits::{Backend, Error, Rows, RowsMut, contract};
+use logits::loss::{BinaryCrossEntropy, CrossEntropy, Loss};
+use logits::{Backend, Error, LogSumExp, Rows, RowsMut, contract, rows};
 use std::fmt::Display;
 
 /// The largest error of a mean loss, in ULP of the mean of the losses found.
@@ -173,16 +168,13 @@ fn binary(x: &Matrix, blank: &Matrix) {
         _ => *x,
     };
     let targets: Vec<_> = scores.iter().rev().enumerate().map(target).collect();
-    let f = OnScores::new(BinaryCrossEntropy::new()).expect("valid parameters");
     let mut classes = Classes::default();
     for backend in backends() {
         let (mut losses, mut gradient, mut in_place) = (blank.clone(), blank.clone(), x.clone());
-        let kernel = BinaryLoss::each(f, scores, &targets, losses.slice_mut());
-        let sum = backend.run(kernel.expect("equal lengths"));
-        let kernel = BinaryLoss::with_gradient(f, scores, &targets, gradient.slice_mut());
-        backend.run(kernel.expect("equal lengths"));
-        let kernel = BinaryLoss::gradient_in_place(f, in_place.slice_mut(), &targets);
-        backend.run(kernel.expect("equal lengths"));
+        let f = BinaryCrossEntropy::new().on(backend);
+        let sum = f.losses(scores, &targets, losses.slice_mut()).expect("equal lengths");
+        f.loss_and_gradient(scores, &targets, gradient.slice_mut()).expect("equal lengths");
+        f.gradient_in_place(in_place.slice_mut(), &targets).expect("equal lengths");
         let (losses, gradient) = (losses.elements(), gradient.elements());
         assert_same(&gradient, &in_place.elements(), &format_args!("{backend:?}, in place"));
         for (i, (&x, &t)) in scores.iter().zip(&targets).enumerate() {
@@ -215,14 +207,14 @@ struct RowWise {
 
 const SOFTMAX: RowWise = RowWise {
     name: "softmax",
-    map: |backend, x, out| RowMap::new(Softmax::new(), x, out).map(|kernel| backend.run(kernel)),
-    in_place: |backend, x| backend.run(RowMapInPlace::new(Softmax::new(), x)),
+    map: Backend::rows_softmax,
+    in_place: Backend::rows_softmax_in_place,
 };
 
 const LOG_SOFTMAX: RowWise = RowWise {
     name: "log_softmax",
-    map: |backend, x, out| RowMap::new(LogSoftmax::new(), x, out).map(|kernel| backend.run(kernel)),
-    in_place: |backend, x| backend.run(RowMapInPlace::new(LogSoftmax::new(), x)),
+    map: Backend::rows_log_softmax,
+    in_place: Backend::rows_log_softmax_in_place,
 };
 
 /// A matrix of scores with labels, and where results go.
@@ -245,7 +237,7 @@ impl Case {
         let offset = byte(1) / 16;
 
         let rest = values.len() % stride.max(1);
-        let is_matrix = values.is_empty() || columns > 0 && (rest == 0 || rest == columns);
+        let is_matrix = values.is_empty() || columns > 0 && (rest == 0 || rest >= columns);
         assert_eq!(Rows::with_stride(&values, columns, stride).is_ok(), is_matrix);
         assert_eq!(RowsMut::with_stride(&mut values, columns, stride).is_ok(), is_matrix);
         if !is_matrix {
@@ -371,11 +363,11 @@ pub fn rows(data: &[u8]) {
         let log_softmax = check_log_softmax(&case, backend, &expected);
         let sums = check_log_sum_exp(&case, backend, &expected);
         let losses = check_loss(&case, backend, &expected);
-        let target_losses = check_target_loss(&case, backend, &expected);
+        let with_options = check_loss_with_options(&case, backend, &expected);
         let divergences = check_distributions(&case, backend, &softmax);
         let specials = check_not_distributions(&case, backend);
         let all =
-            [softmax, log_softmax, sums, losses, target_losses, divergences, specials].concat();
+            [softmax, log_softmax, sums, losses, with_options, divergences, specials].concat();
         classes.check(&"rows", backend, &all);
     }
 }
@@ -403,8 +395,8 @@ fn check_log_softmax(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
 /// The logarithm of each row's sum, then what it is in pieces.
 fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
     let mut out = Matrix::vector(3, &vec![GUARD; expected.len()]);
-    let kernel = RowsLogSumExp::new(case.scores.rows(), out.slice_mut());
-    backend.run(kernel.expect("an element a row"));
+    let result = backend.rows_log_sum_exp(case.scores.rows(), out.slice_mut());
+    result.expect("an element a row");
     let mut found = out.elements();
     for (i, ((x, _), Expected { log_sum_exp: exact, .. })) in case.rows().zip(expected).enumerate()
     {
@@ -417,7 +409,7 @@ fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
         if let [x] = *x {
             assert!(same(found[i], x), "{what}: {:e} for only {x:e}", found[i]);
         }
-        let alone = backend.run(LogSumExp::new(x));
+        let alone = backend.log_sum_exp(x);
         assert!(same(found[i], alone), "{what}: {:e}, alone {alone:e}", found[i]);
     }
     found
@@ -425,8 +417,8 @@ fn check_log_sum_exp(case: &Case, backend: Backend, expected: &[Expected]) -> Ve
 
 /// ln Σ e^x of two slices, and of single elements added to both.
 fn in_pieces(backend: Backend, x: &[f32]) -> f32 {
-    let of = |x: &[f32]| backend.run(ExtendLogSumExp::new(logits::LogSumExp::new(), x));
-    let merge = |a, b| backend.run(LogAddExp::new(a, b));
+    let of = |x: &[f32]| backend.extend(LogSumExp::new(), x);
+    let merge = |a, b| backend.merge(a, b);
     let (slices, elements) = x.split_at(x.len() - x.len() / 3);
     let (a, b) = slices.split_at(slices.len() / 2);
     let mut sum = merge(of(a), of(b));
@@ -441,10 +433,11 @@ fn in_pieces(backend: Backend, x: &[f32]) -> f32 {
 fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
     let scores = case.scores.rows();
     let mut out = case.blank.clone();
-    let kernel = label_loss_and_gradient(scores, &case.labels, out.rows_mut());
-    let total = backend.run(kernel.expect("valid labels, equal shapes"));
+    let label_loss = CrossEntropy::new().on(backend);
+    let total = label_loss.loss_and_gradient(scores, &case.labels, out.rows_mut());
+    let total = total.expect("valid labels, equal shapes");
     let gradient = out.elements();
-    let plain = backend.run(label_loss(scores, &case.labels).expect("valid labels"));
+    let plain = label_loss.loss(scores, &case.labels).expect("valid labels");
     assert!(same(total.sum, plain.sum) && same(total.mean(), plain.mean()));
 
     let mut found = Vec::new();
@@ -452,8 +445,7 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
         let Expected { loss: exact, gradient: exact_gradient, .. } = &expected[i];
         let what = format_args!("loss on {backend:?}, row {i}, label {label}");
 
-        let kernel = label_loss(one_row(x), &case.labels[i..=i]);
-        let loss = backend.run(kernel.expect("a valid label")).sum;
+        let loss = label_loss.loss(one_row(x), &case.labels[i..=i]).expect("a valid label").sum;
         within(&what, loss, *exact, exact.abs(), contract::LOSS);
         found.push(loss);
 
@@ -468,8 +460,8 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
 
         let mut alone = vec![GUARD; x.len()];
         let out = RowsMut::new(&mut alone, x.len()).expect("one row");
-        let kernel = label_loss_and_gradient(one_row(x), &case.labels[i..=i], out);
-        let with_gradient = backend.run(kernel.expect("a valid label")).sum;
+        let with_gradient = label_loss.loss_and_gradient(one_row(x), &case.labels[i..=i], out);
+        let with_gradient = with_gradient.expect("a valid label").sum;
         assert!(same(loss, with_gradient), "{what}: with gradient {with_gradient:e}");
         assert_same(row, &alone, &format_args!("{what}: gradient alone"));
     }
@@ -486,124 +478,121 @@ fn check_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> 
     found
 }
 
-/// The losses with options and their gradients: without any that of the label, and with
-/// some as defined as that; the same bits in all forms and for a distribution with
-/// everything at the label.
-fn check_target_loss(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
-    let (scores, columns) = (case.scores.rows(), case.scores.columns);
+/// Losses against labels in all forms, then the gradient.
+fn loss_of_labels(case: &Case, loss: CrossEntropy<'_>, what: &dyn Display) -> [Vec<f32>; 2] {
+    let (scores, labels) = (case.scores.rows(), &case.labels[..]);
+    let mut losses = vec![GUARD; labels.len()];
+    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+    let sums = [
+        loss.loss(scores, labels),
+        loss.losses(scores, labels, &mut losses),
+        loss.loss_and_gradient(scores, labels, gradient.rows_mut()),
+        loss.gradient_in_place(in_place.rows_mut(), labels),
+    ];
+    all_forms_agree(sums, losses, [gradient, in_place], what)
+}
+
+/// Those against distributions.
+fn loss_of_targets(
+    case: &Case,
+    loss: CrossEntropy<'_>,
+    targets: Rows<'_>,
+    what: &dyn Display,
+) -> [Vec<f32>; 2] {
+    let scores = case.scores.rows();
+    let mut losses = vec![GUARD; case.labels.len()];
+    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
+    let sums = [
+        loss.loss_soft(scores, targets),
+        loss.losses_soft(scores, targets, &mut losses),
+        loss.loss_and_gradient_soft(scores, targets, gradient.rows_mut()),
+        loss.gradient_in_place_soft(in_place.rows_mut(), targets),
+    ];
+    all_forms_agree(sums, losses, [gradient, in_place], what)
+}
+
+/// The losses and the gradient, if all sums are one and so are both gradients.
+fn all_forms_agree(
+    sums: [Result<Loss, Error>; 4],
+    losses: Vec<f32>,
+    gradients: [Matrix; 2],
+    what: &dyn Display,
+) -> [Vec<f32>; 2] {
+    let [sum, others @ ..] = sums.map(|sum| sum.expect("valid arguments"));
+    for other in others {
+        assert!(same(sum.sum, other.sum) && sum.count == other.count, "{what}: {other:?}");
+    }
+    let [gradient, in_place] = gradients.map(|gradient| gradient.elements());
+    assert_same(&gradient, &in_place, &format_args!("{what}, in place"));
+    [losses, gradient]
+}
+
+/// The losses with options and their gradients, on labels and on distributions with
+/// everything at the label: without options those of the label, with some as defined as
+/// that; the same bits in all forms.
+fn check_loss_with_options(case: &Case, backend: Backend, expected: &[Expected]) -> Vec<f32> {
+    let columns = case.scores.columns;
     let mut targets = vec![0.0; case.labels.len() * columns];
     for (row, &label) in targets.chunks_mut(columns.max(1)).zip(&case.labels) {
         row[label as usize] = 1.0;
     }
     let targets = Rows::new(&targets, columns).expect("a valid shape");
-    let run = |loss: loss::CrossEntropy<'_>| {
-        let mut losses = vec![GUARD; expected.len()];
-        let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
-        let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
-        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
-        let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
-        backend.run(TargetLoss::new(loss, into, &case.labels[..]).expect("valid labels"));
-        let into = Scores::in_place(in_place.rows_mut());
-        backend.run(TargetLoss::new(loss, into, targets).expect("equal shapes"));
-        let gradient = gradient.elements();
-        assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
-        (losses, gradient)
-    };
 
-    let (plain, plain_gradient) = run(loss::CrossEntropy::new());
+    let what = format_args!("loss on distributions, {backend:?}");
+    let plain = CrossEntropy::new().on(backend);
+    let [losses, gradient] = loss_of_targets(case, plain, targets, &what);
     for (i, ((x, label), row)) in case.rows().zip(expected).enumerate() {
-        let what = format_args!("target loss on {backend:?}, row {i}, label {label}");
-        within(&what, plain[i], row.loss, row.loss.abs(), contract::TARGET_LOSS);
-        for (k, &found) in plain_gradient[i * columns..][..columns].iter().enumerate() {
+        let what = format_args!("{what}, row {i}, label {label}");
+        within(&what, losses[i], row.loss, row.loss.abs(), contract::SMOOTH_LOSS);
+        for (k, &found) in gradient[i * columns..][..columns].iter().enumerate() {
             let what = format_args!("{what}: gradient[{k}]");
             let is_wrong = k == label && x.iter().any(|&other| other > x[k]);
             let size = if is_wrong { 1.0 } else { row.gradient[k].abs() };
-            within(&what, found, row.gradient[k], size, contract::TARGET_GRADIENT);
+            within(&what, found, row.gradient[k], size, contract::SMOOTH_GRADIENT);
         }
     }
+    let mut found = [losses, gradient].concat();
 
-    let mut loss = loss::CrossEntropy::new().z_loss(0.01).temperature(0.5);
+    let mut loss = CrossEntropy::new().z_loss(0.01).temperature(0.5);
     if case.options & 1 != 0 {
         loss = loss.label_smoothing(0.1);
     }
     if case.options & 2 != 0 {
         loss = loss.soft_cap(20.0);
     }
-    let (losses, gradient) = run(loss);
-    for (i, (x, _)) in case.rows().enumerate() {
-        let what = format_args!("loss {:e} with options on {backend:?} of {x:?}", losses[i]);
-        let has_nan = x.iter().any(|x| x.is_nan());
-        // Halving the temperature doubles the scores.
-        let max = 2.0 * x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let is_defined = !has_nan && (max.is_finite() || case.options & 2 != 0);
-        assert_eq!(losses[i].is_nan(), !is_defined, "{what}");
-        assert!(losses[i] >= 0.0 || !is_defined, "{what}");
-        // Times 2λ·ln Σ e^s, which must not be enormous.
-        if !is_defined || max.abs() < 1e12 || case.options & 2 != 0 {
-            for g in &gradient[i * columns..][..columns] {
-                assert_eq!(g.is_nan(), !is_defined, "{what}: gradient {g:e}");
+    let loss = loss.on(backend);
+    let what = format_args!("loss with options on {backend:?}");
+    let of_labels = loss_of_labels(case, loss, &what);
+    let of_targets = loss_of_targets(case, loss, targets, &what);
+    for [losses, gradient] in [&of_labels, &of_targets] {
+        for (i, (x, _)) in case.rows().enumerate() {
+            let what = format_args!("{what}: {:e} of {x:?}", losses[i]);
+            let has_nan = x.iter().any(|x| x.is_nan());
+            // Halving the temperature doubles the scores.
+            let max = 2.0 * x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let is_defined = !has_nan && (max.is_finite() || case.options & 2 != 0);
+            assert_eq!(losses[i].is_nan(), !is_defined, "{what}");
+            assert!(losses[i] >= 0.0 || !is_defined, "{what}");
+            // Times 2λ·ln Σ e^s, which must not be enormous.
+            if !is_defined || max.abs() < 1e12 || case.options & 2 != 0 {
+                for g in &gradient[i * columns..][..columns] {
+                    assert_eq!(g.is_nan(), !is_defined, "{what}: gradient {g:e}");
+                }
             }
         }
     }
-    let mut found = [plain, plain_gradient].concat();
-    let (has_smoothing, has_cap) = (case.options & 1 != 0, case.options & 2 != 0);
-    if !has_cap {
-        let of_labels = smooth_loss(case, backend, loss);
-        assert_near(case, &of_labels, [&losses, &gradient], &format_args!("labels, {backend:?}"));
-        found.extend(of_labels);
-    }
-    if !has_cap && !has_smoothing {
-        let of_targets = soft_loss(case, backend, loss, targets);
-        assert_near(case, &of_targets, [&losses, &gradient], &format_args!("targets, {backend:?}"));
-        found.extend(of_targets);
-    }
-    found.extend(losses);
-    found.extend(gradient);
+    let (of_labels, of_targets) = (of_labels.concat(), of_targets.concat());
+    assert_near(case, &of_labels, &of_targets, &what);
+    found.extend(of_labels);
+    found.extend(of_targets);
     found
 }
 
-/// Losses and gradients of the kernel for smoothing, z-loss and temperature, in all forms.
-fn smooth_loss(case: &Case, backend: Backend, loss: loss::CrossEntropy<'_>) -> Vec<f32> {
-    let (scores, labels) = (case.scores.rows(), &case.labels[..]);
-    let mut losses = vec![GUARD; labels.len()];
-    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
-    let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
-    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
-    let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
-    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
-    let into = Scores::in_place(in_place.rows_mut());
-    backend.run(SmoothLoss::new(loss, into, labels).expect("valid labels"));
-    let gradient = gradient.elements();
-    assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
-    [losses, gradient].concat()
-}
-
-/// Those of the kernel for distributions.
-fn soft_loss(
-    case: &Case,
-    backend: Backend,
-    loss: loss::CrossEntropy<'_>,
-    targets: Rows<'_>,
-) -> Vec<f32> {
-    let scores = case.scores.rows();
-    let mut losses = vec![GUARD; case.labels.len()];
-    let (mut gradient, mut in_place) = (case.blank.clone(), case.scores.clone());
-    let into = Scores::with_losses(scores, &mut losses).expect("a loss a row");
-    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
-    let into = Scores::with_gradient(scores, gradient.rows_mut()).expect("equal shapes");
-    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
-    let into = Scores::in_place(in_place.rows_mut());
-    backend.run(SoftLoss::new(loss, into, targets).expect("equal shapes"));
-    let gradient = gradient.elements();
-    assert_same(&gradient, &in_place.elements(), &format_args!("in place on {backend:?}"));
-    [losses, gradient].concat()
-}
-
-/// Within four last bits of what the kernel with all options gives, or of what a coefficient
-/// and z-loss add to it at least.
-fn assert_near(case: &Case, found: &[f32], expected: [&[f32]; 2], what: &dyn Display) {
+/// Losses and gradient within four last bits of the others, or of what a coefficient and
+/// z-loss add to them at least.
+fn assert_near(case: &Case, found: &[f32], expected: &[f32], what: &dyn Display) {
     let columns = case.scores.columns;
-    for (at, (&a, &b)) in found.iter().zip(expected.concat().iter()).enumerate() {
+    for (at, (&a, &b)) in found.iter().zip(expected).enumerate() {
         let least = match at.checked_sub(case.labels.len()) {
             Some(at) if case.labels[at / columns] as usize == at % columns => 1.0,
             Some(_) => 0.1 / columns as f32,
@@ -622,7 +611,7 @@ fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f3
     for (i, p) in softmax.chunks(columns).enumerate() {
         let what = format_args!("{backend:?}, row {i}");
         let terms = || p.iter().map(|&p| x_ln_y(p, p));
-        let entropy = backend.run(Entropy::new(p));
+        let entropy = backend.entropy(p);
         let size = terms().map(size).sum();
         let exact = -terms().sum::<f64>();
         within(&format_args!("entropy, {what}"), entropy, exact, size, contract::DISTRIBUTION);
@@ -644,11 +633,11 @@ fn check_distributions(case: &Case, backend: Backend, softmax: &[f32]) -> Vec<f3
 }
 
 fn cross_entropy(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
-    backend.run(CrossEntropy::new(p, q).expect("equal lengths"))
+    backend.cross_entropy(p, q).expect("equal lengths")
 }
 
 fn divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
-    backend.run(KlDivergence::new(p, q).expect("equal lengths"))
+    backend.kl_divergence(p, q).expect("equal lengths")
 }
 
 fn pairs<'a>(p: &'a [f32], q: &'a [f32]) -> impl Iterator<Item = (f32, f32)> {
@@ -690,7 +679,7 @@ fn check_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
 }
 
 fn symmetric_divergence(backend: Backend, p: &[f32], q: &[f32]) -> f32 {
-    let divergence = |p, q| backend.run(JsDivergence::new(p, q).expect("equal lengths"));
+    let divergence = |p, q| backend.js_divergence(p, q).expect("equal lengths");
     let found = divergence(p, q);
     assert!(same(found, divergence(q, p)), "symmetric on {backend:?}: {p:?} and {q:?}");
     found
@@ -720,7 +709,7 @@ fn check_not_distributions(case: &Case, backend: Backend) -> Vec<f32> {
         let what = format_args!("{backend:?}, p = {p:?}, q = {q:?}");
         let invalid = |x: f32| x.is_nan() || x < 0.0;
 
-        let entropy = backend.run(Entropy::new(p));
+        let entropy = backend.entropy(p);
         assert_eq!(entropy.is_nan(), p.iter().any(|&p| invalid(p)), "{what}: {entropy:e}");
 
         let cross_entropy = cross_entropy(backend, p, q);
@@ -765,24 +754,25 @@ fn rejects_invalid_arguments(case: &Case) {
     assert!(Rows::new(values, usize::MAX).is_err(), "less than a row");
 
     let mut sums = vec![GUARD; count + 1];
-    assert!(RowsLogSumExp::new(x, &mut sums).is_err());
-    assert!(RowsLogSumExp::new(x, &mut sums[2..]).is_err());
+    assert!(rows::log_sum_exp(x, &mut sums).is_err());
+    assert!(rows::log_sum_exp(x, &mut sums[2..]).is_err());
     assert!(bits(&sums).all(|sum| sum == GUARD.to_bits()));
-    assert!(CrossEntropy::new(values, &values[1..]).is_err());
-    assert!(KlDivergence::new(values, &values[1..]).is_err());
-    assert!(JsDivergence::new(values, &values[1..]).is_err());
+    assert!(logits::cross_entropy(values, &values[1..]).is_err());
+    assert!(logits::kl_divergence(values, &values[1..]).is_err());
+    assert!(logits::js_divergence(values, &values[1..]).is_err());
 
+    let loss = CrossEntropy::new();
     let mut out = blank.clone();
     let row = count - 1;
     for label in [columns as u32, u32::MAX] {
         let mut labels = labels.clone();
         labels[row] = label;
         let error = Some(Error::Label { row, label: label.into(), columns });
-        assert_eq!(label_loss(x, &labels).err(), error);
-        assert_eq!(label_loss_and_gradient(x, &labels, out.rows_mut()).err(), error);
+        assert_eq!(loss.loss(x, &labels).err(), error);
+        assert_eq!(loss.loss_and_gradient(x, &labels, out.rows_mut()).err(), error);
     }
-    assert!(label_loss(x, &labels[1..]).is_err());
-    assert!(label_loss_and_gradient(x, &labels[1..], out.rows_mut()).is_err());
+    assert!(loss.loss(x, &labels[1..]).is_err());
+    assert!(loss.loss_and_gradient(x, &labels[1..], out.rows_mut()).is_err());
     out.assert_untouched();
 
     for (count, columns) in [(count - 1, columns), (count + 1, columns), (count, columns + 1)] {
@@ -791,7 +781,7 @@ fn rejects_invalid_arguments(case: &Case) {
             assert!((SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
             assert!((LOG_SOFTMAX.map)(backend, x, out.rows_mut()).is_err());
         }
-        assert!(label_loss_and_gradient(x, labels, out.rows_mut()).is_err());
+        assert!(loss.loss_and_gradient(x, labels, out.rows_mut()).is_err());
         out.assert_untouched();
     }
 }

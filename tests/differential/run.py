@@ -500,7 +500,7 @@ def cross_entropies(random, ours, report):
 
     found = ours("cross_entropy", x=x, columns=n, labels=labels, targets=targets, **o)
     peer = torch_cross_entropy(x, labels, targets, o, torch.float32)
-    # The kernel of labels, those of further options and of soft targets, and that of all.
+    # The bounds of labels, of further options and soft targets, and of all options.
     if labels is not None and set(chosen) <= {"class_weights", "temperature"}:
         kind, contract = "cross_entropy of labels", "loss"
     elif set(chosen) <= ({"label_smoothing"} if labels is not None else set()) | {"z_loss", "temperature"}:

@@ -2,67 +2,49 @@
 
 use crate::function::{SCALE, SMOOTHING, TEMPERATURE};
 use crate::{Input, Isa, Peer};
-use logits::kernel::{
-    self, BinaryLoss, Entropy, KlDivergence, LabelLoss, LogSoftmax, Map, OnScores, RowFunction,
-    RowMap, RowsLogSumExp, ScaledSoftmax, Scores, SmoothLoss, SoftLoss, Softmax,
-};
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
-use logits::{Backend, Error, Rows, RowsMut};
+use logits::{Backend, Error, Rows, RowsMut, Softmax};
 
 /// The function on each backend, the best one first.
 pub fn ours(function: &str) -> Vec<Peer> {
     match function {
-        "exp" => elementwise(kernel::Exp),
-        "exp_m1" => elementwise(kernel::ExpM1),
-        "ln" => elementwise(kernel::Ln),
-        "ln_1p" => elementwise(kernel::Ln1p),
-        "sigmoid" => elementwise(kernel::Sigmoid),
-        "log_sigmoid" => elementwise(kernel::LogSigmoid),
-        "softplus" => elementwise(kernel::Softplus),
-        "softmax" => rows(Softmax::new()),
-        "log_softmax" => rows(LogSoftmax::new()),
+        "exp" => elementwise(Backend::exp),
+        "exp_m1" => elementwise(Backend::exp_m1),
+        "ln" => elementwise(Backend::ln),
+        "ln_1p" => elementwise(Backend::ln_1p),
+        "sigmoid" => elementwise(Backend::sigmoid),
+        "log_sigmoid" => elementwise(Backend::log_sigmoid),
+        "softplus" => elementwise(Backend::softplus),
+        "softmax" => rows(Backend::rows_softmax),
+        "log_softmax" => rows(Backend::rows_log_softmax),
         "scaled_softmax" => on_each(|backend, input, out| {
             let (x, out) = (matrix(input), matrix_mut(input, out));
-            backend.run(ScaledSoftmax::new(SCALE, x, out).unwrap());
+            Softmax::new().scale(SCALE).on(backend).softmax_rows(x, out).unwrap();
         }),
         "log_sum_exp" => on_each(|backend, input, out| {
-            backend.run(RowsLogSumExp::new(matrix(input), out).unwrap());
+            backend.rows_log_sum_exp(matrix(input), out).unwrap();
         }),
         "loss" => on_each(|backend, input, out| {
-            let scores = Scores::new(matrix(input));
-            let kernel = LabelLoss::new(CrossEntropy::new(), scores, input.labels);
-            out[0] = backend.run(kernel.unwrap()).sum;
+            let loss = CrossEntropy::new().on(backend);
+            out[0] = loss.loss(matrix(input), input.labels).unwrap().sum;
         }),
-        "loss_and_gradient" => on_each(|backend, input, out| {
-            let (x, gradient) = (matrix(input), matrix_mut(input, out));
-            let scores = Scores::with_gradient(x, gradient).unwrap();
-            backend.run(LabelLoss::new(CrossEntropy::new(), scores, input.labels).unwrap());
-        }),
-        "smooth_loss_and_gradient" => on_each(|backend, input, out| {
-            let (x, gradient) = (matrix(input), matrix_mut(input, out));
-            let scores = Scores::with_gradient(x, gradient).unwrap();
-            let loss = CrossEntropy::new().label_smoothing(SMOOTHING);
-            backend.run(SmoothLoss::new(loss, scores, input.labels).unwrap());
-        }),
-        "cold_loss_and_gradient" => on_each(|backend, input, out| {
-            let (x, gradient) = (matrix(input), matrix_mut(input, out));
-            let scores = Scores::with_gradient(x, gradient).unwrap();
-            let loss = CrossEntropy::new().temperature(TEMPERATURE);
-            backend.run(LabelLoss::new(loss, scores, input.labels).unwrap());
-        }),
+        "loss_and_gradient" => loss_and_gradient(CrossEntropy::new()),
+        "smooth_loss_and_gradient" => {
+            loss_and_gradient(CrossEntropy::new().label_smoothing(SMOOTHING))
+        }
+        "cold_loss_and_gradient" => loss_and_gradient(CrossEntropy::new().temperature(TEMPERATURE)),
         "soft_loss_and_gradient" => on_each(|backend, input, out| {
             let (x, gradient) = (matrix(input), matrix_mut(input, out));
-            let scores = Scores::with_gradient(x, gradient).unwrap();
             let targets = Rows::new(input.y, input.shape.columns).unwrap();
-            backend.run(SoftLoss::new(CrossEntropy::new(), scores, targets).unwrap());
+            CrossEntropy::new().on(backend).loss_and_gradient_soft(x, targets, gradient).unwrap();
         }),
         "binary_loss_and_gradient" => on_each(|backend, input, out| {
-            let function = OnScores::new(BinaryCrossEntropy::new()).unwrap();
-            backend.run(BinaryLoss::with_gradient(function, input.x, input.y, out).unwrap());
+            let loss = BinaryCrossEntropy::new().on(backend);
+            loss.loss_and_gradient(input.x, input.y, out).unwrap();
         }),
-        "entropy" => on_each(|backend, input, out| out[0] = backend.run(Entropy::new(input.x))),
+        "entropy" => on_each(|backend, input, out| out[0] = backend.entropy(input.x)),
         "kl_divergence" => on_each(|backend, input, out| {
-            out[0] = backend.run(KlDivergence::new(input.x, input.y).unwrap());
+            out[0] = backend.kl_divergence(input.x, input.y).unwrap();
         }),
         _ => vec![],
     }
@@ -99,13 +81,20 @@ fn on_each(call: impl Fn(Backend, Input, &mut [f32]) + Copy + Send + 'static) ->
     Backend::available().map(on).collect()
 }
 
-fn elementwise(f: impl kernel::Function + Send + 'static) -> Vec<Peer> {
-    on_each(move |backend, input, out| backend.run(Map::new(f, input.x, out).unwrap()))
+fn loss_and_gradient(loss: CrossEntropy<'static>) -> Vec<Peer> {
+    on_each(move |backend, input, out| {
+        let (x, gradient) = (matrix(input), matrix_mut(input, out));
+        loss.on(backend).loss_and_gradient(x, input.labels, gradient).unwrap();
+    })
 }
 
-fn rows(f: impl RowFunction + Copy + Send + 'static) -> Vec<Peer> {
+fn elementwise(f: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>) -> Vec<Peer> {
+    on_each(move |backend, input, out| f(backend, input.x, out).unwrap())
+}
+
+fn rows(f: fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>) -> Vec<Peer> {
     on_each(move |backend, input, out| {
-        backend.run(RowMap::new(f, matrix(input), matrix_mut(input, out)).unwrap());
+        f(backend, matrix(input), matrix_mut(input, out)).unwrap();
     })
 }
 

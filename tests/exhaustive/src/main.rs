@@ -96,7 +96,7 @@ fn prove(target: Target, options: &Options) -> Vec<Report> {
         let subject = |&backend: &Backend| Subject {
             name: backend.name().into(),
             class: class(backend).into(),
-            call: Box::new(move |x, y| (target.run)(backend, x, y)),
+            call: Box::new(move |x, y| (target.run)(backend, x, y).expect("equal lengths")),
         };
         options.backends.iter().map(subject).collect()
     };

@@ -4,12 +4,8 @@
 mod common;
 
 use common::{Random, assert_same, backends, same, ulp, unit};
-use logits::contract::{
-    LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
-};
-use logits::kernel::{
-    AnyRows, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss,
-};
+use logits::contract::{LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS};
+use logits::kernel::{AnyRows, LabelLoss, Scores, SmoothLoss, SoftLoss, TargetLoss};
 use logits::loss::{CrossEntropy, Label, Loss};
 use logits::{Backend, Error, Rows, RowsMut};
 

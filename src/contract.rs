@@ -268,7 +268,7 @@ pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [1.39, 0.98]; // measured 1.319, 0
 /// for inputs whose sums differ by more than 2⁻²⁰ of P's, which is Σ p·ln(p/q).
 ///
 /// Half is the last rounding; a quarter bounds the error of a logarithm, as
-/// `tests/loss.rs` finds for every mantissa.
+/// `tests/distribution.rs` finds for every mantissa.
 pub const DISTRIBUTION: f64 = 0.75;
 
 /// The largest error of Kullback-Leibler divergence, for inputs whose sums differ by at most

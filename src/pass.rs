@@ -14,6 +14,7 @@
 
 mod accumulator;
 mod backward;
+pub(crate) mod binary;
 mod distribution;
 mod entropy_of_scores;
 mod exp;
@@ -27,24 +28,25 @@ mod map;
 mod maximum;
 mod rows;
 mod search;
+pub(crate) mod shifts;
 mod skip;
 mod sum;
-mod write;
-pub(crate) mod binary;
-pub(crate) mod shifts;
 pub(crate) mod tile;
+mod write;
 
 use crate::backend::{Backend, Kind};
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
-pub(crate) use general::{Against, General, GeneralResults, GeneralSums, Link, PIECE, Piece, Top, quotient};
+use binary::{Keep, Weights};
+pub(crate) use general::{
+    Against, General, GeneralResults, GeneralSums, Link, PIECE, Piece, Top, quotient,
+};
 pub(crate) use losses::{Coefficients, LossFormula, LossRows};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
-pub(crate) use write::Target;
-use binary::{Keep, Weights};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
+pub(crate) use write::Target;
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
 macro_rules! passes {

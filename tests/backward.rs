@@ -10,13 +10,18 @@ use logits::{Backend, Error, Rows, RowsMut, rows};
 /// 2^-20.
 const PART: f64 = 9.5367431640625e-7;
 
+type Root = fn(Backend, &[f32], &[f32], &mut [f32]) -> Result<(), Error>;
+type InPlace = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
+type OfRows = fn(Backend, Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+type OfRowsInPlace = fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+
 /// A function in all its forms.
 #[derive(Clone, Copy)]
 struct Function {
-    root: fn(Backend, &[f32], &[f32], &mut [f32]) -> Result<(), Error>,
-    in_place: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
-    rows: fn(Backend, Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>,
-    rows_in_place: fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>,
+    root: Root,
+    in_place: InPlace,
+    rows: OfRows,
+    rows_in_place: OfRowsInPlace,
 }
 
 const SOFTMAX: Function = Function {
@@ -162,6 +167,10 @@ fn special_values() {
                 let out = run(backend, LOG_SOFTMAX, &vec![-INF; n], &g);
                 assert!(common::same(out[n - 1], special) && out[0] == 2.0);
             }
+            for f in [SOFTMAX, LOG_SOFTMAX] {
+                assert_eq!((f.root)(backend, &[], &[], &mut []), Ok(()));
+                assert_eq!((f.in_place)(backend, &[], &mut []), Ok(()));
+            }
             for f in [0.0, 1.0] {
                 let out = run(backend, LOG_SOFTMAX, &vec![f32::NAN; n], &vec![f; n]);
                 assert!(out.iter().all(|x| x.is_nan()));
@@ -170,8 +179,8 @@ fn special_values() {
     }
 }
 
-type Root = fn(&[f32], &[f32], &mut [f32]) -> Result<(), Error>;
-type OfRows = fn(Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+type BestRoot = fn(&[f32], &[f32], &mut [f32]) -> Result<(), Error>;
+type BestOfRows = fn(Rows<'_>, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
 type Reference<'a> = &'a dyn Fn(&[f32], &[f32]) -> Vec<f32>;
 
 #[test]
@@ -181,7 +190,7 @@ fn root_and_rows_run_on_the_best_backend() -> Result<(), Error> {
     let (y, g) = (random.vector(count * stride, -2.0, 0.0), random.normal(count * stride, 1.0));
     let of = |data| Rows::with_stride(data, columns, stride);
     let backend = backends()[0];
-    let check = |root: Root, of_rows: OfRows, expected: Reference<'_>| {
+    let check = |root: BestRoot, of_rows: BestOfRows, expected: Reference<'_>| {
         let mut out = vec![9.0; g.len()];
         of_rows(of(&y)?, of(&g)?, RowsMut::with_stride(&mut out, columns, stride)?)?;
         for (i, out) in out.chunks(stride).enumerate() {

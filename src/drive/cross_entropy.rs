@@ -77,14 +77,11 @@ pub(crate) fn cross_entropy(
 
 /// A single short row with a plain label.
 #[inline]
-fn line(
-    b: Backend,
-    row: &Tile<'_>,
-    targets: Targets<'_>,
-    options: &Options<'_>,
-) -> Option<Loss> {
-    let Options { general, formula: Some(LossFormula { scale, coefficients: Coefficients::Label, .. }) } =
-        options
+fn line(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Option<Loss> {
+    let Options {
+        general,
+        formula: Some(LossFormula { scale, coefficients: Coefficients::Label, .. }),
+    } = options
     else {
         return None;
     };

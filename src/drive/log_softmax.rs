@@ -4,8 +4,8 @@
 //! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
 //! it.
 
-use super::{each, ones};
 use super::sum::{Sum, height};
+use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;

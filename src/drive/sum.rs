@@ -11,7 +11,11 @@ const BATCH: usize = 2 * TILE;
 /// How many rows of a length a tile has.
 pub(super) fn height(columns: usize) -> usize {
     let columns = columns.max(1);
-    if columns <= SHORT { (TILE / columns).clamp(1, ROWS) } else { (BATCH / columns).clamp(1, GROUP) }
+    if columns <= SHORT {
+        (TILE / columns).clamp(1, ROWS)
+    } else {
+        (BATCH / columns).clamp(1, GROUP)
+    }
 }
 
 /// The sum of a row, and what was taken from its elements.

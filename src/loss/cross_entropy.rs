@@ -452,12 +452,7 @@ impl<'a> CrossEntropy<'a> {
     /// What serves for rows that are not extreme, unless there are options for which only the
     /// general passes will do.
     #[inline]
-    fn formula(
-        self,
-        general: &General<'_>,
-        columns: usize,
-        is_soft: bool,
-    ) -> Option<LossFormula> {
+    fn formula(self, general: &General<'_>, columns: usize, is_soft: bool) -> Option<LossFormula> {
         let Self { label_smoothing: epsilon, z_loss, soft_cap, temperature, .. } = self;
         let [least, most] = Scale::RANGE;
         let is_plain = !is_soft && epsilon == 0.0 && z_loss == 0.0;

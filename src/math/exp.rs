@@ -24,10 +24,10 @@
 //! Tang, "Table-driven implementation of the exponential function in IEEE
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
+use super::Function;
 use super::polynomial::horner;
 use super::words::{fast_two_sum, two_product, two_sum};
 use crate::simd::{EIGHTHS, Lanes};
-use super::Function;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 

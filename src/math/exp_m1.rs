@@ -11,11 +11,11 @@
 //!
 //! **Coefficients** by `exp_m1.sollya`, beside this file.
 
+use super::Function;
 use super::exp::{NORMAL, Parts, exp};
 use super::polynomial::horner;
 use super::words::two_sum;
 use crate::simd::Lanes;
-use super::Function;
 
 /// How far the polynomial goes.
 pub(crate) const SMALL: f32 = 0.4;

@@ -27,10 +27,10 @@
 //! floating-point arithmetic", ACM TOMS 16 (1990). The form with s: K. C. Ng,
 //! FreeBSD's msun, 1993.
 
+use super::Function;
 use super::polynomial::horner;
 use super::words::{fast_two_sum, remainder, two_sum};
 use crate::simd::{Lanes, Logarithms, Reduced, reduce};
-use super::Function;
 
 /// ln 2 in two words, multiples of 2^-16 and of 2^-36.
 const LN_2: [f32; 2] = [0.693145751953125, 1.428605173714458942413330078125e-6];

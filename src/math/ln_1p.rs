@@ -6,10 +6,10 @@
 //!
 //! **Error.** That of ln x, see `ln.rs`, and what rounds off e/s.
 
+use super::Function;
 use super::ln::Sum;
 use super::words::two_sum;
 use crate::simd::Lanes;
-use super::Function;
 
 /// ln(1 + x).
 pub(crate) struct Ln1p;

@@ -18,8 +18,8 @@
 
 use super::polynomial::horner;
 use super::words::{divide, fast_two_sum, product};
-use crate::simd::scalar::F32;
 use crate::simd::Lanes;
+use crate::simd::scalar::F32;
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 

@@ -12,10 +12,10 @@
 //! kind of loop. Six vectors side by side instead of four: 9% faster on AVX-512, but
 //! others lose, and calls on few elements pay for dividing by 96.
 
+use super::Function;
 use super::exp::{NORMAL, exp, exp_words};
 use super::words::remainder;
 use crate::simd::Lanes;
-use super::Function;
 
 /// 1 / (1 + e^-x).
 pub(crate) struct Sigmoid;

@@ -9,11 +9,11 @@
 //! summands are added exactly: fused, and above zero. Below zero, where multiplication
 //! is not fused, what ln(1 + z) has, see `ln.rs`, and the rounding of the division.
 
+use super::Function;
 use super::exp::{NORMAL, exp, exp_words};
 use super::ln::Sum;
 use super::words::fast_two_sum;
 use crate::simd::Lanes;
-use super::Function;
 
 /// ln(1 + e^x).
 pub(crate) struct Softplus;

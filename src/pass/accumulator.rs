@@ -266,9 +266,8 @@ pub(super) unsafe fn short_sums<S: Simd>(
                     }
                     let rest = columns - at;
                     // SAFETY: a scratch has room for a block more.
-                    let (mut t, mut t_low) = unsafe {
-                        (simd.load(high.add(from + at)), simd.load(low.add(from + at)))
-                    };
+                    let (mut t, mut t_low) =
+                        unsafe { (simd.load(high.add(from + at)), simd.load(low.add(from + at))) };
                     if rest < count {
                         t = simd.keep_first(t, rest, 0.0);
                         t_low = simd.keep_first(t_low, rest, 0.0);

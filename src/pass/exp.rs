@@ -61,7 +61,8 @@ pub(super) unsafe fn exp_short<S: Simd>(
             while at < columns {
                 let x = simd.load_part(x.add(at), columns - at, 0.0);
                 most = most.max_magnitude(x);
-                let (t, delta) = terms(scale, x.splat(floor).max(x), x.splat(SIXTEENTHS - exponent));
+                let (t, delta) =
+                    terms(scale, x.splat(floor).max(x), x.splat(SIXTEENTHS - exponent));
                 // What is written beyond a row is written again by the next.
                 simd.store(t, high.add(at));
                 simd.store(t * delta, low.add(at));

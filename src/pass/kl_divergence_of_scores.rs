@@ -142,7 +142,7 @@ fn less<V: Lanes>(x: V, origin: f32) -> (V, V) {
     (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
 }
 
-/// (x + x_low) − (y + y_low) as a double-word number.
+/// The difference of two double-word numbers, as a double-word number.
 #[inline(always)]
 fn difference<V: Lanes>((x, x_low): (V, V), (y, y_low): (V, V)) -> (V, V) {
     let (high, error) = two_sum(x, -y);

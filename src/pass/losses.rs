@@ -192,7 +192,8 @@ pub(super) unsafe fn losses<S: Simd>(
         let zero = simd.splat(0.0);
         unsafe {
             let score = simd.load(all.score.at(at));
-            let exponent = if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
+            let exponent =
+                if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
             let own = words_of_each(scale, score, exponent);
             let terms = Terms { others: others.load(simd, at), own };
             let (results, is_ordinary) = match formula.coefficients {

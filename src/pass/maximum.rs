@@ -66,4 +66,3 @@ pub(super) unsafe fn maxima<S: Simd>(
 pub(super) unsafe fn largest<S: Simd>(simd: S, tile: &Tile<'_>, skipped: usize) -> f32 {
     unsafe { of_row(simd, tile.x, tile.columns, skipped) }
 }
-

@@ -42,10 +42,7 @@ pub(super) fn words_of_each<V: Lanes>(scale: &Scale, x: V, exponent: V) -> (V, V
 
 /// (a + low)·(factor + factor_low), rounded once.
 #[inline(always)]
-pub(super) fn product_rounded<V: Lanes>(
-    (a, low): (V, V),
-    (factor, factor_low): (V, V),
-) -> V {
+pub(super) fn product_rounded<V: Lanes>((a, low): (V, V), (factor, factor_low): (V, V)) -> V {
     let rest = a.mul_add(factor_low, low * factor);
     if V::FUSED {
         return a.mul_add(factor, rest);

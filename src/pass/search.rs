@@ -85,3 +85,38 @@ pub(super) unsafe fn position<S: Simd>(simd: S, x: *const f32, length: usize, va
     }
     usize::MAX
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+
+    #[test]
+    fn every_place_is_searched() {
+        const INF: f32 = f32::INFINITY;
+        for backend in Backend::available() {
+            for n in 0..150 {
+                let mut all = [-1.0; 150];
+                let Some(x) = all.get_mut(..n) else { continue };
+                for at in 0..n {
+                    x[at] = 3.0;
+                    let (max, found) = {
+                        let tile = Tile::of_read(x);
+                        (backend.maximum(&tile), backend.position(&tile, 3.0))
+                    };
+                    assert_eq!((max, found), (3.0, at), "{n} on {backend:?}");
+                    x[at] = f32::NAN;
+                    assert!(backend.maximum(&Tile::of_read(x)).is_nan(), "{at} of {n}");
+                    x[at] = -1.0;
+                }
+                let tile = Tile::of_read(x);
+                assert_eq!(backend.maximum(&tile), if n == 0 { -INF } else { -1.0 });
+                assert_eq!(backend.position(&tile, -1.0), if n == 0 { usize::MAX } else { 0 });
+                for nowhere in [3.0, 0.0, -INF, f32::NAN] {
+                    assert_eq!(backend.position(&tile, nowhere), usize::MAX);
+                }
+            }
+            assert_eq!(backend.maximum(&Tile::of_read(&[-INF; 3])), -INF);
+        }
+    }
+}

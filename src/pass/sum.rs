@@ -94,21 +94,18 @@ unsafe fn add_run<S: Simd, T: Terms<N, K>, const N: usize, const K: usize>(
             at += S::Wide::COUNT;
         }
     }
+    // The formula is compiled once for all vectors of a block, and only the addition for each.
+    let mut lane = 0;
     while at < end {
-        unroll!(j in 0..BLOCK / S::F32::COUNT, {
-            let at = at + j * S::F32::COUNT;
-            if at < end {
-                let mut elements = [simd.splat(0.0); N];
-                unroll!(i in 0..N, {
-                    // SAFETY: there is an element before the end.
-                    elements[i] =
-                        unsafe { simd.load_part(x[i].add(at), end - at, T::NOTHING[i]) };
-                });
-                let terms = f.terms(elements);
-                unroll!(i in 0..K, totals[i].add(j, terms[i].0, terms[i].1));
-            }
+        let mut elements = [simd.splat(0.0); N];
+        unroll!(i in 0..N, {
+            // SAFETY: there is an element before the end.
+            elements[i] = unsafe { simd.load_part(x[i].add(at), end - at, T::NOTHING[i]) };
         });
-        at += BLOCK;
+        let terms = f.terms(elements);
+        unroll!(i in 0..K, totals[i].add_to(lane, terms[i].0, terms[i].1));
+        lane = (lane + S::F32::COUNT) % BLOCK;
+        at += S::F32::COUNT;
     }
     unroll!(i in 0..K, totals[i].carry());
     end
@@ -146,6 +143,21 @@ impl<S: Simd> Total<S> {
         let error = high.min_positive(term) - (sum - high.max_positive(term));
         self.high.as_mut()[j] = sum;
         self.low.as_mut()[j] = self.low.as_ref()[j] + error;
+    }
+
+    /// As [`add`](Self::add), to a lane that is a multiple of COUNT.
+    #[inline(always)]
+    fn add_to(&mut self, lane: usize, high: S::F32, low: S::F32) {
+        if const { BLOCK / S::F32::COUNT > 4 } {
+            self.add(lane / S::F32::COUNT % (BLOCK / S::F32::COUNT), high, low);
+        } else {
+            // An index that is not constant would keep the accumulators out of registers.
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
+                if lane == j * S::F32::COUNT {
+                    self.add(j, high, low);
+                }
+            });
+        }
     }
 
     /// Moves into `high` what fits there, so that `low`, whose additions round, stays small

@@ -45,21 +45,45 @@ impl<'a> Tile<'a> {
     pub(crate) fn of(x: &'a [f32], out: &'a mut [f32]) -> Self {
         let columns = x.len().min(out.len());
         let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-        Self { x, x_stride: columns, out, out_stride: columns, rows: 1, columns, slices: PhantomData }
+        Self {
+            x,
+            x_stride: columns,
+            out,
+            out_stride: columns,
+            rows: 1,
+            columns,
+            slices: PhantomData,
+        }
     }
 
     /// A row of which results take the place.
     #[inline(always)]
     pub(crate) fn of_in_place(x: &'a mut [f32]) -> Self {
         let (out, columns) = (x.as_mut_ptr(), x.len());
-        Self { x: out, x_stride: columns, out, out_stride: columns, rows: 1, columns, slices: PhantomData }
+        Self {
+            x: out,
+            x_stride: columns,
+            out,
+            out_stride: columns,
+            rows: 1,
+            columns,
+            slices: PhantomData,
+        }
     }
 
     /// A row that is only read.
     #[inline(always)]
     pub(crate) fn of_read(x: &'a [f32]) -> Self {
         let (columns, out) = (x.len(), ptr::null_mut());
-        Self { x: x.as_ptr(), x_stride: columns, out, out_stride: 0, rows: 1, columns, slices: PhantomData }
+        Self {
+            x: x.as_ptr(),
+            x_stride: columns,
+            out,
+            out_stride: 0,
+            rows: 1,
+            columns,
+            slices: PhantomData,
+        }
     }
 
     /// Rows that are only read.
@@ -132,11 +156,7 @@ impl<'a> Tile<'a> {
     #[inline]
     pub(crate) fn part(&self, i: usize, rows: usize) -> Self {
         let i = i.min(self.rows);
-        let out = if self.writes() {
-            self.out.wrapping_add(i * self.out_stride)
-        } else {
-            self.out
-        };
+        let out = if self.writes() { self.out.wrapping_add(i * self.out_stride) } else { self.out };
         let x = self.x.wrapping_add(i * self.x_stride);
         Self { x, out, rows: rows.min(self.rows - i), ..*self }
     }

@@ -334,8 +334,8 @@ fn options_are_in_range() -> Result<(), Error> {
             refuses_option(smooth, "class_weights", expected, x);
         }
     }
-    for x in [0.0, -0.0, -1.0, INF] {
-        let expected = "a positive finite number";
+    for x in [0.0, -0.0, -1.0, INF, 8.6e-19, 1.16e18] {
+        let expected = "a number from 2^-60 to 2^60";
         refuses_option(plain.soft_cap(x), "soft_cap", expected, x);
         refuses_option(plain.temperature(x), "temperature", expected, x);
     }

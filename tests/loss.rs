@@ -3,9 +3,8 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, label_loss_and_gradient, same, ulp};
+use common::{Random, assert_same, backends, same, ulp};
 use logits::contract::{GRADIENT, LOSS};
-use logits::kernel::{LabelLoss, Scores};
 use logits::{Backend, Rows, RowsMut, loss};
 
 /// The loss of one row and its gradient.
@@ -25,9 +24,8 @@ fn weighted_loss_and_gradient(
     let rows = Rows::new(scores, scores.len()).unwrap();
     let target = RowsMut::new(&mut gradient, scores.len()).unwrap();
     let labels = [label as u32];
-    let with_gradient = Scores::with_gradient(rows, target).unwrap();
-    let loss = backend.run(LabelLoss::new(of, with_gradient, &labels).unwrap());
-    let alone = backend.run(LabelLoss::new(of, Scores::new(rows), &labels).unwrap());
+    let loss = of.on(backend).loss_and_gradient(rows, &labels, target).unwrap();
+    let alone = of.on(backend).loss(rows, &labels).unwrap();
     assert!(same(loss.sum, alone.sum) && loss.count == 1 && loss.weight == weight);
     (loss.sum, gradient)
 }
@@ -177,7 +175,8 @@ fn rows_backends_and_forms_agree_to_the_bit() {
         for backend in backends() {
             let mut out = vec![-7.0; data.len()];
             let target = RowsMut::with_stride(&mut out, columns, stride).unwrap();
-            let loss = backend.run(label_loss_and_gradient(x, &labels, target).unwrap());
+            let plain = loss::CrossEntropy::new().on(backend);
+            let loss = plain.loss_and_gradient(x, &labels, target).unwrap();
             let mut sum = 0.0;
             for ((x, &label), out) in x.iter().zip(&labels).zip(out.chunks(stride)) {
                 let (loss, gradient) = loss_and_gradient(backend, x, label as usize);

@@ -476,8 +476,8 @@ impl<'a> CrossEntropy<'a> {
             let scaled = (high.0, low.0);
             Coefficients::Smooth { columns: columns as f32, uniform, scaled, keep }
         };
-        // More than any |x| of a row that is not extreme.
-        let offset = 256.0 * scale.inverse;
+        // A power of two above any |x| of a row that is not extreme.
+        let offset = f32::from_bits((512.0 * scale.inverse).to_bits() & f32::INFINITY.to_bits());
         Some(LossFormula { scale, z: z_loss, coefficients, offset })
     }
 

@@ -115,8 +115,9 @@ impl Link {
     #[inline(always)]
     fn difference<V: Lanes>(self, half: (V, V), top: (V, V)) -> (V, V) {
         let (difference, error) = two_sum(half.0, -top.0);
-        let half = fast_two_sum(difference, error + (half.1 - top.1));
-        let (high, low) = product(finite(half), splat(half.0, self.factor));
+        let (high, low) = finite((difference, error + (half.1 - top.1)));
+        let half = finite(fast_two_sum(high, low));
+        let (high, low) = product(half, splat(half.0, self.factor));
         let (high, low) = finite((high * 2.0, low * 2.0));
         finite(fast_two_sum(high, low))
     }
@@ -311,6 +312,8 @@ pub(super) unsafe fn general_sums<S: Simd>(
                     S::F32::select(is_nothing, zero, power * delta),
                 );
                 if count < S::F32::COUNT {
+                    // Through a soft cap −∞ is not nothing.
+                    e = (simd.keep_first(e.0, count, 0.0), simd.keep_first(e.1, count, 0.0));
                     a = (simd.keep_first(a.0, count, 0.0), simd.keep_first(a.1, count, 0.0));
                 }
                 // A coefficient of 0 wins over an infinity.

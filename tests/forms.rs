@@ -324,10 +324,13 @@ fn labels(n: usize) -> Vec<usize> {
     labels
 }
 
-fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>) {
+/// With every label of those places, or with every third.
+fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>, step: usize) {
     let mut random = Random::new(41);
     for n in lengths {
-        for label in labels(n) {
+        let labels = labels(n);
+        let first = n % step % labels.len();
+        for label in labels.into_iter().skip(first).step_by(step) {
             let x = scores(&mut random, n);
             let case = Case::new(&mut random, x, label);
             check_forms(&mut random, &case, &format!("{n} scores"));
@@ -338,14 +341,14 @@ fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>) {
 #[test]
 fn forms_of_some_lengths_give_the_same_bits() {
     let borders = [32, 64, 128, 256, 2048].into_iter().flat_map(|n: usize| n - 1..=n + 1);
-    every_form_gives_the_same_bits((1..=18).chain(borders).chain([700, 2176, 4097]));
+    every_form_gives_the_same_bits((1..=18).chain(borders).chain([700, 2176, 4097]), 3);
 }
 
 /// `cargo test --release --test forms -- --ignored`
 #[test]
 #[ignore = "takes minutes of a release build"]
 fn forms_of_all_lengths_give_the_same_bits() {
-    every_form_gives_the_same_bits(1..=4200);
+    every_form_gives_the_same_bits(1..=4200, 1);
 }
 
 /// What a loss with coefficients a should be, and the size its error is measured by; the same

@@ -186,7 +186,7 @@ enum Against<'a> {
     Soft(Rows<'a>),
 }
 
-impl<'a> Against<'a> {
+impl Against<'_> {
     /// Of one row.
     fn row(self, i: usize) -> Self {
         match self {

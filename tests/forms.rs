@@ -244,6 +244,10 @@ impl Placed {
 /// of each class.
 fn check_forms(random: &mut Random, case: &Case, what: &str) -> Vec<(Backend, Alone)> {
     let n = case.x.len();
+    let others = [(); 4].map(|()| {
+        let (x, label) = (scores(random, n), random.below(n));
+        Case::new(random, x, label)
+    });
     let mut classes: Vec<(Backend, Alone)> = Vec::new();
     for backend in backends() {
         if !classes.iter().any(|(first, _)| first.is_fused() == backend.is_fused()) {
@@ -252,17 +256,15 @@ fn check_forms(random: &mut Random, case: &Case, what: &str) -> Vec<(Backend, Al
         let class = classes.iter().find(|(first, _)| first.is_fused() == backend.is_fused());
         let (_, alone) = class.unwrap();
         for layout in Layout::some(random, n) {
-            let mut others: Vec<Vec<f32>> =
-                (0..2 * layout.rows).map(|_| scores(random, n)).collect();
-            let mut targets = others.split_off(layout.rows);
-            targets.iter_mut().for_each(|t| logits::softmax_in_place(t));
-            let mut labels: Vec<u32> = (0..layout.rows).map(|_| random.below(n) as u32).collect();
-            labels[layout.at] = case.label as u32;
-            let mut rows: Vec<&[f32]> = others.iter().map(|row| &row[..]).collect();
-            rows[layout.at] = &case.x;
-            let mut targets: Vec<&[f32]> = targets.iter().map(|row| &row[..]).collect();
-            targets[layout.at] = &case.t;
-
+            let mut labels = vec![0; layout.rows];
+            let (mut rows, mut targets) = (Vec::new(), Vec::new());
+            for (i, label) in labels.iter_mut().enumerate() {
+                let other = &others[random.below(others.len())];
+                let row = if i == layout.at { case } else { other };
+                *label = row.label as u32;
+                rows.push(&row.x[..]);
+                targets.push(&row.t[..]);
+            }
             let x = Placed::new(&rows, layout);
             let t = Placed::new(&targets, Layout { offset: random.below(16), ..layout });
             let against = Against { labels: &labels, targets: t.rows() };
@@ -322,10 +324,13 @@ fn labels(n: usize) -> Vec<usize> {
     labels
 }
 
-fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>) {
+/// With every label of those places, or with every third.
+fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>, step: usize) {
     let mut random = Random::new(41);
     for n in lengths {
-        for label in labels(n) {
+        let labels = labels(n);
+        let first = n % step % labels.len();
+        for label in labels.into_iter().skip(first).step_by(step) {
             let x = scores(&mut random, n);
             let case = Case::new(&mut random, x, label);
             check_forms(&mut random, &case, &format!("{n} scores"));
@@ -335,16 +340,15 @@ fn every_form_gives_the_same_bits(lengths: impl Iterator<Item = usize>) {
 
 #[test]
 fn forms_of_some_lengths_give_the_same_bits() {
-    let around = |n: usize| n - 1..=n + 1;
-    let longer = [64, 128, 256, 2048, 4096].into_iter().flat_map(around);
-    every_form_gives_the_same_bits((1..=34).chain(longer).chain([700, 2176, 4200]));
+    let borders = [32, 64, 128, 256, 2048].into_iter().flat_map(|n: usize| n - 1..=n + 1);
+    every_form_gives_the_same_bits((1..=18).chain(borders).chain([700, 2176, 4097]), 3);
 }
 
 /// `cargo test --release --test forms -- --ignored`
 #[test]
 #[ignore = "takes minutes of a release build"]
 fn forms_of_all_lengths_give_the_same_bits() {
-    every_form_gives_the_same_bits(1..=4200);
+    every_form_gives_the_same_bits(1..=4200, 1);
 }
 
 /// What a loss with coefficients a should be, and the size its error is measured by; the same
@@ -493,7 +497,7 @@ fn late_changes_are_accurate(lengths: impl Iterator<Item = usize>) {
 
 #[test]
 fn some_late_changes_are_accurate() {
-    late_changes_are_accurate([2049, 4097, 6143].into_iter());
+    late_changes_are_accurate([2049, 4100].into_iter());
 }
 
 /// `cargo test --release --test forms -- --ignored`

@@ -9,12 +9,15 @@ use logits::{Backend, Error, Rows, RowsMut, rows};
 use std::fmt::Display;
 use std::ops::Range;
 
+type OfOne = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
+type OfRows = fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>;
+
 /// A function of each row, as [`Backend`] has it.
 #[derive(Clone, Copy)]
 struct Function {
-    one: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
+    one: OfOne,
     one_in_place: fn(Backend, &mut [f32]),
-    rows: fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<(), Error>,
+    rows: OfRows,
     rows_in_place: fn(Backend, RowsMut<'_>),
 }
 

@@ -127,6 +127,12 @@ pub(crate) trait Simd: Copy {
     /// As many as a loop takes whose formula is long: more would not stay in registers.
     type MapWide: Vectors<Self>;
 
+    /// Whether [`Wide`](Self::Wide) is more than one vector. A loop over one vector at a time
+    /// follows it for the rest: without this, both would be the same code.
+    const IS_WIDE: bool = <Self::Wide as Lanes>::COUNT > <Self::F32 as Lanes>::COUNT;
+    /// Whether sums of long formulas go several vectors side by side, too: where lanes come from
+    /// a library, their code is several times as long.
+    const IS_NATIVE: bool = false;
     /// Whether results larger than the caches are written past them: with eight lanes,
     /// computing takes so long that ordinary stores hide behind it.
     const STREAMS: bool = false;
@@ -258,6 +264,8 @@ pub(crate) trait Lanes:
     const COUNT: usize;
     /// Whether `mul_add` rounds once. Backends that agree in this agree in every bit.
     const FUSED: bool;
+    /// Whether a long formula may be a function of its own: see [`crate::math::call`].
+    const CALLS: bool = false;
     /// One truth value a lane.
     type Mask: Mask;
 

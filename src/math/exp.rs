@@ -27,6 +27,7 @@
 use super::Function;
 use super::polynomial::horner;
 use super::words::{fast_two_sum, two_product, two_sum};
+use super::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes};
 
 const LOG2_E: f32 = 1.44269502162933349609375;
@@ -196,34 +197,52 @@ pub(crate) fn exp_words<V: Lanes>(x: V) -> (V, V) {
 /// e^(x + low) in two words for |x| ≤ `NORMAL`, with what r and e^r − 1 are rounded by: no
 /// error but the polynomial's and 2^-32.
 #[inline(always)]
-pub(crate) fn exp_precise<V: Lanes>((x, low): (V, V)) -> (V, V) {
-    let zero_point = x.splat(EIGHTHS);
-    let power = x.mul_add(x.splat(LOG2_E), zero_point);
-    let k = power - zero_point;
-    let ln_2 = if V::FUSED { LN_2 } else { LN_2_13 };
-    let r = k.mul_add(x.splat(-ln_2[0]), x);
-    let (r, r_low) = two_sum(r, k.mul_add(x.splat(-ln_2[1]), low));
-    let [table, table_low] = power.lookup([&Table::BITS.high, &Table::BITS.low]);
-    let table = table.add_power::<8>(power);
-    let (m, m_low) = fast_two_sum(r, (r * r).mul_add(horner(r, POLYNOMIAL), table_low));
-    let (product, product_low) = two_product(table, m);
-    let (high, error) = fast_two_sum(table, product);
-    (high, error + table.mul_add(m_low + r_low, product_low))
+pub(crate) fn exp_precise<V: Lanes>(x: (V, V)) -> (V, V) {
+    struct ExpPrecise;
+    impl<V: Lanes> Formula<V> for ExpPrecise {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, low): Self::Arguments) -> Self::Value {
+            let zero_point = x.splat(EIGHTHS);
+            let power = x.mul_add(x.splat(LOG2_E), zero_point);
+            let k = power - zero_point;
+            let ln_2 = if V::FUSED { LN_2 } else { LN_2_13 };
+            let r = k.mul_add(x.splat(-ln_2[0]), x);
+            let (r, r_low) = two_sum(r, k.mul_add(x.splat(-ln_2[1]), low));
+            let [table, table_low] = power.lookup([&Table::BITS.high, &Table::BITS.low]);
+            let table = table.add_power::<8>(power);
+            let (m, m_low) = fast_two_sum(r, (r * r).mul_add(horner(r, POLYNOMIAL), table_low));
+            let (product, product_low) = two_product(table, m);
+            let (high, error) = fast_two_sum(table, product);
+            (high, error + table.mul_add(m_low + r_low, product_low))
+        }
+    }
+    value::<V, ExpPrecise>(x)
 }
 
 /// e^x for every x.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
-    // Not fused, a product below 2^-126 is rounded again. From 2^-100 on that does not show.
-    if V::all_within([x], if V::FUSED { NORMAL } else { 69.0 }) {
-        let (table, exp_m1) = Parts::normal(x);
-        return table.mul_add(exp_m1, table);
+    struct Exp;
+    impl<V: Lanes> Formula<V> for Exp {
+        type Arguments = V;
+        type Value = V;
+        #[inline(always)]
+        fn value(x: Self::Arguments) -> Self::Value {
+            // Not fused, a product below 2^-126 is rounded again. From 2^-100 on that does not show.
+            if V::all_within([x], if V::FUSED { NORMAL } else { 69.0 }) {
+                let (table, exp_m1) = Parts::normal(x);
+                return table.mul_add(exp_m1, table);
+            }
+            // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
+            // The same reduction as above: no lane's value may depend on its neighbours.
+            let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
+            let y = e.mantissa().scale_exp2(e.power);
+            V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
+        }
     }
-    // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
-    // The same reduction as above: no lane's value may depend on its neighbours.
-    let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
-    let y = e.mantissa().scale_exp2(e.power);
-    V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
+    value::<V, Exp>(x)
 }
 
 #[cfg(test)]

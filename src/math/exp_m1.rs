@@ -15,6 +15,7 @@ use super::Function;
 use super::exp::{NORMAL, Parts, exp};
 use super::polynomial::horner;
 use super::words::two_sum;
+use super::{Formula, value};
 use crate::simd::Lanes;
 
 /// How far the polynomial goes.
@@ -42,11 +43,20 @@ impl Function for ExpM1 {
 /// e^x − 1 for every x.
 #[inline(always)]
 pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
-    if V::all_within([x], NORMAL) {
-        return exp_m1_normal(x);
+    struct ExpM1;
+    impl<V: Lanes> Formula<V> for ExpM1 {
+        type Arguments = V;
+        type Value = V;
+        #[inline(always)]
+        fn value(x: Self::Arguments) -> Self::Value {
+            if V::all_within([x], NORMAL) {
+                return exp_m1_normal(x);
+            }
+            let y = exp_m1_normal(x.clamp(-NORMAL, NORMAL));
+            V::select(x.splat(NORMAL).lt(x), exp(x), y)
+        }
     }
-    let y = exp_m1_normal(x.clamp(-NORMAL, NORMAL));
-    V::select(x.splat(NORMAL).lt(x), exp(x), y)
+    value::<V, ExpM1>(x)
 }
 
 /// e^x − 1 for |x| ≤ `NORMAL`.
@@ -64,8 +74,17 @@ fn exp_m1_normal<V: Lanes>(x: V) -> V {
 /// e^(x + low) − 1 in two words for |x| ≤ [`SMALL`] and a `low` of at most its last bit:
 /// the second is up to a fifth of the first.
 #[inline(always)]
-pub(crate) fn exp_m1_small<V: Lanes>((x, low): (V, V)) -> (V, V) {
-    (x, x.mul_add(slope(x), low.mul_add(x, low)))
+pub(crate) fn exp_m1_small<V: Lanes>(x: (V, V)) -> (V, V) {
+    struct ExpM1Small;
+    impl<V: Lanes> Formula<V> for ExpM1Small {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, low): Self::Arguments) -> Self::Value {
+            (x, x.mul_add(slope(x), low.mul_add(x, low)))
+        }
+    }
+    value::<V, ExpM1Small>(x)
 }
 
 /// (e^x − 1)/x − 1 for |x| ≤ [`SMALL`].

@@ -30,6 +30,7 @@
 use super::Function;
 use super::polynomial::horner;
 use super::words::{fast_two_sum, remainder, two_sum};
+use super::{Formula, value};
 use crate::simd::{Lanes, Logarithms, Reduced, reduce};
 
 /// ln 2 in two words, multiples of 2^-16 and of 2^-36.
@@ -105,41 +106,86 @@ pub(crate) fn ln<V: Lanes>(x: V) -> V {
 /// ln((x + low) · 2^exponent) in two words, for positive normal x and a `low`
 /// of at most half its last bit.
 #[inline(always)]
-pub(crate) fn ln_scaled<V: Lanes>((x, low): (V, V), exponent: V) -> (V, V) {
-    let (m, e) = x.split_exp2();
-    Sum::precise((m, e + exponent), low / x).words()
+pub(crate) fn ln_scaled<V: Lanes>(x: (V, V), exponent: V) -> (V, V) {
+    struct LnScaled;
+    impl<V: Lanes> Formula<V> for LnScaled {
+        type Arguments = ((V, V), V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(((x, low), exponent): Self::Arguments) -> Self::Value {
+            let (m, e) = x.split_exp2();
+            Sum::precise((m, e + exponent), low / x).words()
+        }
+    }
+    value::<V, LnScaled>((x, exponent))
 }
 
 /// ln(1 + x + low) for 0 ≤ x < 2^100 and a `low` of at most its last bit;
 /// small x to full relative accuracy.
 #[inline(always)]
-pub(crate) fn ln_1p_positive<V: Lanes>((x, low): (V, V)) -> V {
-    let (sum, error) = two_sum(x.splat(1.0), x);
-    Sum::new(sum.split_exp2(), (error + low) / sum).value()
+pub(crate) fn ln_1p_positive<V: Lanes>(x: (V, V)) -> V {
+    struct Ln1pPositive;
+    impl<V: Lanes> Formula<V> for Ln1pPositive {
+        type Arguments = (V, V);
+        type Value = V;
+        #[inline(always)]
+        fn value((x, low): Self::Arguments) -> Self::Value {
+            let (sum, error) = two_sum(x.splat(1.0), x);
+            Sum::new(sum.split_exp2(), (error + low) / sum).value()
+        }
+    }
+    value::<V, Ln1pPositive>(x)
 }
 
 /// As [`ln_1p_positive`], in two words.
 #[inline(always)]
-pub(crate) fn ln_1p_positive_words<V: Lanes>((x, low): (V, V)) -> (V, V) {
-    let (sum, error) = two_sum(x.splat(1.0), x);
-    ln_1p_words((x, low), sum, (error + low) / sum)
+pub(crate) fn ln_1p_positive_words<V: Lanes>(x: (V, V)) -> (V, V) {
+    struct Ln1pPositiveWords;
+    impl<V: Lanes> Formula<V> for Ln1pPositiveWords {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, low): Self::Arguments) -> Self::Value {
+            let (sum, error) = two_sum(x.splat(1.0), x);
+            ln_1p_words((x, low), sum, (error + low) / sum)
+        }
+    }
+    value::<V, Ln1pPositiveWords>(x)
 }
 
 /// ln x in two words, for positive finite x.
 #[inline(always)]
 pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {
-    if V::FUSED && (V::SPLITS_ALL || V::all_invertible([x])) {
-        return Sum::ln(x).words();
+    struct LnWords;
+    impl<V: Lanes> Formula<V> for LnWords {
+        type Arguments = V;
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(x: Self::Arguments) -> Self::Value {
+            if V::FUSED && (V::SPLITS_ALL || V::all_invertible([x])) {
+                return Sum::ln(x).words();
+            }
+            Sum::precise(split(x), x.splat(NOTHING)).words()
+        }
     }
-    Sum::precise(split(x), x.splat(NOTHING)).words()
+    value::<V, LnWords>(x)
 }
 
 /// ln(1 − x) in two words for 0 ≤ x < 1.
 #[inline(always)]
 pub(crate) fn ln_1m_words<V: Lanes>(x: V) -> (V, V) {
-    let (zero, one) = (x.splat(0.0), x.splat(1.0));
-    let sum = one - x;
-    ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
+    struct Ln1mWords;
+    impl<V: Lanes> Formula<V> for Ln1mWords {
+        type Arguments = V;
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(x: Self::Arguments) -> Self::Value {
+            let (zero, one) = (x.splat(0.0), x.splat(1.0));
+            let sum = one - x;
+            ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
+        }
+    }
+    value::<V, Ln1mWords>(x)
 }
 
 /// ln(1 + x) in two words from what 1 + x is rounded to, and the rest of it as a part of
@@ -164,12 +210,21 @@ const SMALL: f32 = 1.525_878_906_25e-5; // 2^-16
 /// the quotient; +0 for x = y.
 #[inline(always)]
 pub(crate) fn ln_ratio<V: Lanes>(x: V, y: V) -> (V, V) {
-    let ((x, x_exponent), (y, y_exponent)) = (split(x), split(y));
-    let quotient = x / y;
-    let (m, e) = quotient.split_exp2();
-    // quotient · y is x but for a rounding.
-    let rounding = remainder(x, quotient, y) / x;
-    Sum::precise((m, e + (x_exponent - y_exponent)), rounding).words()
+    struct LnRatio;
+    impl<V: Lanes> Formula<V> for LnRatio {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, y): Self::Arguments) -> Self::Value {
+            let ((x, x_exponent), (y, y_exponent)) = (split(x), split(y));
+            let quotient = x / y;
+            let (m, e) = quotient.split_exp2();
+            // quotient · y is x but for a rounding.
+            let rounding = remainder(x, quotient, y) / x;
+            Sum::precise((m, e + (x_exponent - y_exponent)), rounding).words()
+        }
+    }
+    value::<V, LnRatio>((x, y))
 }
 
 /// ln((1 + s)/(1 − s))/s − 2 for z = s² and |s| ≤ 1/6.

@@ -10,6 +10,7 @@
 use super::exp::{Parts, exp_precise};
 use super::polynomial::horner;
 use super::words::{fast_two_sum, product, remainder};
+use super::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes};
 
 /// How far the series goes.
@@ -43,29 +44,48 @@ fn inverse_of_1p<V: Lanes>((u, low): (V, V)) -> (V, V) {
 /// tanh y for y in two words.
 #[inline(always)]
 pub(crate) fn tanh<V: Lanes>(y: (V, V)) -> (V, V) {
-    let (distance, low) = magnitude(y, 40.0);
-    let square = distance * distance;
-    let near_low = (distance * square).mul_add(horner(square, SERIES), low);
+    struct Tanh;
+    impl<V: Lanes> Formula<V> for Tanh {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(y: Self::Arguments) -> Self::Value {
+            let (distance, low) = magnitude(y, 40.0);
+            let square = distance * distance;
+            let near_low = (distance * square).mul_add(horner(square, SERIES), low);
 
-    let u = exp_precise((distance * -2.0, low * -2.0));
-    let (difference, error) = fast_two_sum(square.splat(1.0), -u.0);
-    let (far, far_low) = product((difference, error - u.1), inverse_of_1p(u));
+            let u = exp_precise((distance * -2.0, low * -2.0));
+            let (difference, error) = fast_two_sum(square.splat(1.0), -u.0);
+            let (far, far_low) = product((difference, error - u.1), inverse_of_1p(u));
 
-    let is_near = distance.lt(distance.splat(SMALL));
-    let (high, low) = (V::select(is_near, distance, far), V::select(is_near, near_low, far_low));
-    let (high, low) = fast_two_sum(high, low);
-    let is_negative = y.0.lt(y.0.splat(0.0));
-    (V::select(is_negative, -high, high), V::select(is_negative, -low, low))
+            let is_near = distance.lt(distance.splat(SMALL));
+            let (high, low) =
+                (V::select(is_near, distance, far), V::select(is_near, near_low, far_low));
+            let (high, low) = fast_two_sum(high, low);
+            let is_negative = y.0.lt(y.0.splat(0.0));
+            (V::select(is_negative, -high, high), V::select(is_negative, -low, low))
+        }
+    }
+    value::<V, Tanh>(y)
 }
 
 /// The derivative of [`tanh`] times [`SCALE`].
 #[inline(always)]
 pub(crate) fn tanh_derivative<V: Lanes>(y: (V, V)) -> (V, V) {
-    let (distance, low) = magnitude(y, 64.0);
-    let zero_point = distance.splat(EIGHTHS + 24.0);
-    let (u, u_low) = Parts::new(distance * -2.0, zero_point).and(low * -2.0).scaled_words();
-    let inverse = inverse_of_1p((u * (1.0 / SCALE), u_low * (1.0 / SCALE)));
-    product(product((u * 4.0, u_low * 4.0), inverse), inverse)
+    struct TanhDerivative;
+    impl<V: Lanes> Formula<V> for TanhDerivative {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(y: Self::Arguments) -> Self::Value {
+            let (distance, low) = magnitude(y, 64.0);
+            let zero_point = distance.splat(EIGHTHS + 24.0);
+            let (u, u_low) = Parts::new(distance * -2.0, zero_point).and(low * -2.0).scaled_words();
+            let inverse = inverse_of_1p((u * (1.0 / SCALE), u_low * (1.0 / SCALE)));
+            product(product((u * 4.0, u_low * 4.0), inverse), inverse)
+        }
+    }
+    value::<V, TanhDerivative>(y)
 }
 
 #[cfg(test)]

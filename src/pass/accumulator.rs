@@ -6,6 +6,7 @@
 //! rows at once by a transposition.
 #![allow(unsafe_code)] // memory is that of values here, or a scratch that has what it says
 
+use super::sum::sum_of_lanes;
 use super::{GROUP, ROWS, Scratch, Words};
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd, unroll};
@@ -47,6 +48,33 @@ impl<S: Simd> Accumulator<S> {
         let (sum, error) = two_sum_positive(self.high.as_ref()[j], t);
         self.high.as_mut()[j] = sum;
         self.low.as_mut()[j] = (self.low.as_ref()[j] + low) + error;
+    }
+
+    /// [`add`](Self::add) to the lanes of the vector that begins at an element.
+    #[inline(always)]
+    pub(super) fn add_at(&mut self, at: usize, t: S::F32, delta: S::F32) {
+        let vectors = BLOCK / S::F32::COUNT;
+        if const { BLOCK / S::F32::COUNT > 4 } {
+            self.add(at / S::F32::COUNT % vectors, t, delta);
+        } else {
+            // By an index that is not constant, lanes would be in memory.
+            unroll!(j in 0..BLOCK / S::F32::COUNT, if at / S::F32::COUNT % vectors == j {
+                self.add(j, t, delta);
+            });
+        }
+    }
+
+    /// [`add_positive`](Self::add_positive) to the lanes of the vector that begins at an element.
+    #[inline(always)]
+    pub(super) fn add_positive_at(&mut self, at: usize, t: S::F32, low: S::F32) {
+        let vectors = BLOCK / S::F32::COUNT;
+        if const { BLOCK / S::F32::COUNT > 4 } {
+            self.add_positive(at / S::F32::COUNT % vectors, t, low);
+        } else {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, if at / S::F32::COUNT % vectors == j {
+                self.add_positive(j, t, low);
+            });
+        }
     }
 
     /// Moves into `high` what fits there: then additions to `low` round little.
@@ -96,6 +124,11 @@ impl<S: Simd> Accumulator<S> {
     /// The lanes, of which `count` may not be 0, added up: in the first lane of both words.
     #[inline(always)]
     pub(super) fn value(mut self, simd: S, count: usize) -> (S::F32, S::F32) {
+        if const { S::F32::CALLS } {
+            let (high, low) = (simd.block_to_array(self.high), simd.block_to_array(self.low));
+            let (high, low) = sum_of_lanes(&high, &low);
+            return (simd.splat(high), simd.splat(low));
+        }
         macro_rules! level {
             ($half:literal) => {
                 if count > $half {
@@ -198,7 +231,7 @@ impl Totals {
     /// transposition. Rows that are not there repeat the last.
     #[inline(always)]
     pub(super) fn values<S: Simd>(&mut self, simd: S, rows: usize, first: usize, sums: &mut Words) {
-        if S::F32::COUNT == 1 || rows == 1 {
+        if const { S::F32::CALLS } || rows == 1 {
             for i in 0..rows.min(GROUP) {
                 let (high, low) = self.load(simd, i).value(simd, BLOCK);
                 // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
@@ -260,25 +293,16 @@ pub(super) unsafe fn short_sums<S: Simd>(
             let mut sum = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
             let mut at = 0;
             while at < columns {
-                for j in 0..BLOCK / count {
-                    if at >= columns {
-                        break;
-                    }
-                    let rest = columns - at;
-                    // SAFETY: a scratch has room for a block more.
-                    let (mut t, mut t_low) =
-                        unsafe { (simd.load(high.add(from + at)), simd.load(low.add(from + at))) };
-                    if rest < count {
-                        t = simd.keep_first(t, rest, 0.0);
-                        t_low = simd.keep_first(t_low, rest, 0.0);
-                    }
-                    if at < BLOCK {
-                        (sum.high.as_mut()[j], sum.low.as_mut()[j]) = (t, t_low);
-                    } else {
-                        sum.add_positive(j, t, t_low);
-                    }
-                    at += count;
+                let rest = columns - at;
+                // SAFETY: a scratch has room for a block more.
+                let (mut t, mut t_low) =
+                    unsafe { (simd.load(high.add(from + at)), simd.load(low.add(from + at))) };
+                if rest < count {
+                    t = simd.keep_first(t, rest, 0.0);
+                    t_low = simd.keep_first(t_low, rest, 0.0);
                 }
+                sum.add_positive_at(at, t, t_low);
+                at += count;
             }
             totals.store(simd, i, sum, true);
         }

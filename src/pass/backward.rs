@@ -138,7 +138,7 @@ unsafe fn write<S: Simd, D: Derivative>(simd: S, f: D, y: &Tile<'_>, g: &Tile<'_
     let (y, g, out) = (y.x, g.x, g.out);
     let mut at = 0;
     unsafe {
-        while S::MapWide::COUNT <= length - at {
+        while const { S::MapWide::COUNT > S::F32::COUNT } && S::MapWide::COUNT <= length - at {
             let y = <S::MapWide as Vectors<S>>::load(simd, y.add(at));
             let g = <S::MapWide as Vectors<S>>::load(simd, g.add(at));
             f.apply(y, g).store(simd, out.add(at));

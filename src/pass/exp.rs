@@ -45,7 +45,7 @@ pub(super) unsafe fn exp_short<S: Simd>(
         let wide = <S::Wide as Vectors<S>>::splat_of(simd, SIXTEENTHS - exponent);
         let mut at = 0;
         unsafe {
-            while at + S::Wide::COUNT <= columns {
+            while const { S::IS_WIDE } && at + S::Wide::COUNT <= columns {
                 unroll!(j in 0..S::Wide::COUNT.div_ceil(BLOCK), {
                     simd.prefetch(x.wrapping_add(at + j * BLOCK + TILE));
                 });
@@ -124,7 +124,7 @@ unsafe fn row_sum<S: Simd>(
     while at < columns {
         let end = columns.min(at + RUN);
         unsafe {
-            while const { S::Wide::COUNT >= BLOCK } && at + S::Wide::COUNT <= end {
+            while const { S::IS_WIDE } && at + S::Wide::COUNT <= end {
                 unroll!(j in 0..S::Wide::COUNT.div_ceil(BLOCK), {
                     simd.prefetch(x.wrapping_add(at + j * BLOCK + TILE));
                 });
@@ -139,22 +139,17 @@ unsafe fn row_sum<S: Simd>(
                 });
                 at += S::Wide::COUNT;
             }
-            // The rest, vector by vector to the lanes of whole blocks.
+            // The rest, vector by vector.
             while at < end {
-                for j in 0..BLOCK / S::F32::COUNT {
-                    if at >= end {
-                        break;
-                    }
-                    let rest = end - at;
-                    let x = simd.load_part(skip.place(x, at), rest, f32::NEG_INFINITY);
-                    let (t, delta) = terms(scale, x.splat(floor).max(x), x.splat(zero_point));
-                    if keep {
-                        simd.store_part(t.mul_add(delta, t), out.add(at), rest);
-                    }
-                    let t = if rest < S::F32::COUNT { simd.keep_first(t, rest, 0.0) } else { t };
-                    sum.add(j, t, delta);
-                    at += S::F32::COUNT;
+                let rest = end - at;
+                let x = simd.load_part(skip.place(x, at), rest, f32::NEG_INFINITY);
+                let (t, delta) = terms(scale, x.splat(floor).max(x), x.splat(zero_point));
+                if keep {
+                    simd.store_part(t.mul_add(delta, t), out.add(at), rest);
                 }
+                let t = if rest < S::F32::COUNT { simd.keep_first(t, rest, 0.0) } else { t };
+                sum.add_at(at, t, delta);
+                at += S::F32::COUNT;
             }
         }
         at = end;

@@ -262,25 +262,20 @@ pub(super) unsafe fn moments<S: Simd>(
         let (mut sum, mut moment) = (empty, empty);
         let mut at = 0;
         while at < tile.columns {
-            for j in 0..BLOCK / S::F32::COUNT {
-                if at >= tile.columns {
-                    break;
+            let rest = tile.columns - at;
+            unsafe {
+                let x = simd.load_part(x.add(at), rest, -offset);
+                let raised = fast_two_sum(simd.splat(offset), x);
+                if targets.is_some() {
+                    let t = simd.load_part(skip.place(t_place, at), rest, 0.0);
+                    let term = times(t, raised);
+                    sum.add_positive_at(at, t, zero);
+                    moment.add_positive_at(at, term.0, term.1);
+                } else {
+                    moment.add_positive_at(at, raised.0, raised.1);
                 }
-                let rest = tile.columns - at;
-                unsafe {
-                    let x = simd.load_part(x.add(at), rest, -offset);
-                    let raised = fast_two_sum(simd.splat(offset), x);
-                    if targets.is_some() {
-                        let t = simd.load_part(skip.place(t_place, at), rest, 0.0);
-                        let term = times(t, raised);
-                        sum.add_positive(j, t, zero);
-                        moment.add_positive(j, term.0, term.1);
-                    } else {
-                        moment.add_positive(j, raised.0, raised.1);
-                    }
-                }
-                at += S::F32::COUNT;
             }
+            at += S::F32::COUNT;
             if at % RUN == 0 {
                 sum.carry();
                 moment.carry();

@@ -17,7 +17,7 @@ unsafe fn map<S: Simd, F: Function>(simd: S, _: F, tile: &Tile<'_>) {
     let (x, out, length) = (tile.x, tile.out, tile.columns);
     let mut at = 0;
     unsafe {
-        while at + S::MapWide::COUNT <= length {
+        while const { S::MapWide::COUNT > S::F32::COUNT } && at + S::MapWide::COUNT <= length {
             let y = F::apply(<S::MapWide as Vectors<S>>::load(simd, x.add(at)));
             y.store(simd, out.add(at));
             at += S::MapWide::COUNT;

@@ -15,7 +15,7 @@ unsafe fn of_row<S: Simd>(simd: S, x: *const f32, columns: usize, skipped: usize
     let least = simd.splat(f32::NEG_INFINITY);
     let mut wide = <S::Wide as Vectors<S>>::splat_of(simd, f32::NEG_INFINITY);
     let mut at = 0;
-    while at + S::Wide::COUNT <= columns {
+    while const { S::IS_WIDE } && at + S::Wide::COUNT <= columns {
         wide = unsafe { <S::Wide as Vectors<S>>::load(simd, skip.place(x, at)) }.max(wide);
         at += S::Wide::COUNT;
     }

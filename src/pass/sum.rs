@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd, Vectors, unroll};
+use crate::simd::{BLOCK, Lane16, Lanes, Simd, Vectors, unroll};
 
 /// Elements after which second words are carried.
 const RUN: usize = 32 * BLOCK;
@@ -77,7 +77,7 @@ unsafe fn add_run<S: Simd, T: Terms<N, K>, const N: usize, const K: usize>(
     totals: &mut [Total<S>; K],
 ) -> usize {
     // With one lane there is nothing to take side by side.
-    if const { T::IS_WIDE && S::Wide::COUNT >= BLOCK } {
+    if const { T::IS_WIDE && S::IS_NATIVE } {
         while S::Wide::COUNT <= end - at {
             let mut elements = [S::Wide::splat_of(simd, 0.0); N];
             unroll!(i in 0..N, {
@@ -177,6 +177,9 @@ impl<S: Simd> Total<S> {
     /// The sum of all lanes as a double-word number.
     #[inline(always)]
     pub(super) fn value(self, simd: S) -> (f32, f32) {
+        if const { S::F32::CALLS } {
+            return sum_of_lanes(&simd.block_to_array(self.high), &simd.block_to_array(self.low));
+        }
         let all = self.fold::<8>(simd).fold::<4>(simd).fold::<2>(simd).fold::<1>(simd);
         let (high, low) = (all.high.as_ref()[0].first(), all.low.as_ref()[0].first());
         // The `low` of an infinity or a NaN has no meaning.
@@ -195,4 +198,22 @@ impl<S: Simd> Total<S> {
         });
         Self { high, low }
     }
+}
+
+/// The sum of all lanes as a double-word number, lane by lane: lanes i and i + 8, then i + 4, 2
+/// and 1. One function for backends without instructions that exchange lanes.
+#[inline(never)]
+pub(super) fn sum_of_lanes(Lane16(high): &Lane16, Lane16(low): &Lane16) -> (f32, f32) {
+    let (mut high, mut low) = (*high, *low);
+    let mut half = BLOCK / 2;
+    while half > 0 {
+        for i in 0..half {
+            let (sum, error) = two_sum(high[i], high[i + half]);
+            high[i] = sum;
+            low[i] = (low[i] + low[i + half]) + error;
+        }
+        half /= 2;
+    }
+    // The `low` of an infinity or a NaN has no meaning.
+    if high[0].is_finite() { fast_two_sum(high[0], low[0]) } else { (high[0], 0.0) }
 }

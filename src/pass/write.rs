@@ -120,7 +120,7 @@ pub(super) unsafe fn scale<S: Simd>(
         let one = Factor::new(simd.splat(0.0), words, largest);
         let mut at = 0;
         unsafe {
-            while at + S::Wide::COUNT <= tile.columns {
+            while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
                 let y = wide.times(<S::Wide as Vectors<S>>::load(simd, x.add(at)));
                 y.store(simd, out.add(at));
                 at += S::Wide::COUNT;
@@ -275,7 +275,7 @@ pub(super) unsafe fn subtract<S: Simd>(
         let s = scale.words.0;
         let mut at = 0;
         unsafe {
-            while at + S::Wide::COUNT <= tile.columns {
+            while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
                 unroll!(j in 0..S::Wide::COUNT.div_ceil(16), {
                     simd.prefetch(x.wrapping_add(at + j * 16 + super::TILE));
                 });

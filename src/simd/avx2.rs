@@ -58,6 +58,7 @@ impl Simd for Avx2 {
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 3>;
+    const IS_NATIVE: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {

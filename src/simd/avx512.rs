@@ -51,6 +51,7 @@ impl Simd for Avx512 {
     type Block = [F32; 1];
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 4>;
+    const IS_NATIVE: bool = true;
     const STREAMS: bool = true;
 
     #[inline(always)]

@@ -86,6 +86,7 @@ impl Vectors<Scalar> for F32 {
 impl Lanes for F32 {
     const COUNT: usize = 1;
     const FUSED: bool = FUSED;
+    const CALLS: bool = true;
     type Mask = bool;
 
     #[inline(always)]

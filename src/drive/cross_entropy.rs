@@ -9,6 +9,7 @@
 //! | more | the same tile by tile |
 //! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
 
+use super::loss_options::Options;
 use super::sum::{Sum, height};
 use super::{ones, softmax};
 use crate::backend::Backend;
@@ -27,14 +28,6 @@ pub(crate) enum Targets<'a> {
     Rows(Rows<'a>),
 }
 
-/// A loss with its options checked.
-#[derive(Clone, Copy)]
-pub(crate) struct Options<'a> {
-    pub(crate) general: General<'a>,
-    /// For rows that are not marked, unless the options are for the general passes only.
-    pub(crate) formula: Option<LossFormula>,
-}
-
 /// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
 /// `losses`, if that is not empty.
 pub(crate) fn cross_entropy(
@@ -44,28 +37,22 @@ pub(crate) fn cross_entropy(
     options: &Options<'_>,
     losses: &mut [f32],
 ) -> Loss {
-    if all.rows() == 1
-        && let Some(loss) = line(b, all, targets, options)
-    {
+    if all.rows() == 1 {
+        let loss = one(b, all, targets, options);
         if let Some(out) = losses.first_mut() {
             *out = loss.sum;
         }
         return loss;
     }
+    let formula = options.formula(all.columns());
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
-        let mut batch = Batch::new(b, &tile, targets, i, options);
+        let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref());
         batch.run();
-        let found = batch.of_rows.loss.first(tile.rows());
-        let weights = match targets {
-            Targets::Labels(_) if !options.general.weights.is_empty() => {
-                batch.of_rows.weight.first(tile.rows())
-            }
-            _ => &[],
-        };
+        let (found, weights) = (batch.losses(), batch.weights());
         total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
         let (now, later) = losses.split_at_mut(losses.len().min(tile.rows()));
         now.copy_from_slice(found.get(..now.len()).unwrap_or(&[]));
@@ -75,26 +62,39 @@ pub(crate) fn cross_entropy(
     total.sum()
 }
 
-/// A single short row with a plain label.
+/// The loss of a single row.
 #[inline]
-fn line(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Option<Loss> {
-    let Options {
-        general,
-        formula: Some(LossFormula { scale, coefficients: Coefficients::Label, .. }),
-    } = options
-    else {
-        return None;
-    };
-    let Targets::Labels(labels) = targets else { return None };
-    let mut label = [NOWHERE];
-    labels.read(0, &mut label);
-    let [label] = label;
-    if label == NOWHERE || row.columns() > LINE {
-        return None;
+fn one(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+    if let Targets::Labels(labels) = targets
+        && options.are_plain()
+        && row.columns() <= LINE
+        && let Some(scale) = options.scale()
+    {
+        let mut label = [NOWHERE];
+        labels.read(0, &mut label);
+        let [label] = label;
+        let weight = options.weights.get(label).copied().unwrap_or(1.0);
+        if label != NOWHERE {
+            let loss = b.line_loss(row, label, weight, &scale);
+            if !loss.is_nan() {
+                return Loss::of_one(loss, weight);
+            }
+        }
     }
-    let weight = general.weights.get(label).copied().unwrap_or(1.0);
-    let loss = b.line_loss(row, label, weight, scale);
-    (!loss.is_nan()).then(|| Loss::of_one(loss, weight))
+    one_of_any(b, row, targets, options)
+}
+
+/// The loss of a single row that is no line.
+#[inline(never)]
+fn one_of_any(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+    let formula = options.formula(row.columns());
+    let mut batch = Batch::new(b, row, targets, 0, options, formula.as_ref());
+    batch.run();
+    if batch.ignored != 0 {
+        return Loss::default();
+    }
+    let weight = batch.weights().first().copied().unwrap_or(1.0);
+    Loss::of_one(batch.of_rows.loss.get(0), weight)
 }
 
 /// Rows that are taken together.
@@ -103,6 +103,9 @@ struct Batch<'a> {
     tile: &'a Tile<'a>,
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
+    formula: Option<&'a LossFormula>,
+    /// What general passes take, once one is needed.
+    general: Option<General<'a>>,
     /// The column of each row's label, or of its largest target.
     labels: [usize; ROWS],
     /// Rows that do not count, a bit each.
@@ -117,12 +120,15 @@ impl<'a> Batch<'a> {
         targets: Targets<'a>,
         first: usize,
         options: &'a Options<'a>,
+        formula: Option<&'a LossFormula>,
     ) -> Self {
         let mut batch = Self {
             b,
             tile,
             targets: None,
             options,
+            formula,
+            general: None,
             labels: [NOWHERE; ROWS],
             ignored: 0,
             of_rows: LossRows::new(),
@@ -135,7 +141,7 @@ impl<'a> Batch<'a> {
                     let is_ignored = *label == NOWHERE;
                     batch.ignored |= u64::from(is_ignored) << i;
                     let one = if is_ignored { 0.0 } else { 1.0 };
-                    let weight = options.general.weights.get(*label).copied().unwrap_or(one);
+                    let weight = options.weights.get(*label).copied().unwrap_or(one);
                     batch.of_rows.weight.set(i, weight);
                 }
             }
@@ -144,10 +150,23 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    /// The rows' losses.
+    fn losses(&self) -> &[f32] {
+        self.of_rows.loss.first(self.tile.rows())
+    }
+
+    /// The rows' weights, or none where all are 1.
+    fn weights(&self) -> &[f32] {
+        if self.targets.is_some() || self.options.weights.is_empty() {
+            return &[];
+        }
+        self.of_rows.weight.first(self.tile.rows())
+    }
+
     /// The rows' losses, and their gradients where these go.
     fn run(&mut self) {
         let mut marked = u64::MAX;
-        if let Some(formula) = &self.options.formula {
+        if let Some(formula) = self.formula {
             let columns = self.tile.columns();
             marked = 0;
             if let Some(targets) = &self.targets {
@@ -292,12 +311,14 @@ impl<'a> Batch<'a> {
     }
 
     /// A row's loss and gradient by the general passes.
-    fn general(&self, i: usize) -> f32 {
+    fn general(&mut self, i: usize) -> f32 {
+        let (options, columns) = (self.options, self.tile.columns());
+        let formula = *self.general.get_or_insert_with(|| options.general(columns));
         let against = match &self.targets {
             Some(targets) => Against::Row(targets.row(i)),
             None => Against::Label(self.labels.get(i).copied().unwrap_or(NOWHERE)),
         };
-        general(self.b, &self.tile.part(i, 1), against, &self.options.general)
+        general(self.b, &self.tile.part(i, 1), against, &formula)
     }
 }
 

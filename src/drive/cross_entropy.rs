@@ -10,14 +10,14 @@
 //! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
 
 use super::loss_options::Options;
-use super::sum::{Sum, height};
+use super::sum::{Sum, height, streams};
 use super::{ones, softmax};
 use crate::backend::Backend;
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece, ROWS,
-    SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+    Again, Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece,
+    ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -45,12 +45,14 @@ pub(crate) fn cross_entropy(
         return loss;
     }
     let formula = options.formula(all.columns());
+    let stream = streams(b, all);
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
         let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref());
+        batch.stream = stream;
         batch.run();
         let (found, weights) = (batch.losses(), batch.weights());
         total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
@@ -104,6 +106,8 @@ struct Batch<'a> {
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
     formula: Option<&'a LossFormula>,
+    /// Whether gradients are written past the caches.
+    stream: bool,
     /// What general passes take, once one is needed.
     general: Option<General<'a>>,
     /// The column of each row's label, or of its largest target.
@@ -128,6 +132,7 @@ impl<'a> Batch<'a> {
             targets: None,
             options,
             formula,
+            stream: false,
             general: None,
             labels: [NOWHERE; ROWS],
             ignored: 0,
@@ -205,7 +210,7 @@ impl<'a> Batch<'a> {
 
     /// Rows of at most [`SHORT`] elements.
     fn short(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (rows, columns) = (tile.rows(), tile.columns());
         let (mut scratch, mut shifts, mut of_rows) = (Scratch::new(), Shifts::new(), None);
         if !b.exp_short(tile, scale, None, &mut scratch) {
@@ -224,13 +229,14 @@ impl<'a> Batch<'a> {
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, &targets);
         self.finish(marked, |of_rows, part, first| {
-            b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
+            let target = target.from(first);
+            b.short_write(part, first, &scratch, &of_rows.factor, target, any_size, stream);
         });
     }
 
     /// Rows of a tile each.
     fn middle(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
         let mut scratch = Scratch::new();
         let targets = self.targets;
@@ -245,19 +251,21 @@ impl<'a> Batch<'a> {
         self.finish(marked, |of_rows, part, first| {
             if keeps {
                 let kept = kept.part(first, part.rows()).output().with_output_of(part);
-                b.scale(&kept, first, &of_rows.factor, None);
+                b.scale(&kept, first, &of_rows.factor, None, stream);
             } else {
-                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+                let again =
+                    Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
+                b.exp_write(part, first, again, target.from(first), stream);
             }
         });
     }
 
     /// One row, tile by tile.
     fn long(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, row, scale) = (self.b, self.tile, &formula.scale);
+        let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
         let target = target_of(formula, &targets);
-        let keeps = row.writes() && !row.is_in_place() && matches!(target, Target::None);
+        let keeps = row.writes() && !stream && !row.is_in_place() && matches!(target, Target::None);
         let mut sum = if self.ignored != 0 {
             Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
         } else if keeps {
@@ -272,7 +280,9 @@ impl<'a> Batch<'a> {
             if keeps {
                 softmax::write_kept(b, part, &sum, &of_rows.factor, None);
             } else {
-                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+                let again =
+                    Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
+                b.exp_write(part, first, again, target.from(first), stream);
             }
         });
     }

@@ -46,7 +46,7 @@ pub(crate) use losses::{Coefficients, LossFormula, LossRows};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
-pub(crate) use write::{Again, Target};
+pub(crate) use write::{Again, Logarithms, Target};
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
 macro_rules! passes {
@@ -172,7 +172,7 @@ passes! {
     /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
     fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
     /// The sums of short rows.
-    fn short_sums(rows: usize, columns: usize, scratch: &Scratch, sums: &mut Words) = accumulator::short_sums;
+    fn short_sums(rows: usize, columns: usize, scratch: &Scratch, limits: Option<&PerRow>, sums: &mut Words) = accumulator::short_sums;
     /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
     fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
     /// The values of sums.
@@ -185,8 +185,12 @@ passes! {
     fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> Marked = rows::logarithms;
     /// The logarithm of the share of one element a row, by what the others leave of it.
     fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
-    /// The places of dominant elements of short rows.
-    fn dominant(rows: usize, columns: usize, scratch: &Scratch, sums: &Words, places: &mut [usize; ROWS]) -> u64 = write::dominant;
+    /// What a term of each row must exceed to be dominant.
+    fn limits(rows: usize, sums: &Words, limits: &mut PerRow) = rows::limits;
+    /// The logarithm of the share of each row's dominant element, by sums with and without it.
+    fn shares_of_rest(rows: usize, sums: &Words, others: &Words, ln: &mut PerRow) = rows::shares_of_rest;
+    /// s·x less a logarithm of short rows, of which dominant elements have their own.
+    fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
 
     /// The losses of rows; a bit for each that is to be taken another way.
     fn losses(rows: usize, formula: &LossFormula, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
@@ -209,7 +213,7 @@ passes! {
     /// Kept e^x · 2^-N times the factor of its row.
     fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>, stream: bool) = write::scale;
     /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool, stream: bool) = write::short_write;
+    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
     /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
     fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Target<'_>, stream: bool) = write::exp_write;
     /// (x − center)·power of a row; −∞ stays so.

@@ -210,7 +210,7 @@ impl<'a> Batch<'a> {
 
     /// Rows of at most [`SHORT`] elements.
     fn short(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
+        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
         let (rows, columns) = (tile.rows(), tile.columns());
         let (mut scratch, mut shifts, mut of_rows) = (Scratch::new(), Shifts::new(), None);
         if !b.exp_short(tile, scale, None, &mut scratch) {
@@ -224,13 +224,13 @@ impl<'a> Batch<'a> {
             }
         }
         let mut others = Words::new();
-        b.short_sums(rows, columns, &scratch, &mut others);
+        b.short_sums(rows, columns, &scratch, None, &mut others);
         marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, &targets);
         self.finish(marked, |of_rows, part, first| {
             let target = target.from(first);
-            b.short_write(part, first, &scratch, &of_rows.factor, target, any_size, stream);
+            b.short_write(part, first, &scratch, &of_rows.factor, target, any_size);
         });
     }
 

@@ -9,7 +9,7 @@ use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
-use crate::pass::{PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{Logarithms, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -78,24 +78,15 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
         of_rows = Some(&shifts);
     }
-    let (mut sums, mut places) = (Words::new(), [usize::MAX; ROWS]);
-    b.short_sums(rows, columns, &scratch, &mut sums);
-    let dominated = b.dominant(rows, columns, &scratch, &sums, &mut places);
+    let (mut sums, mut others) = (Words::new(), Words::new());
+    let (mut limits, mut dominant) = (PerRow::new(), PerRow::new());
+    b.short_sums(rows, columns, &scratch, None, &mut sums);
+    b.limits(rows, &sums, &mut limits);
+    b.short_sums(rows, columns, &scratch, Some(&limits), &mut others);
+    b.shares_of_rest(rows, &sums, &others, &mut dominant);
     b.logarithms(rows, scale, of_rows, &mut sums);
-    let mut ln = PerRow::new();
-    if dominated != 0 {
-        let (mut score, mut others) = (PerRow::new(), Words::new());
-        score.fill(rows, 0.0);
-        for i in ones(dominated) {
-            let place = places.get(i).copied().unwrap_or(usize::MAX);
-            score.set(i, tile.get(i, place));
-            scratch.clear(i * columns + place);
-        }
-        b.short_sums(rows, columns, &scratch, &mut others);
-        b.shares(rows, scale, of_rows, &score, &others, &mut ln);
-    }
-    b.subtract(tile, scale, 0.0, &sums, stream);
-    set(tile, dominated, &places, &ln);
+    let numbers = Logarithms { scale, ln: &sums, limits: &limits, dominant: &dominant };
+    b.short_subtract(tile, &scratch, numbers);
 }
 
 /// Writes the logarithms of dominant elements.

@@ -99,7 +99,7 @@ fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
             b.exp_short(tile, scale, Some(&shifts), &mut scratch);
             of_rows = Some(&shifts);
         }
-        b.short_sums(rows, columns, &scratch, sums);
+        b.short_sums(rows, columns, &scratch, None, sums);
         return extreme | b.logarithms(rows, scale, of_rows, sums).near_0;
     }
     let mut totals = Totals::new();
@@ -159,7 +159,7 @@ fn of_piece(b: Backend, x: &[f32]) -> LogSumExp {
             of_rows = Some(&shifts);
         }
         if extreme == 0 {
-            b.short_sums(1, x.len(), &scratch, &mut sums);
+            b.short_sums(1, x.len(), &scratch, None, &mut sums);
             b.logarithms(1, &Scale::ONE, of_rows, &mut sums);
             return of_words(x, sums.get(0));
         }

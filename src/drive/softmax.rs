@@ -101,9 +101,9 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
     }
     let (mut sums, mut largest) = (Words::new(), PerRow::new());
-    b.short_sums(tile.rows(), tile.columns(), &scratch, &mut sums);
+    b.short_sums(tile.rows(), tile.columns(), &scratch, None, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
-    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate, stream);
+    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate);
 }
 
 /// Longer rows, of a tile each unless they are extreme.

@@ -173,3 +173,38 @@ pub(super) unsafe fn shares<S: Simd>(
 pub(super) unsafe fn log_add<S: Simd>(simd: S, a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
     log_add_exp(simd.splat(0.0), a, b)
 }
+
+/// The share of a sum from which on an element is dominant.
+const DOMINANT: f32 = 0.7;
+
+/// What a term of each row must exceed to be dominant.
+#[inline(always)]
+pub(super) unsafe fn limits<S: Simd>(simd: S, rows: usize, sums: &Words, limits: &mut PerRow) {
+    let mut at = 0;
+    while at < rows.min(ROWS) {
+        unsafe { simd.store(simd.load(sums.high.at(at)) * DOMINANT, limits.at_mut(at)) };
+        at += S::F32::COUNT;
+    }
+}
+
+/// ln of the share of each row's dominant element, by the sum of all and that of the others:
+/// −ln(1 + others/(sum − others)). Without such an element it means nothing.
+#[inline(always)]
+pub(super) unsafe fn shares_of_rest<S: Simd>(
+    simd: S,
+    rows: usize,
+    sums: &Words,
+    others: &Words,
+    ln: &mut PerRow,
+) {
+    let mut at = 0;
+    while at < rows.min(ROWS) {
+        let ((sum, low), rest) = (sums.load(simd, at), others.load(simd, at));
+        let (high, error) = two_sum(sum, -rest.0);
+        let own = fast_two_sum(high, error + (low - rest.1));
+        let tail = ln_1p_positive(divide(rest, own));
+        // Zero less zero is +0.
+        unsafe { simd.store(simd.splat(0.0) - tail, ln.at_mut(at)) };
+        at += S::F32::COUNT;
+    }
+}

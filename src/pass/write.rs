@@ -4,7 +4,7 @@
 use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::{Shifts, floor_of};
-use super::{PerRow, ROWS, SHORT, Scratch, Tile, Words};
+use super::{PerRow, ROWS, Scratch, Tile, Words};
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{times, two_product};
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
@@ -22,12 +22,6 @@ pub(crate) enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Whether its rows, if it has any, follow one another without gaps.
-    #[inline(always)]
-    fn is_flat(&self, columns: usize) -> bool {
-        if let Self::Rows(rows, ..) = self { rows.x_stride == columns } else { true }
-    }
-
     /// Those of the rows from one on.
     pub(crate) fn from(self, first: usize) -> Self {
         match self {
@@ -258,112 +252,6 @@ fn short_result<V: Lanes>(e: (V, V), factor: (V, V), target: Option<(V, V)>, any
     V::select(y.abs().lt(y.splat(SMALL)), small, y)
 }
 
-/// A walk over the elements of short rows without gaps, in whole vectors, where each lane needs
-/// the numbers of its row.
-struct Flat<V> {
-    /// The next element, the row it is in, and its place there.
-    at: usize,
-    row: usize,
-    place: usize,
-    columns: usize,
-    /// Rows and elements that a vector goes on by.
-    rows_by: usize,
-    places_by: usize,
-    /// Elements before the first that is aligned.
-    head: usize,
-    lanes: V,
-    inverse: f32,
-}
-
-/// A number of lane, less half of −1: see [`Flat::numbers`].
-static LANES: [f32; 16] =
-    [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5, 11.5, 12.5, 13.5, 14.5, 15.5];
-
-impl<V: Lanes> Flat<V> {
-    #[inline(always)]
-    fn new<S: Simd<F32 = V>>(simd: S, columns: usize, stream: bool, out: *const f32) -> Self {
-        let inverse = 1.0 / columns as f32;
-        // SAFETY: no vector has more lanes.
-        let lanes = unsafe { simd.load(LANES.as_ptr()) } - 0.5 * columns as f32;
-        Self {
-            at: 0,
-            row: 0,
-            place: 0,
-            columns,
-            rows_by: V::COUNT / columns,
-            places_by: V::COUNT % columns,
-            head: if stream { unaligned(out) } else { 0 },
-            lanes,
-            inverse,
-        }
-    }
-
-    /// How many elements are next, of so many.
-    #[inline(always)]
-    fn step<S: Simd<F32 = V>>(&self, all: usize) -> usize {
-        let rest = all - self.at;
-        if self.at < self.head { rest.min(self.head) } else { rest.min(V::COUNT) }
-    }
-
-    /// The numbers of the lanes' rows, in two words; those of the walk begin with the `first`.
-    #[inline(always)]
-    unsafe fn numbers<S: Simd<F32 = V>>(&self, simd: S, first: usize, words: &Words) -> (V, V) {
-        /// 1.5 · 2^23: what is added to it is rounded to a whole number in the lowest bits.
-        const WHOLE: f32 = 12_582_912.0;
-        // ⌊(place + lane)/columns⌋, as (place + lane + ½)/columns − ½ rounded.
-        let place = self.lanes + self.place as f32;
-        let index = place.mul_add(place.splat(self.inverse), place.splat(WHOLE));
-        let (high, low) = (words.high.at(first + self.row), words.low.at(first + self.row));
-        let _ = simd;
-        // SAFETY: a `PerRow` has room for a vector from each row on.
-        unsafe {
-            if const { V::COUNT == 16 } {
-                let (high, low) = (&*high.cast::<[f32; 16]>(), &*low.cast::<[f32; 16]>());
-                let [high, low] = index.lookup([high, low]);
-                (high, low)
-            } else {
-                let (high, low) = (&*high.cast::<[f32; 8]>(), &*low.cast::<[f32; 8]>());
-                let [high, low] = index.lookup([high, low]);
-                (high, low)
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store<S: Simd<F32 = V>>(
-        &self,
-        simd: S,
-        y: V,
-        out: *mut f32,
-        step: usize,
-        stream: bool,
-    ) {
-        unsafe {
-            if const { S::STREAMS } && stream && step == V::COUNT {
-                simd.stream(y, out.add(self.at));
-            } else {
-                simd.store_part(y, out.add(self.at), step);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn advance(&mut self, step: usize) {
-        self.at += step;
-        if step == V::COUNT {
-            self.row += self.rows_by;
-            self.place += self.places_by;
-            if self.place >= self.columns {
-                self.place -= self.columns;
-                self.row += 1;
-            }
-        } else {
-            self.row = self.at / self.columns;
-            self.place = self.at % self.columns;
-        }
-    }
-}
-
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row less a
 /// target; `any_size` if products may be [`SMALL`]. The tile's first row is that of number
 /// `first` there.
@@ -376,29 +264,9 @@ pub(super) unsafe fn short_write<S: Simd>(
     factors: &Words,
     target: Target<'_>,
     any_size: bool,
-    stream: bool,
 ) {
     let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
     let [high, low] = scratch.places();
-    if const { S::IS_NATIVE } && rows > 1 && tile.out_stride == columns && target.is_flat(columns) {
-        let mut flat = Flat::new(simd, columns, stream, tile.out);
-        while flat.at < rows * columns {
-            let step = flat.step::<S>(rows * columns);
-            let from = first * columns + flat.at;
-            unsafe {
-                let e = (simd.load(high.add(from)), simd.load(low.add(from)));
-                let factor = flat.numbers(simd, first, factors);
-                let target = target_of(simd, target, 0, flat.at, step);
-                let y = short_result(e, factor, target, any_size);
-                flat.store(simd, y, tile.out, step, stream);
-            }
-            flat.advance(step);
-        }
-        if stream {
-            simd.fence();
-        }
-        return;
-    }
     // What a row's last vector writes beyond it is written again by the next.
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
@@ -452,23 +320,6 @@ pub(super) unsafe fn subtract<S: Simd>(
     stream: bool,
 ) {
     let (s, columns, rows) = (scale.words.0, tile.columns, tile.rows.min(ROWS));
-    let is_flat = tile.x_stride == columns && tile.out_stride == columns;
-    if const { S::IS_NATIVE } && is_flat && rows > 1 && (2..=SHORT).contains(&columns) {
-        let mut flat = Flat::new(simd, columns, stream, tile.out);
-        while flat.at < rows * columns {
-            let step = flat.step::<S>(rows * columns);
-            unsafe {
-                let x = simd.load_part(tile.x.add(flat.at), step, 0.0);
-                let y = difference(x, s, center, flat.numbers(simd, 0, logarithms));
-                flat.store(simd, y, tile.out, step, stream);
-            }
-            flat.advance(step);
-        }
-        if stream {
-            simd.fence();
-        }
-        return;
-    }
     for i in 0..rows {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let out = tile.out.wrapping_add(i * tile.out_stride);
@@ -527,34 +378,45 @@ fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V)) -> V {
     V::select(y.eq(infinity), infinity, difference)
 }
 
-/// For each short row the place of the element that has about ¾ of its sum or more, if there is
-/// one: a bit for each such row.
+/// What the logarithms of short rows are made of, one number a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Logarithms<'a> {
+    pub(crate) scale: &'a Scale,
+    /// ln Σ e^(s·x).
+    pub(crate) ln: &'a Words,
+    /// What e^(s·x) · 2^-N of a dominant element exceeds, and the logarithm of its share.
+    pub(crate) limits: &'a PerRow,
+    pub(crate) dominant: &'a PerRow,
+}
+
+/// s·x less a logarithm of short rows, whose e^(s·x) · 2^-N are in a scratch; a dominant element
+/// has a logarithm of its own.
 #[inline(always)]
-pub(super) unsafe fn dominant<S: Simd>(
+pub(super) unsafe fn short_subtract<S: Simd>(
     simd: S,
-    rows: usize,
-    columns: usize,
+    tile: &Tile<'_>,
     scratch: &Scratch,
-    sums: &Words,
-    places: &mut [usize; ROWS],
-) -> u64 {
+    numbers: Logarithms<'_>,
+) {
+    let Logarithms { scale, ln, limits, dominant } = numbers;
+    let (s, columns, rows) = (scale.words.0, tile.columns, tile.rows.min(ROWS));
     let [high, _] = scratch.places();
-    let mut dominated = 0;
-    for (i, of_row) in places.iter_mut().enumerate().take(rows) {
-        let limit = simd.splat(LIKELY * sums.high.get(i));
-        let (mut at, mut place) = (0, usize::MAX);
-        // To the end of the row: no branch would foretell where there is one.
+    for i in 0..rows {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let out = tile.out.wrapping_add(i * tile.out_stride);
+        let (ln, ln_low) = ln.get(i);
+        let (ln, limit) = ((simd.splat(ln), simd.splat(ln_low)), simd.splat(limits.get(i)));
+        let dominant = simd.splat(dominant.get(i));
+        let mut at = 0;
         while at < columns {
-            // SAFETY: a scratch has room for a block more.
-            let t = unsafe { simd.load(high.add(i * columns + at)) };
-            let above = S::F32::bits(limit.lt(t));
-            let found = at + above.trailing_zeros() as usize;
-            // What is beyond the row is no element of it.
-            place = if above != 0 && found < columns { found } else { place };
+            let rest = columns - at;
+            unsafe {
+                let x = simd.load_part(x.add(at), rest, 0.0);
+                let t = simd.load(high.add(i * columns + at));
+                let y = S::F32::select(limit.lt(t), dominant, difference(x, s, 0.0, ln));
+                simd.store_part(y, out.add(at), rest);
+            }
             at += S::F32::COUNT;
         }
-        *of_row = place;
-        dominated |= u64::from(place < columns) << i;
     }
-    dominated
 }

@@ -149,10 +149,8 @@ passes! {
     fn map_ln_1p(tile: &Tile<'_>) = map::ln_1p;
     /// 1 / (1 + e^-x).
     fn map_sigmoid(tile: &Tile<'_>) = map::sigmoid;
-    /// ln σ(x).
-    fn map_log_sigmoid(tile: &Tile<'_>) = map::log_sigmoid;
-    /// ln(1 + e^x).
-    fn map_softplus(tile: &Tile<'_>) = map::softplus;
+    /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
+    fn map_softplus(tile: &Tile<'_>, sign: f32) = map::softplus;
 
     // One row of at most `LINE` elements in registers.
     /// Softmax, if no |s·x| is large: else false, and nothing is written.

@@ -31,11 +31,12 @@ const POLYNOMIAL: [f32; 5] = [
 ];
 
 /// e^x − 1.
+#[derive(Clone, Copy)]
 pub(crate) struct ExpM1;
 
 impl Function for ExpM1 {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         exp_m1(x)
     }
 }

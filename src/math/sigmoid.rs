@@ -18,11 +18,12 @@ use super::words::remainder;
 use crate::simd::Lanes;
 
 /// 1 / (1 + e^-x).
+#[derive(Clone, Copy)]
 pub(crate) struct Sigmoid;
 
 impl Function for Sigmoid {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         sigmoid(x)
     }
 }

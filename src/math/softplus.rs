@@ -15,23 +15,17 @@ use super::ln::Sum;
 use super::words::fast_two_sum;
 use crate::simd::Lanes;
 
-/// ln(1 + e^x).
-pub(crate) struct Softplus;
+/// sign · ln(1 + e^(sign · x)): ln(1 + e^x), or with a sign of −1 ln σ(x).
+#[derive(Clone, Copy)]
+pub(crate) struct Softplus {
+    /// A number, not a choice: of that, the compiler would make two loops.
+    pub(crate) sign: f32,
+}
 
 impl Function for Softplus {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
-        softplus(x)
-    }
-}
-
-/// ln σ(x).
-pub(crate) struct LogSigmoid;
-
-impl Function for LogSigmoid {
-    #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
-        log_sigmoid(x)
+    fn apply<V: Lanes>(self, x: V) -> V {
+        softplus(x * self.sign) * self.sign
     }
 }
 

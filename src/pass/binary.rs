@@ -120,15 +120,15 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
     let (x, t, out) = (tile.x, targets.as_ptr(), tile.out);
     let keep = if out.is_null() { Keep::Nothing } else { keep };
     let slope = keep == Keep::Gradients;
-    // With one lane there is nothing to take side by side.
-    let wide = if S::Wide::COUNT < BLOCK { usize::MAX } else { S::Wide::COUNT };
+    // Where the shorter formula would be a good part of the code, there is only the general one.
+    let wide = if const { S::IS_NATIVE } { S::Wide::COUNT } else { usize::MAX };
     let mut total = Total::zero(simd);
     let mut at = 0;
     unsafe {
         while at < length {
             let run = length.min(at.saturating_add(CARRY));
             while at < run {
-                while wide <= run - at {
+                while const { S::IS_NATIVE } && wide <= run - at {
                     let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
                     let t = <S::Wide as Vectors<S>>::load(simd, t.add(at));
                     let Some((loss, gradient)) = f.apply_short(x, t, slope) else { break };

@@ -212,7 +212,7 @@ struct Divergence {
 
 impl Terms<2, 1> for Divergence {
     const NOTHING: [f32; 2] = [0.0; 2];
-    const IS_WIDE: bool = true;
+    const IS_WIDE: bool = false;
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {
@@ -241,7 +241,7 @@ struct SymmetricDivergence;
 
 impl Terms<2, 1> for SymmetricDivergence {
     const NOTHING: [f32; 2] = [0.0; 2];
-    const IS_WIDE: bool = true;
+    const IS_WIDE: bool = false;
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {

@@ -165,13 +165,15 @@ mod tests {
                 let exponent = f64::from(x) - f64::from(shift.center);
                 let exact = factor()
                     * libm::exp(exponent - f64::from(shift.exponent) * core::f64::consts::LN_2);
-                let (high, low) = shift.words(F32(x));
+                let (high, low) = shift.words((F32(x - shift.center), F32(0.0)));
                 let error = (f64::from(high.0) + f64::from(low.0)) / exact - 1.0;
                 assert!(error.abs() < 3e-8, "{max} − {below}: {error:e}");
             }
-            let (high, _) = shift.words(F32(f32::NEG_INFINITY));
-            assert!(high.0 < exp2(-124.0) && high.0.is_normal(), "{}", high.0);
-            assert!(shift.words(F32(f32::NAN)).0.0.is_nan());
+            let (high, low) = shift.words((F32(f32::NEG_INFINITY), F32(0.0)));
+            assert_eq!((high.0, low.0), (0.0, 0.0));
+            let (t, _) = shift.terms_of_words((F32(shift.floor()), F32(0.0)));
+            assert!(t.0 < exp2(-124.0) && t.0.is_normal(), "{}", t.0);
+            assert!(shift.words((F32(f32::NAN), F32(0.0))).0.0.is_nan());
         }
     }
 

@@ -260,6 +260,7 @@ impl<'a> Batch<'a> {
 
     /// Takes rows that are marked by the general passes, and writes what is not: runs of rows by
     /// a function, what a label has, and zeros where a row does not count.
+    #[inline(never)]
     fn finish(&mut self, marked: u64, write: &mut dyn FnMut(&LossRows, &Tile<'_>, usize)) {
         let (tile, rows) = (self.tile, self.tile.rows());
         let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };

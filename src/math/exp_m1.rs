@@ -50,10 +50,12 @@ pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
         type Value = V;
         #[inline(always)]
         fn value(x: Self::Arguments) -> Self::Value {
-            if V::all_within([x], NORMAL) {
-                return exp_m1_normal(x);
+            let is_near = V::all_within([x], NORMAL);
+            // Only here are there two ways: the formula is compiled once.
+            let y = exp_m1_normal(if is_near { x } else { x.clamp(-NORMAL, NORMAL) });
+            if is_near {
+                return y;
             }
-            let y = exp_m1_normal(x.clamp(-NORMAL, NORMAL));
             V::select(x.splat(NORMAL).lt(x), exp(x), y)
         }
     }

@@ -38,10 +38,12 @@ pub(crate) fn log_sigmoid<V: Lanes>(x: V) -> V {
 /// ln(1 + e^x) for every x.
 #[inline(always)]
 pub(crate) fn softplus<V: Lanes>(x: V) -> V {
-    if V::all_within([x], NORMAL) {
-        return softplus_normal(x);
+    let is_near = V::all_within([x], NORMAL);
+    // Only here are there two ways: the formula is compiled once.
+    let y = softplus_normal(if is_near { x } else { x.clamp(-NORMAL, NORMAL) });
+    if is_near {
+        return y;
     }
-    let y = softplus_normal(x.clamp(-NORMAL, NORMAL));
     let y = V::select(x.lt(x.splat(-NORMAL)), exp(x), y);
     V::select(x.splat(NORMAL).lt(x), x, y)
 }

@@ -293,10 +293,13 @@ pub(super) unsafe fn moments<S: Simd>(
         moments.store(simd, i % GROUP, moment, true);
         if i % GROUP == GROUP - 1 || i + 1 == rows {
             let first = i / GROUP * GROUP;
-            if targets.is_some() {
-                sums.values(simd, i + 1 - first, first, &mut all.rest);
+            // In one place: adding up lanes is a good part of the code.
+            for (sums, words) in [(&mut moments, &mut all.moment), (&mut sums, &mut all.rest)] {
+                sums.values(simd, i + 1 - first, first, words);
+                if targets.is_none() {
+                    break;
+                }
             }
-            moments.values(simd, i + 1 - first, first, &mut all.moment);
         }
     }
 }

@@ -38,10 +38,8 @@ pub(crate) fn log_sigmoid<V: Lanes>(x: V) -> V {
 /// ln(1 + e^x) for every x.
 #[inline(always)]
 pub(crate) fn softplus<V: Lanes>(x: V) -> V {
-    let is_near = V::all_within([x], NORMAL);
-    // Only here are there two ways: the formula is compiled once.
-    let y = softplus_normal(if is_near { x } else { x.clamp(-NORMAL, NORMAL) });
-    if is_near {
+    let y = near(x);
+    if V::all_within([x], NORMAL) {
         return y;
     }
     let y = V::select(x.lt(x.splat(-NORMAL)), exp(x), y);
@@ -51,10 +49,11 @@ pub(crate) fn softplus<V: Lanes>(x: V) -> V {
 /// Below this ln(1 + e^x) is a short series in e^x.
 const SERIES: f32 = -7.0;
 
-/// ln(1 + e^x) for |x| ≤ `NORMAL`.
+/// ln(1 + e^x) for |x| ≤ `NORMAL`; elsewhere any number, but of NaN NaN.
 #[inline(always)]
-fn softplus_normal<V: Lanes>(x: V) -> V {
-    let (z, z_low) = exp_words(-x.abs());
+fn near<V: Lanes>(x: V) -> V {
+    // In this order a NaN stays one.
+    let (z, z_low) = exp_words(x.splat(-NORMAL).max(-x.abs()));
     let (sum, error) = fast_two_sum(x.splat(1.0), z);
     let ln_1p = Sum::new(sum.split_exp2(), (error + z_low) / sum);
     let near = ln_1p.plus(x.splat(0.0).max(x));

@@ -36,6 +36,7 @@ use crate::math::logistic::{Logistic, Precise, Tail};
 use crate::math::words::{
     add, divide, fast_two_sum, product, rounded, times, two_product, two_sum,
 };
+use crate::math::{Formula, value};
 use crate::simd::{BLOCK, Lanes, Mask, Simd, Vectors, unroll};
 
 /// What is written for each pair.
@@ -435,11 +436,20 @@ impl PairFunction for OnProbabilities {
 
 /// −c·ln x: 0 for c = 0, and ∞ for x = 0.
 #[inline(always)]
-fn weighted<V: Lanes>(c: (V, V), x: V, (ln, ln_low): (V, V)) -> (V, V) {
-    let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
-    let (product, low) = product(c, (-ln, -ln_low));
-    let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
-    let product = V::select(is_infinite, infinity, product);
-    let low = V::select(is_infinite, zero, low);
-    (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
+fn weighted<V: Lanes>(c: (V, V), x: V, ln: (V, V)) -> (V, V) {
+    struct Weighted;
+    impl<V: Lanes> Formula<V> for Weighted {
+        type Arguments = ((V, V), V, (V, V));
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((c, x, (ln, ln_low)): Self::Arguments) -> Self::Value {
+            let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
+            let (product, low) = product(c, (-ln, -ln_low));
+            let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
+            let product = V::select(is_infinite, infinity, product);
+            let low = V::select(is_infinite, zero, low);
+            (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
+        }
+    }
+    value::<V, Weighted>((c, x, ln))
 }

@@ -46,6 +46,7 @@ use crate::math::polynomial::horner;
 use crate::math::shift::{LEVEL, Scaled, Shift};
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, add_words, divide, product, times, two_product, two_sum};
+use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 
 /// Sums are of e^x · 2^LEVEL, x less its row's largest.
@@ -134,18 +135,36 @@ struct Origin {
 /// x − origin as a double-word number. −∞ becomes the least finite number.
 #[inline(always)]
 fn less<V: Lanes>(x: V, origin: f32) -> (V, V) {
-    let (high, low) = two_sum(x, -x.splat(origin));
-    let least = x.splat(f32::MIN);
-    let is_far = high.le(least);
-    (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+    struct Less;
+    impl<V: Lanes> Formula<V> for Less {
+        type Arguments = (V, f32);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, origin): Self::Arguments) -> Self::Value {
+            let (high, low) = two_sum(x, -x.splat(origin));
+            let least = x.splat(f32::MIN);
+            let is_far = high.le(least);
+            (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+        }
+    }
+    value::<V, Less>((x, origin))
 }
 
 /// The difference of two double-word numbers, as a double-word number.
 #[inline(always)]
-fn difference<V: Lanes>((x, x_low): (V, V), (y, y_low): (V, V)) -> (V, V) {
-    let (high, error) = two_sum(x, -y);
-    // All of it may be in the second words.
-    two_sum(high, error + (x_low - y_low))
+fn difference<V: Lanes>(x: (V, V), y: (V, V)) -> (V, V) {
+    struct Difference;
+    impl<V: Lanes> Formula<V> for Difference {
+        type Arguments = ((V, V), (V, V));
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(((x, x_low), (y, y_low)): Self::Arguments) -> Self::Value {
+            let (high, error) = two_sum(x, -y);
+            // All of it may be in the second words.
+            two_sum(high, error + (x_low - y_low))
+        }
+    }
+    value::<V, Difference>((x, y))
 }
 
 /// e^x, e^y, and e^x·(x − y) times [`DISTANCE`], which is ∞ where y alone is impossible.

@@ -220,9 +220,7 @@ passes! {
     fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
     /// Where the first element that equals a value is: `usize::MAX` if none does.
     fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
-    /// −Σ p·ln p.
-    fn entropy_of_row(p: &Tile<'_>) -> f32 = distribution::entropy;
-    /// −Σ p·ln q.
+    /// −Σ p·ln q: the entropy where q is p.
     fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
     /// Σ p·ln(p/q).
     fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;

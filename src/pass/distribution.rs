@@ -30,14 +30,7 @@ use core::f32::consts::LN_2;
 /// are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
-/// H(P) = −Σ p·ln p.
-#[inline(always)]
-pub(super) unsafe fn entropy<S: Simd>(simd: S, p: &Tile<'_>) -> f32 {
-    let [(high, low)] = unsafe { sums(simd, Entropy, [p.x], p.columns, NOWHERE) };
-    0.0 - (high + low)
-}
-
-/// H(P, Q) = −Σ p·ln q.
+/// H(P, Q) = −Σ p·ln q, which is H(P) where Q is P.
 #[inline(always)]
 pub(super) unsafe fn cross_entropy<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let (inputs, length) = pair(p, q);
@@ -108,20 +101,6 @@ fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
         }
     }
     value::<V, XLnY>((p, q))
-}
-
-/// p·ln p.
-#[derive(Clone, Copy)]
-struct Entropy;
-
-impl Terms<1, 1> for Entropy {
-    const NOTHING: [f32; 1] = [0.0];
-    const IS_WIDE: bool = true;
-
-    #[inline(always)]
-    fn terms<V: Lanes>(self, [p]: [V; 1]) -> [(V, V); 1] {
-        [x_ln_y(p, p)]
-    }
 }
 
 /// p·ln q.

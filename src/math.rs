@@ -39,7 +39,7 @@ pub(crate) fn value<V: Lanes, F: Formula<V>>(arguments: F::Arguments) -> F::Valu
 }
 
 /// A function of one element, for every lane alike.
-pub(crate) trait Function {
+pub(crate) trait Function: Copy {
     /// The function's value.
-    fn apply<V: Lanes>(x: V) -> V;
+    fn apply<V: Lanes>(self, x: V) -> V;
 }

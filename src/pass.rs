@@ -149,10 +149,8 @@ passes! {
     fn map_ln_1p(tile: &Tile<'_>) = map::ln_1p;
     /// 1 / (1 + e^-x).
     fn map_sigmoid(tile: &Tile<'_>) = map::sigmoid;
-    /// ln σ(x).
-    fn map_log_sigmoid(tile: &Tile<'_>) = map::log_sigmoid;
-    /// ln(1 + e^x).
-    fn map_softplus(tile: &Tile<'_>) = map::softplus;
+    /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
+    fn map_softplus(tile: &Tile<'_>, sign: f32) = map::softplus;
 
     // One row of at most `LINE` elements in registers.
     /// Softmax, if no |s·x| is large: else false, and nothing is written.
@@ -226,9 +224,7 @@ passes! {
     fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
     /// Where the first element that equals a value is: `usize::MAX` if none does.
     fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
-    /// −Σ p·ln p.
-    fn entropy_of_row(p: &Tile<'_>) -> f32 = distribution::entropy;
-    /// −Σ p·ln q.
+    /// −Σ p·ln q: the entropy where q is p.
     fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
     /// Σ p·ln(p/q).
     fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;

@@ -95,12 +95,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// One row: the whole vector. An empty one is a row of no columns.
-    #[inline]
-    pub(crate) const fn one(data: &'a [f32]) -> Self {
-        Self { data, rows: 1, columns: data.len(), stride: data.len() }
-    }
-
     /// Where the first row begins.
     #[inline]
     pub(crate) const fn as_ptr(&self) -> *const f32 {
@@ -166,13 +160,6 @@ impl<'a> RowsMut<'a> {
             Ok(rows) => Ok(Self { data, rows, columns, stride }),
             Err(error) => Err(error),
         }
-    }
-
-    /// One row: the whole vector.
-    #[inline]
-    pub(crate) const fn one(data: &'a mut [f32]) -> Self {
-        let columns = data.len();
-        Self { data, rows: 1, columns, stride: columns }
     }
 
     /// Where the first row begins.

@@ -133,6 +133,9 @@ pub(crate) trait Simd: Copy {
     /// Whether sums of long formulas go several vectors side by side, too: where lanes come from
     /// a library, their code is several times as long.
     const IS_NATIVE: bool = false;
+    /// Whether a row of at most two blocks has passes of its own, in registers. Where another backend
+    /// is the usual one, their code is not worth it: other passes give the same bits.
+    const HAS_LINES: bool = Self::IS_NATIVE;
     /// Whether results larger than the caches are written past them: with eight lanes,
     /// computing takes so long that ordinary stores hide behind it.
     const STREAMS: bool = false;
@@ -348,8 +351,6 @@ pub(crate) trait Lanes:
     /// The larger of `self` and of how far x lies above a positive number: the difference
     /// of their bits, an unsigned integer. What is below and NaN are farther than all else.
     fn max_distance(self, x: Self, least: f32) -> Self;
-    /// The number at such a distance.
-    fn at_distance(self, least: f32) -> Self;
     /// Whether no lane, such a distance, is more than that of `most`.
     fn all_up_to(self, most: f32, least: f32) -> bool;
 

@@ -195,7 +195,7 @@ impl<'a> Batch<'a> {
             return;
         }
         marked &= !self.ignored;
-        self.finish(marked, |_, _, _| {});
+        self.finish(marked, &mut |_, _, _| {});
     }
 
     /// The scores at the labels; of a row that does not count, any number.
@@ -228,9 +228,8 @@ impl<'a> Batch<'a> {
         marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, &targets);
-        self.finish(marked, |of_rows, part, first| {
-            let target = target.from(first);
-            b.short_write(part, first, &scratch, &of_rows.factor, target, any_size);
+        self.finish(marked, &mut |of_rows, part, first| {
+            b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
         });
     }
 
@@ -248,7 +247,7 @@ impl<'a> Batch<'a> {
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
         b.sums(tile.rows(), &mut totals, &mut others);
         marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, &mut self.of_rows);
-        self.finish(marked, |of_rows, part, first| {
+        self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
                 let kept = kept.part(first, part.rows()).output().with_output_of(part);
                 b.scale(&kept, first, &of_rows.factor, None, stream);
@@ -276,7 +275,7 @@ impl<'a> Batch<'a> {
         let (others, shifts) = (sum.value(b), sum.shifts());
         marked |= u64::from(sum.shift.center != 0.0);
         marked |= b.losses(1, formula, Some(&shifts), &others, &mut self.of_rows);
-        self.finish(marked, |of_rows, part, first| {
+        self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
                 softmax::write_kept(b, part, &sum, &of_rows.factor, None);
             } else {
@@ -289,7 +288,8 @@ impl<'a> Batch<'a> {
 
     /// Takes rows that are marked by the general passes, and writes what is not: runs of rows by
     /// a function, what a label has, and zeros where a row does not count.
-    fn finish(&mut self, marked: u64, mut write: impl FnMut(&LossRows, &Tile<'_>, usize)) {
+    #[inline(never)]
+    fn finish(&mut self, marked: u64, write: &mut dyn FnMut(&LossRows, &Tile<'_>, usize)) {
         let (tile, rows) = (self.tile, self.tile.rows());
         let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
         let marked = marked & all & !self.ignored;

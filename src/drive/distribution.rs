@@ -10,7 +10,8 @@ impl Backend {
     #[inline]
     #[must_use]
     pub fn entropy(self, p: &[f32]) -> f32 {
-        self.entropy_of_row(&Tile::of_read(p))
+        let p = Tile::of_read(p);
+        self.cross_entropy_of_row(&p, &p)
     }
 
     /// As [`rows::entropy`](crate::rows::entropy).
@@ -21,7 +22,8 @@ impl Backend {
         check_length("out", p.rows(), out.len())?;
         let p = Tile::read(p);
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.entropy_of_row(&p.part(i, 1));
+            let p = p.part(i, 1);
+            *out = self.cross_entropy_of_row(&p, &p);
         }
         Ok(())
     }

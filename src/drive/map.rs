@@ -97,14 +97,14 @@ impl Backend {
     #[inline]
     pub fn log_sigmoid(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_log_sigmoid(&Tile::of(x, out));
+        self.map_softplus(&Tile::of(x, out), -1.0);
         Ok(())
     }
 
     /// As [`log_sigmoid_in_place`](crate::log_sigmoid_in_place).
     #[inline]
     pub fn log_sigmoid_in_place(self, x: &mut [f32]) {
-        self.map_log_sigmoid(&Tile::of_in_place(x));
+        self.map_softplus(&Tile::of_in_place(x), -1.0);
     }
 
     /// As [`softplus`](crate::softplus).
@@ -114,13 +114,13 @@ impl Backend {
     #[inline]
     pub fn softplus(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_softplus(&Tile::of(x, out));
+        self.map_softplus(&Tile::of(x, out), 1.0);
         Ok(())
     }
 
     /// As [`softplus_in_place`](crate::softplus_in_place).
     #[inline]
     pub fn softplus_in_place(self, x: &mut [f32]) {
-        self.map_softplus(&Tile::of_in_place(x));
+        self.map_softplus(&Tile::of_in_place(x), 1.0);
     }
 }

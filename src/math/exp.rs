@@ -171,11 +171,12 @@ impl<V: Lanes> Parts<V> {
 }
 
 /// e^x.
+#[derive(Clone, Copy)]
 pub(crate) struct Exp;
 
 impl Function for Exp {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         exp(x)
     }
 }

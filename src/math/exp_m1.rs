@@ -31,11 +31,12 @@ const POLYNOMIAL: [f32; 5] = [
 ];
 
 /// e^x − 1.
+#[derive(Clone, Copy)]
 pub(crate) struct ExpM1;
 
 impl Function for ExpM1 {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         exp_m1(x)
     }
 }
@@ -49,23 +50,24 @@ pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
         type Value = V;
         #[inline(always)]
         fn value(x: Self::Arguments) -> Self::Value {
+            let y = not_large(x);
             if V::all_within([x], NORMAL) {
-                return exp_m1_normal(x);
+                return y;
             }
-            let y = exp_m1_normal(x.clamp(-NORMAL, NORMAL));
             V::select(x.splat(NORMAL).lt(x), exp(x), y)
         }
     }
     value::<V, ExpM1>(x)
 }
 
-/// e^x − 1 for |x| ≤ `NORMAL`.
+/// e^x − 1 for x ≤ `NORMAL`; elsewhere anything, but of NaN NaN.
 #[inline(always)]
-fn exp_m1_normal<V: Lanes>(x: V) -> V {
+fn not_large<V: Lanes>(x: V) -> V {
     // Zero keeps its sign: with x²/2 in the place of x/2 it would lose it.
     let near = x.mul_add(slope(x), x);
 
-    let (table, exp_m1) = Parts::normal(x);
+    // In this order a NaN stays one.
+    let (table, exp_m1) = Parts::normal(x.splat(-NORMAL).max(x));
     let (high, low) = two_sum(table, x.splat(-1.0));
     let far = high + table.mul_add(exp_m1, low);
     V::select(x.abs().le(x.splat(SMALL)), near, far)

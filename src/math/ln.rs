@@ -81,11 +81,12 @@ const ODD: [f32; 3] =
 const NOTHING: f32 = -0.0;
 
 /// ln x.
+#[derive(Clone, Copy)]
 pub(crate) struct Ln;
 
 impl Function for Ln {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         ln(x)
     }
 }

@@ -12,11 +12,12 @@ use super::words::two_sum;
 use crate::simd::Lanes;
 
 /// ln(1 + x).
+#[derive(Clone, Copy)]
 pub(crate) struct Ln1p;
 
 impl Function for Ln1p {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         ln_1p(x)
     }
 }

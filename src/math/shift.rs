@@ -15,6 +15,7 @@
 use super::ln::ln_scaled;
 use super::shifted_exp::{self, LN_FACTOR, Scale};
 use super::words::{fast_two_sum, two_sum};
+use super::{Formula, value};
 use crate::simd::{Lanes, SIXTEENTHS, Simd};
 
 /// From this magnitude of s·max on, the maximum is subtracted.
@@ -47,39 +48,37 @@ impl Shift {
         }
     }
 
-    /// `(t, δ)` with t · (1 + δ) = FACTOR · e^(s·x) · 2^-N, for an x from which the center has
-    /// been taken and which is not below the [`floor`](Self::floor).
-    #[inline(always)]
-    pub(crate) fn terms<V: Lanes>(self, x: V) -> (V, V) {
-        let zero_point = self.zero_point(x);
-        self.scale.exp(x, self.scale.power(x, zero_point), zero_point)
-    }
-
-    /// As [`terms`](Self::terms), for a double-word x and a scale of 1.
+    /// `(t, δ)` with t · (1 + δ) = FACTOR · e^x · 2^-N, for a double-word x from which the center
+    /// has been taken and which is not below the [`floor`](Self::floor), and a scale of 1.
     #[inline(always)]
     pub(crate) fn terms_of_words<V: Lanes>(self, x: (V, V)) -> (V, V) {
         let zero_point = self.zero_point(x.0);
         shifted_exp::shifted_exp_of_words(x, Scale::ONE.power(x.0, zero_point), zero_point)
     }
 
-    /// FACTOR · e^(s·x) · 2^-N as a double-word number, for any x.
+    /// FACTOR · e^x · 2^-N as a double-word number, likewise; 0 from the floor down.
     #[inline(always)]
-    pub(crate) fn words<V: Lanes>(self, x: V) -> (V, V) {
-        let (t, delta) = self.terms(self.floored(x - self.center));
-        fast_two_sum(t, t * delta)
+    pub(crate) fn words<V: Lanes>(self, x: (V, V)) -> (V, V) {
+        struct Words;
+        impl<V: Lanes> Formula<V> for Words {
+            type Arguments = ((V, V), f32);
+            type Value = (V, V);
+            #[inline(always)]
+            fn value((x, exponent): Self::Arguments) -> Self::Value {
+                let shift = Shift { scale: Scale::ONE, center: 0.0, exponent };
+                let (t, delta) = shift.terms_of_words(x);
+                let (is_nothing, zero) = (x.0.le(t.splat(shift.floor())), t.splat(0.0));
+                let (e, low) = fast_two_sum(t, t * delta);
+                (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
+            }
+        }
+        value::<V, Words>((x, self.exponent))
     }
 
     /// Where terms stop falling: an x from which the center has been taken.
     #[inline(always)]
     pub(crate) fn floor(self) -> f32 {
         (self.exponent - DEPTH) * self.scale.octave
-    }
-
-    /// x, but nothing below the floor. A NaN stays one.
-    #[inline(always)]
-    pub(crate) fn floored<V: Lanes>(self, x: V) -> V {
-        // In the other order a NaN might be lost.
-        x.splat(self.floor()).max(x)
     }
 
     /// What [`Scale::power`] subtracts N with.
@@ -166,13 +165,15 @@ mod tests {
                 let exponent = f64::from(x) - f64::from(shift.center);
                 let exact = factor()
                     * libm::exp(exponent - f64::from(shift.exponent) * core::f64::consts::LN_2);
-                let (high, low) = shift.words(F32(x));
+                let (high, low) = shift.words((F32(x - shift.center), F32(0.0)));
                 let error = (f64::from(high.0) + f64::from(low.0)) / exact - 1.0;
                 assert!(error.abs() < 3e-8, "{max} − {below}: {error:e}");
             }
-            let (high, _) = shift.words(F32(f32::NEG_INFINITY));
-            assert!(high.0 < exp2(-124.0) && high.0.is_normal(), "{}", high.0);
-            assert!(shift.words(F32(f32::NAN)).0.0.is_nan());
+            let (high, low) = shift.words((F32(f32::NEG_INFINITY), F32(0.0)));
+            assert_eq!((high.0, low.0), (0.0, 0.0));
+            let (t, _) = shift.terms_of_words((F32(shift.floor()), F32(0.0)));
+            assert!(t.0 < exp2(-124.0) && t.0.is_normal(), "{}", t.0);
+            assert!(shift.words((F32(f32::NAN), F32(0.0))).0.0.is_nan());
         }
     }
 

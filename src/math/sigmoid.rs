@@ -18,11 +18,12 @@ use super::words::remainder;
 use crate::simd::Lanes;
 
 /// 1 / (1 + e^-x).
+#[derive(Clone, Copy)]
 pub(crate) struct Sigmoid;
 
 impl Function for Sigmoid {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
+    fn apply<V: Lanes>(self, x: V) -> V {
         sigmoid(x)
     }
 }
@@ -30,18 +31,19 @@ impl Function for Sigmoid {
 /// σ(x) for every x.
 #[inline(always)]
 pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
+    let y = not_tiny(x);
     if V::all_within([x], NORMAL) {
-        return sigmoid_normal(x);
+        return y;
     }
-    let y = sigmoid_normal(x.clamp(-NORMAL, NORMAL));
     V::select(x.lt(x.splat(-NORMAL)), exp(x), y)
 }
 
-/// σ(x) for |x| ≤ `NORMAL`.
+/// σ(x) for x ≥ −`NORMAL`; elsewhere any number, but of NaN NaN.
 #[inline(always)]
-fn sigmoid_normal<V: Lanes>(x: V) -> V {
+fn not_tiny<V: Lanes>(x: V) -> V {
     let (zero, one) = (x.splat(0.0), x.splat(1.0));
-    let (z, z_low) = exp_words(-x.abs());
+    // In this order a NaN stays one.
+    let (z, z_low) = exp_words(x.splat(-NORMAL).max(-x.abs()));
     let negative = x.lt(zero);
     let numerator = V::select(negative, z, one);
     let numerator_low = V::select(negative, z_low, zero);

@@ -15,23 +15,17 @@ use super::ln::Sum;
 use super::words::fast_two_sum;
 use crate::simd::Lanes;
 
-/// ln(1 + e^x).
-pub(crate) struct Softplus;
+/// sign · ln(1 + e^(sign · x)): ln(1 + e^x), or with a sign of −1 ln σ(x).
+#[derive(Clone, Copy)]
+pub(crate) struct Softplus {
+    /// A number, not a choice: of that, the compiler would make two loops.
+    pub(crate) sign: f32,
+}
 
 impl Function for Softplus {
     #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
-        softplus(x)
-    }
-}
-
-/// ln σ(x).
-pub(crate) struct LogSigmoid;
-
-impl Function for LogSigmoid {
-    #[inline(always)]
-    fn apply<V: Lanes>(x: V) -> V {
-        log_sigmoid(x)
+    fn apply<V: Lanes>(self, x: V) -> V {
+        softplus(x * self.sign) * self.sign
     }
 }
 
@@ -44,10 +38,10 @@ pub(crate) fn log_sigmoid<V: Lanes>(x: V) -> V {
 /// ln(1 + e^x) for every x.
 #[inline(always)]
 pub(crate) fn softplus<V: Lanes>(x: V) -> V {
+    let y = near(x);
     if V::all_within([x], NORMAL) {
-        return softplus_normal(x);
+        return y;
     }
-    let y = softplus_normal(x.clamp(-NORMAL, NORMAL));
     let y = V::select(x.lt(x.splat(-NORMAL)), exp(x), y);
     V::select(x.splat(NORMAL).lt(x), x, y)
 }
@@ -55,10 +49,11 @@ pub(crate) fn softplus<V: Lanes>(x: V) -> V {
 /// Below this ln(1 + e^x) is a short series in e^x.
 const SERIES: f32 = -7.0;
 
-/// ln(1 + e^x) for |x| ≤ `NORMAL`.
+/// ln(1 + e^x) for |x| ≤ `NORMAL`; elsewhere any number, but of NaN NaN.
 #[inline(always)]
-fn softplus_normal<V: Lanes>(x: V) -> V {
-    let (z, z_low) = exp_words(-x.abs());
+fn near<V: Lanes>(x: V) -> V {
+    // In this order a NaN stays one.
+    let (z, z_low) = exp_words(x.splat(-NORMAL).max(-x.abs()));
     let (sum, error) = fast_two_sum(x.splat(1.0), z);
     let ln_1p = Sum::new(sum.split_exp2(), (error + z_low) / sum);
     let near = ln_1p.plus(x.splat(0.0).max(x));

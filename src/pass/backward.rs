@@ -79,6 +79,8 @@ impl Terms<1, 1> for Itself {
 
 /// The derivative by a score, from y and g.
 trait Derivative: Copy {
+    /// Whether several vectors are taken side by side: it pays for a short formula.
+    const IS_WIDE: bool;
     fn apply<V: Lanes>(self, y: V, g: V) -> V;
 }
 
@@ -89,6 +91,8 @@ struct Softmax {
 }
 
 impl Derivative for Softmax {
+    const IS_WIDE: bool = true;
+
     #[inline(always)]
     fn apply<V: Lanes>(self, y: V, g: V) -> V {
         let (zero, (high, low)) = (y.splat(0.0), self.sum);
@@ -104,6 +108,8 @@ struct LogSoftmax {
 }
 
 impl Derivative for LogSoftmax {
+    const IS_WIDE: bool = false;
+
     #[inline(always)]
     fn apply<V: Lanes>(self, y: V, g: V) -> V {
         let (zero, (high, low)) = (g.splat(0.0), self.sum);
@@ -138,7 +144,9 @@ unsafe fn write<S: Simd, D: Derivative>(simd: S, f: D, y: &Tile<'_>, g: &Tile<'_
     let (y, g, out) = (y.x, g.x, g.out);
     let mut at = 0;
     unsafe {
-        while const { S::MapWide::COUNT > S::F32::COUNT } && S::MapWide::COUNT <= length - at {
+        while const { D::IS_WIDE && S::MapWide::COUNT > S::F32::COUNT }
+            && S::MapWide::COUNT <= length - at
+        {
             let y = <S::MapWide as Vectors<S>>::load(simd, y.add(at));
             let g = <S::MapWide as Vectors<S>>::load(simd, g.add(at));
             f.apply(y, g).store(simd, out.add(at));

@@ -36,6 +36,7 @@ use crate::math::logistic::{Logistic, Precise, Tail};
 use crate::math::words::{
     add, divide, fast_two_sum, product, rounded, times, two_product, two_sum,
 };
+use crate::math::{Formula, value};
 use crate::simd::{BLOCK, Lanes, Mask, Simd, Vectors, unroll};
 
 /// What is written for each pair.
@@ -120,15 +121,15 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
     let (x, t, out) = (tile.x, targets.as_ptr(), tile.out);
     let keep = if out.is_null() { Keep::Nothing } else { keep };
     let slope = keep == Keep::Gradients;
-    // With one lane there is nothing to take side by side.
-    let wide = if S::Wide::COUNT < BLOCK { usize::MAX } else { S::Wide::COUNT };
+    // Where the shorter formula would be a good part of the code, there is only the general one.
+    let wide = if const { S::IS_NATIVE } { S::Wide::COUNT } else { usize::MAX };
     let mut total = Total::zero(simd);
     let mut at = 0;
     unsafe {
         while at < length {
             let run = length.min(at.saturating_add(CARRY));
             while at < run {
-                while wide <= run - at {
+                while const { S::IS_NATIVE } && wide <= run - at {
                     let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
                     let t = <S::Wide as Vectors<S>>::load(simd, t.add(at));
                     let Some((loss, gradient)) = f.apply_short(x, t, slope) else { break };
@@ -435,11 +436,20 @@ impl PairFunction for OnProbabilities {
 
 /// −c·ln x: 0 for c = 0, and ∞ for x = 0.
 #[inline(always)]
-fn weighted<V: Lanes>(c: (V, V), x: V, (ln, ln_low): (V, V)) -> (V, V) {
-    let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
-    let (product, low) = product(c, (-ln, -ln_low));
-    let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
-    let product = V::select(is_infinite, infinity, product);
-    let low = V::select(is_infinite, zero, low);
-    (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
+fn weighted<V: Lanes>(c: (V, V), x: V, ln: (V, V)) -> (V, V) {
+    struct Weighted;
+    impl<V: Lanes> Formula<V> for Weighted {
+        type Arguments = ((V, V), V, (V, V));
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((c, x, (ln, ln_low)): Self::Arguments) -> Self::Value {
+            let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
+            let (product, low) = product(c, (-ln, -ln_low));
+            let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
+            let product = V::select(is_infinite, infinity, product);
+            let low = V::select(is_infinite, zero, low);
+            (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
+        }
+    }
+    value::<V, Weighted>((c, x, ln))
 }

@@ -22,6 +22,7 @@ use super::sum::{NOWHERE, Terms, sums};
 use crate::math::ln::{ln_ratio, ln_words, odd_ln_over_s_less_2};
 use crate::math::polynomial::horner;
 use crate::math::words::{remainder, times, two_product, two_sum};
+use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 use core::f32::consts::LN_2;
 
@@ -29,14 +30,7 @@ use core::f32::consts::LN_2;
 /// are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
-/// H(P) = −Σ p·ln p.
-#[inline(always)]
-pub(super) unsafe fn entropy<S: Simd>(simd: S, p: &Tile<'_>) -> f32 {
-    let [(high, low)] = unsafe { sums(simd, Entropy, [p.x], p.columns, NOWHERE) };
-    0.0 - (high + low)
-}
-
-/// H(P, Q) = −Σ p·ln q.
+/// H(P, Q) = −Σ p·ln q, which is H(P) where Q is P.
 #[inline(always)]
 pub(super) unsafe fn cross_entropy<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let (inputs, length) = pair(p, q);
@@ -88,30 +82,25 @@ fn pair(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
 /// p·ln q with 0·ln q = 0 for every q, and NaN for negative p.
 #[inline(always)]
 fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
-    let (product, low) = times(p, ln_words(q));
-    if V::all_invertible([p, q]) {
-        return (product, low);
+    struct XLnY;
+    impl<V: Lanes> Formula<V> for XLnY {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((p, q): Self::Arguments) -> Self::Value {
+            let (product, low) = times(p, ln_words(q));
+            if V::all_invertible([p, q]) {
+                return (product, low);
+            }
+            let (zero, infinity, nan) = (p.splat(0.0), p.splat(f32::INFINITY), p.splat(f32::NAN));
+            let beyond = V::select(q.eq(infinity), infinity, V::select(q.eq(zero), -infinity, nan));
+            let product = V::select(zero.lt(q).and(q.lt(infinity)), product, p * beyond);
+            let product = V::select(zero.le(p), product, nan);
+            let nothing = p.eq(zero);
+            (V::select(nothing, zero, product), V::select(nothing, zero, low))
+        }
     }
-    let (zero, infinity, nan) = (p.splat(0.0), p.splat(f32::INFINITY), p.splat(f32::NAN));
-    let beyond = V::select(q.eq(infinity), infinity, V::select(q.eq(zero), -infinity, nan));
-    let product = V::select(zero.lt(q).and(q.lt(infinity)), product, p * beyond);
-    let product = V::select(zero.le(p), product, nan);
-    let nothing = p.eq(zero);
-    (V::select(nothing, zero, product), V::select(nothing, zero, low))
-}
-
-/// p·ln p.
-#[derive(Clone, Copy)]
-struct Entropy;
-
-impl Terms<1, 1> for Entropy {
-    const NOTHING: [f32; 1] = [0.0];
-    const IS_WIDE: bool = true;
-
-    #[inline(always)]
-    fn terms<V: Lanes>(self, [p]: [V; 1]) -> [(V, V); 1] {
-        [x_ln_y(p, p)]
-    }
+    value::<V, XLnY>((p, q))
 }
 
 /// p·ln q.
@@ -161,16 +150,25 @@ impl Terms<2, 2> for Masses {
 /// side gives NaN.
 #[inline(always)]
 fn x_ln_x_over_y<V: Lanes>(p: V, q: V) -> (V, V) {
-    let (term, low) = times(p, ln_ratio(p, q));
-    if V::all_invertible([p, q]) {
-        return (term, low);
+    struct XLnXOverY;
+    impl<V: Lanes> Formula<V> for XLnXOverY {
+        type Arguments = (V, V);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((p, q): Self::Arguments) -> Self::Value {
+            let (term, low) = times(p, ln_ratio(p, q));
+            if V::all_invertible([p, q]) {
+                return (term, low);
+            }
+            let (zero, infinity) = (p.splat(0.0), p.splat(f32::INFINITY));
+            let term = V::select(q.eq(zero), infinity, term);
+            let nothing = p.eq(zero);
+            let (term, low) = (V::select(nothing, zero, term), V::select(nothing, zero, low));
+            let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
+            (V::select(valid, term, p.splat(f32::NAN)), low)
+        }
     }
-    let (zero, infinity) = (p.splat(0.0), p.splat(f32::INFINITY));
-    let term = V::select(q.eq(zero), infinity, term);
-    let nothing = p.eq(zero);
-    let (term, low) = (V::select(nothing, zero, term), V::select(nothing, zero, low));
-    let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
-    (V::select(valid, term, p.splat(f32::NAN)), low)
+    value::<V, XLnXOverY>((p, q))
 }
 
 /// What the terms of close p and q are made of.
@@ -212,7 +210,7 @@ struct Divergence {
 
 impl Terms<2, 1> for Divergence {
     const NOTHING: [f32; 2] = [0.0; 2];
-    const IS_WIDE: bool = true;
+    const IS_WIDE: bool = false;
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {
@@ -241,7 +239,7 @@ struct SymmetricDivergence;
 
 impl Terms<2, 1> for SymmetricDivergence {
     const NOTHING: [f32; 2] = [0.0; 2];
-    const IS_WIDE: bool = true;
+    const IS_WIDE: bool = false;
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {

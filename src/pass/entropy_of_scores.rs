@@ -22,7 +22,7 @@ use super::sum::{Terms, sums};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::Shift;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, divide, fast_two_sum, times, two_sum};
+use crate::math::words::{add, divide, times, two_sum};
 use crate::simd::{Lanes, Simd};
 
 /// H(softmax(x)).
@@ -71,10 +71,8 @@ impl Uncertainty {
     #[inline(always)]
     fn of<V: Lanes>(self, x: V) -> ((V, V), (V, V)) {
         let (from_center, zero) = (x - self.shift.center, x.splat(0.0));
-        let (t, delta) = self.shift.terms_of_words((from_center, zero));
         let is_nothing = from_center.le(x.splat(self.shift.floor()));
-        let (e, low) = fast_two_sum(t, t * delta);
-        let e = (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low));
+        let e = self.shift.words((from_center, zero));
         let (distance, error) = two_sum(x.splat(self.max), -x);
         let (product, low) = times(e.0, (distance, error));
         let low = e.1.mul_add(distance, low);

@@ -285,23 +285,25 @@ pub(super) unsafe fn general_sums<S: Simd>(
     let label = if let Against::Label(label) = against { label } else { usize::MAX };
     let mut block = 0;
     while block < columns {
-        unroll!(j in 0..BLOCK / S::F32::COUNT, unsafe {
-            let at = block + j * S::F32::COUNT;
+        // All is compiled once for all vectors of a block, but what is added.
+        let mut lane = 0;
+        while lane < BLOCK {
+            let at = block + lane;
             let count = columns.saturating_sub(at);
             let (mut e, mut a) = ((zero, zero), (zero, zero));
             if count > 0 {
-                let x = simd.load_part(row.x.add(at), count, f32::NEG_INFINITY);
+                let x = unsafe { simd.load_part(row.x.add(at), count, f32::NEG_INFINITY) };
                 let mut t = zero;
                 if let Against::Row(targets) = against {
                     if let Some(from) = targets.get(start + at..start + at + count) {
-                        t = simd.load_part(from.as_ptr(), count, 0.0);
+                        t = unsafe { simd.load_part(from.as_ptr(), count, 0.0) };
                     }
                 } else {
                     t = simd.only(simd.splat(1.0), label.wrapping_sub(start + at));
                 }
                 let mut weight = zero;
                 if let Some(from) = formula.weights.get(start + at..start + at + count) {
-                    weight = simd.load_part(from.as_ptr(), count, 0.0);
+                    weight = unsafe { simd.load_part(from.as_ptr(), count, 0.0) };
                 }
                 a = formula.coefficient(t, weight);
                 let d = formula.link.difference(formula.link.half(x), half_top);
@@ -320,12 +322,15 @@ pub(super) unsafe fn general_sums<S: Simd>(
                 let (far, far_low) = finite(product(a, (-d.0, -d.1)));
                 let is_free = a.0.eq(zero);
                 let far = S::F32::select(is_free, zero, far);
-                distances.add(j, far, S::F32::select(is_free, zero, far_low));
+                distances.add_to(lane, far, S::F32::select(is_free, zero, far_low));
                 largest = largest.max_magnitude(a.0);
             }
-            piece.store(simd, 0, at, e);
-            piece.store(simd, 2, at, a);
-        });
+            unsafe {
+                piece.store(simd, 0, at, e);
+                piece.store(simd, 2, at, a);
+            }
+            lane += S::F32::COUNT;
+        }
         let at_top = top.at.wrapping_sub(start);
         if (block..(block + BLOCK).min(columns)).contains(&at_top) {
             sums.at_top = piece.take(at_top);

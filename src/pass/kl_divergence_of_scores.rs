@@ -45,9 +45,8 @@ use crate::math::ln::ln_1p_positive_words;
 use crate::math::polynomial::horner;
 use crate::math::shift::{LEVEL, Scaled, Shift};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{
-    add, add_words, divide, fast_two_sum, product, times, two_product, two_sum,
-};
+use crate::math::words::{add, add_words, divide, product, times, two_product, two_sum};
+use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 
 /// Sums are of e^x · 2^LEVEL, x less its row's largest.
@@ -136,27 +135,36 @@ struct Origin {
 /// x − origin as a double-word number. −∞ becomes the least finite number.
 #[inline(always)]
 fn less<V: Lanes>(x: V, origin: f32) -> (V, V) {
-    let (high, low) = two_sum(x, -x.splat(origin));
-    let least = x.splat(f32::MIN);
-    let is_far = high.le(least);
-    (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+    struct Less;
+    impl<V: Lanes> Formula<V> for Less {
+        type Arguments = (V, f32);
+        type Value = (V, V);
+        #[inline(always)]
+        fn value((x, origin): Self::Arguments) -> Self::Value {
+            let (high, low) = two_sum(x, -x.splat(origin));
+            let least = x.splat(f32::MIN);
+            let is_far = high.le(least);
+            (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+        }
+    }
+    value::<V, Less>((x, origin))
 }
 
 /// The difference of two double-word numbers, as a double-word number.
 #[inline(always)]
-fn difference<V: Lanes>((x, x_low): (V, V), (y, y_low): (V, V)) -> (V, V) {
-    let (high, error) = two_sum(x, -y);
-    // All of it may be in the second words.
-    two_sum(high, error + (x_low - y_low))
-}
-
-/// e^x of [`SHIFT`] for a double-word x, as a double-word number; 0 where it stops falling.
-#[inline(always)]
-fn exp<V: Lanes>(words: (V, V)) -> (V, V) {
-    let (t, delta) = SHIFT.terms_of_words(words);
-    let (is_nothing, zero) = (words.0.le(t.splat(SHIFT.floor())), t.splat(0.0));
-    let (e, low) = fast_two_sum(t, t * delta);
-    (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
+fn difference<V: Lanes>(x: (V, V), y: (V, V)) -> (V, V) {
+    struct Difference;
+    impl<V: Lanes> Formula<V> for Difference {
+        type Arguments = ((V, V), (V, V));
+        type Value = (V, V);
+        #[inline(always)]
+        fn value(((x, x_low), (y, y_low)): Self::Arguments) -> Self::Value {
+            let (high, error) = two_sum(x, -y);
+            // All of it may be in the second words.
+            two_sum(high, error + (x_low - y_low))
+        }
+    }
+    value::<V, Difference>((x, y))
 }
 
 /// e^x, e^y, and e^x·(x − y) times [`DISTANCE`], which is ∞ where y alone is impossible.
@@ -174,10 +182,10 @@ impl Terms<2, 3> for Moments {
         let (x, y) = (less(x, self.0.x), less(y, self.0.y));
         let (distance, low) = difference(x, y);
         let (distance, low) = (distance * DISTANCE, low * DISTANCE);
-        let (e, e_low) = exp(x);
+        let (e, e_low) = SHIFT.words(x);
         let (product, low) = times(e, (distance, low));
         let product = V::select(is_infinite, -impossible, product);
-        [(e, e_low), exp(y), (product, e_low.mul_add(distance, low))]
+        [(e, e_low), SHIFT.words(y), (product, e_low.mul_add(distance, low))]
     }
 }
 
@@ -217,7 +225,7 @@ impl Terms<2, 1> for Summand {
     fn terms<V: Lanes>(self, [x, y]: [V; 2]) -> [(V, V); 1] {
         let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
         let (x, y) = (less(x, self.origin.x), less(y, self.origin.y));
-        let (e, e_low) = exp(x);
+        let (e, e_low) = SHIFT.words(x);
         let (v, v_low) = difference(difference(x, y), mean);
 
         let tail = two_product(-v, horner(-v, SERIES));
@@ -229,7 +237,7 @@ impl Terms<2, 1> for Summand {
             return [(near, near_low)];
         }
 
-        let (other, other_low) = exp(difference(y, (-mean.0, -mean.1)));
+        let (other, other_low) = SHIFT.words(difference(y, (-mean.0, -mean.1)));
         let (change, change_error) = two_sum(other, -e);
         let (product, product_low) = times(e, (v, v_low));
         let (far, error) = two_sum(change, product);
@@ -266,7 +274,7 @@ impl Derivative {
         let p = (x.splat(self.p.0), x.splat(self.p.1));
         let q = (x.splat(self.q.0), x.splat(self.q.1));
         let (x, y) = (less(x, self.origin.x), less(y, self.origin.y));
-        let (p, q) = (product(exp(x), p), product(exp(y), q));
+        let (p, q) = (product(SHIFT.words(x), p), product(SHIFT.words(y), q));
         let v = difference(difference(x, y), mean);
         let (exponent, low) = difference((-v.0, -v.1), divergence);
 

@@ -1,6 +1,6 @@
 //! One row of at most [`LINE`] elements, wholly in registers: a call costs what its arithmetic
-//! does. Rows with an |s·x| above [`MODERATE`] are left to others. The steps are those of short
-//! rows, and so are the bits.
+//! does. Rows with an |s·x| above [`MODERATE`] are left to others, and all rows are where a backend
+//! lacks [`HAS_LINES`](Simd::HAS_LINES). The steps are those of short rows, and so are the bits.
 #![allow(unsafe_code)] // a tile has what it says
 
 use super::accumulator::{Accumulator, two_sum_positive};
@@ -96,6 +96,9 @@ impl<S: Simd> Line<S> {
 /// Softmax, if no |s·x| is large: else false, and nothing is written.
 #[inline(always)]
 pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Scale) -> bool {
+    if const { !S::HAS_LINES } {
+        return false;
+    }
     let line = unsafe { Line::new(simd, tile, scale, usize::MAX) };
     if line.is_moderate {
         let (high, low) = inverse(line.sum);
@@ -108,6 +111,9 @@ pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Sca
 /// ln Σ e^x in two words, if no |x| is large, else NaN.
 #[inline(always)]
 pub(super) unsafe fn line_log_sum_exp<S: Simd>(simd: S, tile: &Tile<'_>) -> (f32, f32) {
+    if const { !S::HAS_LINES } {
+        return (f32::NAN, 0.0);
+    }
     let line = unsafe { Line::new(simd, tile, &Scale::ONE, usize::MAX) };
     if !line.is_moderate {
         return (f32::NAN, 0.0);
@@ -126,6 +132,9 @@ pub(super) unsafe fn line_loss<S: Simd>(
     weight: f32,
     scale: &Scale,
 ) -> f32 {
+    if const { !S::HAS_LINES } {
+        return f32::NAN;
+    }
     let line = unsafe { Line::new(simd, tile, scale, label) };
     let sum = (simd.splat(line.sum.0.first()), simd.splat(line.sum.1.first()));
     let own = words_of_each(scale, simd.splat(tile.get(0, label)), simd.splat(0.0));

@@ -196,32 +196,14 @@ pub(super) unsafe fn losses<S: Simd>(
                 if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
             let own = words_of_each(scale, score, exponent);
             let terms = Terms { others: others.load(simd, at), own };
-            let (results, is_ordinary) = match formula.coefficients {
-                Coefficients::Label => terms.of_label(scale, simd.load(all.weight.at(at))),
-                Coefficients::Smooth { columns, uniform, scaled, keep } => {
-                    let offset = (simd.splat(formula.offset * columns), zero);
-                    let scores = add(times(simd.splat(columns), (score, zero)), offset);
-                    let (moment, low) = all.moment.load(simd, at);
-                    let distance = product(add(scores, (-moment, -low)), splat(zero, scaled));
-                    let at_label = add(splat(zero, keep), splat(zero, uniform));
-                    let one = (simd.splat(1.0), zero);
-                    let rest = add(one, (-at_label.0, -at_label.1));
-                    terms.of_coefficients(formula, score, [at_label, rest, one, distance])
-                }
-                Coefficients::Targets => {
-                    let own = (simd.load(all.target.at(at)), zero);
-                    let rest = all.rest.load(simd, at);
-                    let raised = add((simd.splat(formula.offset), zero), (score, zero));
-                    let (moment, low) = all.moment.load(simd, at);
-                    let distance = add(product(rest, raised), (-moment, -low));
-                    let distance = product(distance, splat(zero, scale.words));
-                    let mass = add(own, rest);
-                    let (results, is_ordinary) =
-                        terms.of_coefficients(formula, score, [own, rest, mass, distance]);
-                    let (least, most) = (simd.splat(MASS[0]), simd.splat(MASS[1]));
-                    let has_mass = least.lt(mass.0).and(mass.0.lt(most));
-                    (results, is_ordinary.and(has_mass))
-                }
+            let (results, is_ordinary) = if let Coefficients::Label = formula.coefficients {
+                terms.of_label(scale, simd.load(all.weight.at(at)))
+            } else {
+                let coefficients = coefficients(simd, formula, score, all, at);
+                let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
+                let (mass, _) = coefficients[2];
+                let (least, most) = (simd.splat(MASS[0]), simd.splat(MASS[1]));
+                (results, is_ordinary.and(least.lt(mass)).and(mass.lt(most)))
             };
             ordinary |= S::F32::bits(is_ordinary) << at;
             simd.store(results.loss, all.loss.at_mut(at));
@@ -231,6 +213,32 @@ pub(super) unsafe fn losses<S: Simd>(
         at += S::F32::COUNT;
     }
     !ordinary & if rows < 64 { (1 << rows) - 1 } else { u64::MAX }
+}
+
+/// Of rows from one on a[y], A − a[y], A, and Σ a[k]·s·(x[y] − x[k]).
+#[inline(always)]
+unsafe fn coefficients<S: Simd>(
+    simd: S,
+    formula: &LossFormula,
+    score: S::F32,
+    all: &LossRows,
+    at: usize,
+) -> [(S::F32, S::F32); 4] {
+    let zero = simd.splat(0.0);
+    let (moment, moment_low) = all.moment.load(simd, at);
+    if let Coefficients::Smooth { columns, uniform, scaled, keep } = formula.coefficients {
+        let offset = (simd.splat(formula.offset * columns), zero);
+        let scores = add(times(simd.splat(columns), (score, zero)), offset);
+        let distance = product(add(scores, (-moment, -moment_low)), splat(zero, scaled));
+        let at_label = add(splat(zero, keep), splat(zero, uniform));
+        let one = (simd.splat(1.0), zero);
+        return [at_label, add(one, (-at_label.0, -at_label.1)), one, distance];
+    }
+    let own = (unsafe { simd.load(all.target.at(at)) }, zero);
+    let rest = all.rest.load(simd, at);
+    let raised = add((simd.splat(formula.offset), zero), (score, zero));
+    let distance = add(product(rest, raised), (-moment, -moment_low));
+    [own, rest, add(own, rest), product(distance, splat(zero, formula.scale.words))]
 }
 
 /// Σ (x + offset) of each row; or, with targets, Σ t·(x + offset) and Σ t of each row but the
@@ -285,10 +293,13 @@ pub(super) unsafe fn moments<S: Simd>(
         moments.store(simd, i % GROUP, moment, true);
         if i % GROUP == GROUP - 1 || i + 1 == rows {
             let first = i / GROUP * GROUP;
-            if targets.is_some() {
-                sums.values(simd, i + 1 - first, first, &mut all.rest);
+            // In one place: adding up lanes is a good part of the code.
+            for (sums, words) in [(&mut moments, &mut all.moment), (&mut sums, &mut all.rest)] {
+                sums.values(simd, i + 1 - first, first, words);
+                if targets.is_none() {
+                    break;
+                }
             }
-            moments.values(simd, i + 1 - first, first, &mut all.moment);
         }
     }
 }

@@ -28,6 +28,19 @@ pub(super) unsafe fn position_in_row<S: Simd>(simd: S, tile: &Tile<'_>, value: f
 /// There are as many elements.
 #[inline(always)]
 pub(super) unsafe fn maximum<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
+    /// A function of its own, for backends whose code needs no instructions of the pass's.
+    #[inline(never)]
+    unsafe fn apart<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
+        unsafe { of_blocks(simd, x, length) }
+    }
+    unsafe {
+        if const { S::F32::CALLS } { apart(simd, x, length) } else { of_blocks(simd, x, length) }
+    }
+}
+
+/// The same, in place.
+#[inline(always)]
+unsafe fn of_blocks<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
     let mut most = [simd.block(simd.splat(f32::NEG_INFINITY)); GROUP];
     // A NaN, if there was one, in its lane.
     let mut nan = simd.block(simd.splat(0.0));

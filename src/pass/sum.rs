@@ -147,7 +147,7 @@ impl<S: Simd> Total<S> {
 
     /// As [`add`](Self::add), to a lane that is a multiple of COUNT.
     #[inline(always)]
-    fn add_to(&mut self, lane: usize, high: S::F32, low: S::F32) {
+    pub(super) fn add_to(&mut self, lane: usize, high: S::F32, low: S::F32) {
         if const { BLOCK / S::F32::COUNT > 4 } {
             self.add(lane / S::F32::COUNT % (BLOCK / S::F32::COUNT), high, low);
         } else {

@@ -372,14 +372,6 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn at_distance(self, least: f32) -> Self {
-        unsafe {
-            let least = _mm256_set1_epi32(least.to_bits() as i32);
-            Self(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self.0), least)))
-        }
-    }
-
-    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         unsafe {
             let most = _mm256_set1_epi32(most.to_bits().wrapping_sub(least.to_bits()) as i32);

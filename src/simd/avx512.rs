@@ -297,14 +297,6 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn at_distance(self, least: f32) -> Self {
-        unsafe {
-            let least = _mm512_set1_epi32(least.to_bits() as i32);
-            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), least)))
-        }
-    }
-
-    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         unsafe {
             let most = _mm512_set1_epi32(most.to_bits().wrapping_sub(least.to_bits()) as i32);

@@ -144,12 +144,6 @@ impl<V: Lanes, const N: usize> Lanes for Interleaved<V, N> {
     }
 
     #[inline(always)]
-    fn at_distance(mut self, least: f32) -> Self {
-        unroll!(i in 0..N, self.0[i] = self.0[i].at_distance(least));
-        self
-    }
-
-    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         let mut all = true;
         unroll!(i in 0..N, all &= self.0[i].all_up_to(most, least));

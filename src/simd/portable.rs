@@ -27,6 +27,7 @@ impl Simd for Portable {
     type Block = [F32; 2];
     type Wide = Interleaved<F32, 2>;
     type MapWide = F32;
+    const HAS_LINES: bool = cfg!(not(any(target_arch = "x86", target_arch = "x86_64")));
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -244,11 +245,6 @@ impl Lanes for F32 {
     fn max_distance(self, x: Self, least: f32) -> Self {
         let distance = x.0.to_bits() - u32x8::splat(least.to_bits());
         Self(f32x8::from_bits(self.0.to_bits().max(distance)))
-    }
-
-    #[inline(always)]
-    fn at_distance(self, least: f32) -> Self {
-        Self(f32x8::from_bits(self.0.to_bits() + u32x8::splat(least.to_bits())))
     }
 
     #[inline(always)]

@@ -195,11 +195,6 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn at_distance(self, least: f32) -> Self {
-        Self(f32::from_bits(self.0.to_bits().wrapping_add(least.to_bits())))
-    }
-
-    #[inline(always)]
     fn all_up_to(self, most: f32, least: f32) -> bool {
         self.0.to_bits() <= most.to_bits().wrapping_sub(least.to_bits())
     }

@@ -25,7 +25,7 @@ use core::slice::{Chunks, ChunksMut};
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     data: &'a [f32],
-    rows: usize,
+    count: usize,
     columns: usize,
     stride: usize,
 }
@@ -43,7 +43,7 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct RowsMut<'a> {
     data: &'a mut [f32],
-    rows: usize,
+    count: usize,
     columns: usize,
     stride: usize,
 }
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(rows) => Ok(Self { data, rows, columns, stride }),
+            Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
         }
     }
@@ -98,7 +98,7 @@ impl<'a> Rows<'a> {
     /// One row: the whole vector. An empty one is a row of no columns.
     #[inline]
     pub(crate) const fn one(data: &'a [f32]) -> Self {
-        Self { data, rows: 1, columns: data.len(), stride: data.len() }
+        Self { data, count: 1, columns: data.len(), stride: data.len() }
     }
 
     /// Where the first row begins.
@@ -117,7 +117,7 @@ impl<'a> Rows<'a> {
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.rows
+        self.count
     }
 
     /// The length of each row.
@@ -163,7 +163,7 @@ impl<'a> RowsMut<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(rows) => Ok(Self { data, rows, columns, stride }),
+            Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
         }
     }
@@ -172,7 +172,7 @@ impl<'a> RowsMut<'a> {
     #[inline]
     pub(crate) const fn one(data: &'a mut [f32]) -> Self {
         let columns = data.len();
-        Self { data, rows: 1, columns, stride: columns }
+        Self { data, count: 1, columns, stride: columns }
     }
 
     /// Where the first row begins.
@@ -191,7 +191,7 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.rows
+        self.count
     }
 
     /// The length of each row.
@@ -220,14 +220,14 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub const fn as_rows(&self) -> Rows<'_> {
-        Rows { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
+        Rows { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
     }
 
     /// The same rows, borrowed for a shorter time.
     #[inline]
     #[must_use]
     pub const fn reborrow(&mut self) -> RowsMut<'_> {
-        RowsMut { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
+        RowsMut { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
     }
 }
 

@@ -24,6 +24,7 @@
 //! 0.04 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds that
 //! of tanh, see `tanh.rs`, times c/T, for each of two scores.
 #![allow(unsafe_code)] // tiles and pieces have what they say
+#![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 use super::Tile;
 use super::sum::Total;

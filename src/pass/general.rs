@@ -133,7 +133,9 @@ impl Link {
         };
         let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
         let (high, low) = finite(product(y, product(derivative, slope)));
-        (high + low) * (1.0 / headroom / SCALE)
+        // At the cap nothing moves the loss, be y infinite.
+        let at_cap = derivative.0.eq(x.splat(0.0));
+        V::select(at_cap, x.splat(0.0), (high + low) * (1.0 / headroom / SCALE))
     }
 }
 

@@ -10,6 +10,7 @@ mod distribution;
 mod linear;
 mod log_softmax;
 mod log_sum_exp;
+pub(crate) mod loss_options;
 mod map;
 mod of_scores;
 pub(crate) mod scaled_softmax;

@@ -47,7 +47,7 @@ pub(crate) use losses::{Coefficients, LossFormula, LossRows};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
-pub(crate) use write::Target;
+pub(crate) use write::{Again, Target};
 
 /// Declares passes: from each body one function for each backend, and a method of [`Backend`].
 macro_rules! passes {
@@ -208,15 +208,15 @@ passes! {
     /// ln(e^a + e^b) of logarithms in two words.
     fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
     /// Kept e^x · 2^-N times the factor of its row.
-    fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>) = write::scale;
+    fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>, stream: bool) = write::scale;
     /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
+    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool, stream: bool) = write::short_write;
     /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
-    fn exp_write(tile: &Tile<'_>, first: usize, scale: &Scale, shifts: &Shifts, factors: &Words, target: Target<'_>) = write::exp_write;
+    fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Target<'_>, stream: bool) = write::exp_write;
     /// (x − center)·power of a row; −∞ stays so.
     fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
     /// s·(x − center) less a logarithm.
-    fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words) = write::subtract;
+    fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words, stream: bool) = write::subtract;
 
     // Of a row: a tile of one row of any length, or two of which the shorter counts.
     /// The largest element: NaN if one is NaN, −∞ if there is none.

@@ -9,14 +9,15 @@
 //! | more | the same tile by tile |
 //! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
 
-use super::sum::{Sum, height};
+use super::loss_options::Options;
+use super::sum::{Sum, height, streams};
 use super::{ones, softmax};
 use crate::backend::Backend;
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece, ROWS,
-    SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+    Again, Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece,
+    ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -25,14 +26,6 @@ use crate::rows::Rows;
 pub(crate) enum Targets<'a> {
     Labels(Labels<'a>),
     Rows(Rows<'a>),
-}
-
-/// A loss with its options checked.
-#[derive(Clone, Copy)]
-pub(crate) struct Options<'a> {
-    pub(crate) general: General<'a>,
-    /// For rows that are not marked, unless the options are for the general passes only.
-    pub(crate) formula: Option<LossFormula>,
 }
 
 /// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
@@ -44,28 +37,24 @@ pub(crate) fn cross_entropy(
     options: &Options<'_>,
     losses: &mut [f32],
 ) -> Loss {
-    if all.rows() == 1
-        && let Some(loss) = line(b, all, targets, options)
-    {
+    if all.rows() == 1 {
+        let loss = one(b, all, targets, options);
         if let Some(out) = losses.first_mut() {
             *out = loss.sum;
         }
         return loss;
     }
+    let formula = options.formula(all.columns());
+    let stream = streams(b, all);
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
-        let mut batch = Batch::new(b, &tile, targets, i, options);
+        let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref());
+        batch.stream = stream;
         batch.run();
-        let found = batch.of_rows.loss.first(tile.rows());
-        let weights = match targets {
-            Targets::Labels(_) if !options.general.weights.is_empty() => {
-                batch.of_rows.weight.first(tile.rows())
-            }
-            _ => &[],
-        };
+        let (found, weights) = (batch.losses(), batch.weights());
         total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
         let (now, later) = losses.split_at_mut(losses.len().min(tile.rows()));
         now.copy_from_slice(found.get(..now.len()).unwrap_or(&[]));
@@ -75,26 +64,39 @@ pub(crate) fn cross_entropy(
     total.sum()
 }
 
-/// A single short row with a plain label.
+/// The loss of a single row.
 #[inline]
-fn line(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Option<Loss> {
-    let Options {
-        general,
-        formula: Some(LossFormula { scale, coefficients: Coefficients::Label, .. }),
-    } = options
-    else {
-        return None;
-    };
-    let Targets::Labels(labels) = targets else { return None };
-    let mut label = [NOWHERE];
-    labels.read(0, &mut label);
-    let [label] = label;
-    if label == NOWHERE || row.columns() > LINE {
-        return None;
+fn one(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+    if let Targets::Labels(labels) = targets
+        && options.are_plain()
+        && row.columns() <= LINE
+        && let Some(scale) = options.scale()
+    {
+        let mut label = [NOWHERE];
+        labels.read(0, &mut label);
+        let [label] = label;
+        let weight = options.weights.get(label).copied().unwrap_or(1.0);
+        if label != NOWHERE {
+            let loss = b.line_loss(row, label, weight, &scale);
+            if !loss.is_nan() {
+                return Loss::of_one(loss, weight);
+            }
+        }
     }
-    let weight = general.weights.get(label).copied().unwrap_or(1.0);
-    let loss = b.line_loss(row, label, weight, scale);
-    (!loss.is_nan()).then(|| Loss::of_one(loss, weight))
+    one_of_any(b, row, targets, options)
+}
+
+/// The loss of a single row that is no line.
+#[inline(never)]
+fn one_of_any(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+    let formula = options.formula(row.columns());
+    let mut batch = Batch::new(b, row, targets, 0, options, formula.as_ref());
+    batch.run();
+    if batch.ignored != 0 {
+        return Loss::default();
+    }
+    let weight = batch.weights().first().copied().unwrap_or(1.0);
+    Loss::of_one(batch.of_rows.loss.get(0), weight)
 }
 
 /// Rows that are taken together.
@@ -103,6 +105,11 @@ struct Batch<'a> {
     tile: &'a Tile<'a>,
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
+    formula: Option<&'a LossFormula>,
+    /// Whether gradients are written past the caches.
+    stream: bool,
+    /// What general passes take, once one is needed.
+    general: Option<General<'a>>,
     /// The column of each row's label, or of its largest target.
     labels: [usize; ROWS],
     /// Rows that do not count, a bit each.
@@ -117,12 +124,16 @@ impl<'a> Batch<'a> {
         targets: Targets<'a>,
         first: usize,
         options: &'a Options<'a>,
+        formula: Option<&'a LossFormula>,
     ) -> Self {
         let mut batch = Self {
             b,
             tile,
             targets: None,
             options,
+            formula,
+            stream: false,
+            general: None,
             labels: [NOWHERE; ROWS],
             ignored: 0,
             of_rows: LossRows::new(),
@@ -135,7 +146,7 @@ impl<'a> Batch<'a> {
                     let is_ignored = *label == NOWHERE;
                     batch.ignored |= u64::from(is_ignored) << i;
                     let one = if is_ignored { 0.0 } else { 1.0 };
-                    let weight = options.general.weights.get(*label).copied().unwrap_or(one);
+                    let weight = options.weights.get(*label).copied().unwrap_or(one);
                     batch.of_rows.weight.set(i, weight);
                 }
             }
@@ -144,10 +155,23 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    /// The rows' losses.
+    fn losses(&self) -> &[f32] {
+        self.of_rows.loss.first(self.tile.rows())
+    }
+
+    /// The rows' weights, or none where all are 1.
+    fn weights(&self) -> &[f32] {
+        if self.targets.is_some() || self.options.weights.is_empty() {
+            return &[];
+        }
+        self.of_rows.weight.first(self.tile.rows())
+    }
+
     /// The rows' losses, and their gradients where these go.
     fn run(&mut self) {
         let mut marked = u64::MAX;
-        if let Some(formula) = &self.options.formula {
+        if let Some(formula) = self.formula {
             let columns = self.tile.columns();
             marked = 0;
             if let Some(targets) = &self.targets {
@@ -186,7 +210,7 @@ impl<'a> Batch<'a> {
 
     /// Rows of at most [`SHORT`] elements.
     fn short(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (rows, columns) = (tile.rows(), tile.columns());
         let (mut scratch, mut shifts, mut of_rows) = (Scratch::new(), Shifts::new(), None);
         if !b.exp_short(tile, scale, None, &mut scratch) {
@@ -205,13 +229,14 @@ impl<'a> Batch<'a> {
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, targets.as_ref());
         self.finish(marked, |of_rows, part, first| {
-            b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
+            let target = target.from(first);
+            b.short_write(part, first, &scratch, &of_rows.factor, target, any_size, stream);
         });
     }
 
     /// Rows of a tile each.
     fn middle(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
+        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
         let mut scratch = Scratch::new();
         let targets = self.targets;
@@ -226,19 +251,21 @@ impl<'a> Batch<'a> {
         self.finish(marked, |of_rows, part, first| {
             if keeps {
                 let kept = kept.part(first, part.rows()).output().with_output_of(part);
-                b.scale(&kept, first, &of_rows.factor, None);
+                b.scale(&kept, first, &of_rows.factor, None, stream);
             } else {
-                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+                let again =
+                    Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
+                b.exp_write(part, first, again, target.from(first), stream);
             }
         });
     }
 
     /// One row, tile by tile.
     fn long(&mut self, formula: &LossFormula, mut marked: u64) {
-        let (b, row, scale) = (self.b, self.tile, &formula.scale);
+        let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
-        let keeps = row.writes() && !row.is_in_place() && matches!(target, Target::None);
+        let keeps = row.writes() && !stream && !row.is_in_place() && matches!(target, Target::None);
         let mut sum = if self.ignored != 0 {
             Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
         } else if keeps {
@@ -253,7 +280,9 @@ impl<'a> Batch<'a> {
             if keeps {
                 softmax::write_kept(b, part, &sum, &of_rows.factor, None);
             } else {
-                b.exp_write(part, first, scale, &shifts, &of_rows.factor, target.from(first));
+                let again =
+                    Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
+                b.exp_write(part, first, again, target.from(first), stream);
             }
         });
     }
@@ -292,12 +321,14 @@ impl<'a> Batch<'a> {
     }
 
     /// A row's loss and gradient by the general passes.
-    fn general(&self, i: usize) -> f32 {
+    fn general(&mut self, i: usize) -> f32 {
+        let (options, columns) = (self.options, self.tile.columns());
+        let formula = *self.general.get_or_insert_with(|| options.general(columns));
         let against = match &self.targets {
             Some(targets) => Against::Row(targets.row(i)),
             None => Against::Label(self.labels.get(i).copied().unwrap_or(NOWHERE)),
         };
-        general(self.b, &self.tile.part(i, 1), against, &self.options.general)
+        general(self.b, &self.tile.part(i, 1), against, &formula)
     }
 }
 

@@ -4,7 +4,7 @@
 //! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
 //! it.
 
-use super::sum::{Sum, height};
+use super::sum::{Sum, height, streams};
 use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -47,20 +47,21 @@ impl Backend {
 /// The logarithm of softmax of each row.
 pub(super) fn log_softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
     let (columns, height) = (all.columns(), height(all.columns()));
+    let stream = streams(b, all);
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
         match columns {
             0 => {}
-            1..=SHORT => short(b, &tile, scale),
-            _ => middle(b, &tile, scale),
+            1..=SHORT => short(b, &tile, scale, stream),
+            _ => middle(b, &tile, scale, stream),
         }
         i += height;
     }
 }
 
 /// Rows of at most [`SHORT`] elements.
-fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let (rows, columns) = (tile.rows(), tile.columns());
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let mut of_rows = None;
@@ -68,9 +69,9 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
             return each(tile, |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
-                    long(b, row, scale);
+                    long(b, row, scale, stream);
                 } else {
-                    short(b, row, scale);
+                    short(b, row, scale, stream);
                 }
             });
         }
@@ -93,7 +94,7 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
         b.short_sums(rows, columns, &scratch, &mut others);
         b.shares(rows, scale, of_rows, &score, &others, &mut ln);
     }
-    b.subtract(tile, scale, 0.0, &sums);
+    b.subtract(tile, scale, 0.0, &sums, stream);
     set(tile, dominated, &places, &ln);
 }
 
@@ -105,10 +106,10 @@ fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, |row| long(b, row, scale));
+        return each(tile, |row| long(b, row, scale, stream));
     }
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
@@ -122,7 +123,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
             ln.set(i, share(b, &row, *place, scale));
         }
     }
-    b.subtract(tile, scale, 0.0, &sums);
+    b.subtract(tile, scale, 0.0, &sums, stream);
     set(tile, dominated, &places, &ln);
 }
 
@@ -137,7 +138,7 @@ fn share(b: Backend, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
 }
 
 /// One row, tile by tile.
-fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
+fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
     let mut ln = sum.value(b);
     let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln).dominated != 0;
@@ -146,6 +147,6 @@ fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
         let place = b.position(row, sum.max);
         dominant = (place, share(b, row, place, scale));
     }
-    b.subtract(row, scale, sum.shift.center, &ln);
+    b.subtract(row, scale, sum.shift.center, &ln, stream);
     row.set(0, dominant.0, dominant.1);
 }

@@ -10,12 +10,12 @@
 //! All ways take the same steps for a row, so that no bit depends on what other rows there are.
 
 use super::each;
-use super::sum::{Sum, height};
+use super::sum::{Sum, center, height, streams};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::exp2;
-use crate::pass::{LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
+use crate::pass::{Again, LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -63,14 +63,15 @@ pub(super) fn softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
 
 fn rows(b: Backend, all: &Tile<'_>, scale: &Scale) {
     let (columns, height) = (all.columns(), height(all.columns()));
+    let stream = streams(b, all);
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
         match columns {
             0 => {}
             1 => one_column(&tile),
-            2..=SHORT => short(b, &tile, scale),
-            _ => middle(b, &tile, scale),
+            2..=SHORT => short(b, &tile, scale, stream),
+            _ => middle(b, &tile, scale, stream),
         }
         i += height;
     }
@@ -84,16 +85,16 @@ fn one_column(tile: &Tile<'_>) {
 }
 
 /// Rows of at most [`SHORT`] elements.
-fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
     if !is_moderate {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
             return each(tile, |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
-                    long(b, row, scale);
+                    long(b, row, scale, stream);
                 } else {
-                    short(b, row, scale);
+                    short(b, row, scale, stream);
                 }
             });
         }
@@ -102,24 +103,48 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale) {
     let (mut sums, mut largest) = (Words::new(), PerRow::new());
     b.short_sums(tile.rows(), tile.columns(), &scratch, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
-    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate);
+    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate, stream);
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale) {
+fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, |row| long(b, row, scale));
+        return each(tile, |row| long(b, row, scale, stream));
     }
     let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
-    b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
+    let mut scratch = Scratch::new();
+    // What is streamed is kept in near memory until it is written.
+    let kept = if stream { scratch.keep(tile) } else { *tile };
+    b.exp_sums(&kept, &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), &mut totals, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
-    b.scale(&tile.output(), 0, &sums, Some(&largest));
+    let kept = kept.output().with_output_of(tile);
+    b.scale(&kept, 0, &sums, Some(&largest), stream);
 }
 
-/// One row, tile by tile.
-fn long(b: Backend, row: &Tile<'_>, scale: &Scale) {
+/// One row, tile by tile. What is streamed is not kept, but computed once more.
+fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
+    if stream {
+        let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
+        let (mut factors, mut largest) = (sum.value(b), PerRow::new());
+        let (shifts, mut scratch) = (&sum.shifts(), Scratch::new());
+        b.factors(1, scale, Some(shifts), &mut factors, &mut largest);
+        let again = Again { scale, shifts, factors: &factors, largest: Some(&largest) };
+        let mut at = 0;
+        while at < row.columns() {
+            let piece = row.piece(at, at + TILE);
+            if sum.shift.center == 0.0 {
+                b.exp_write(&piece, 0, again, Target::None, true);
+            } else {
+                let centered = scratch.tile(piece.columns(), piece);
+                center(b, &piece, sum.shift.center, &centered);
+                b.exp_write(&centered, 0, again, Target::None, true);
+            }
+            at += TILE;
+        }
+        return;
+    }
     let mut sum = Sum::of(b, row, usize::MAX, scale);
     let (mut factor, mut largest) = (sum.value(b), PerRow::new());
     b.factors(1, scale, Some(&sum.shifts()), &mut factor, &mut largest);
@@ -147,11 +172,11 @@ pub(super) fn write_kept(
             for power in [power.max(-126.0), power - power.max(-126.0)] {
                 let mut factor = Words::new();
                 factor.set(0, (exp2(power), 0.0));
-                b.scale(&piece, 0, &factor, None);
+                b.scale(&piece, 0, &factor, None, false);
             }
-            b.scale(&piece, 0, factor, None);
+            b.scale(&piece, 0, factor, None, false);
         } else {
-            b.scale(&piece, 0, factor, largest);
+            b.scale(&piece, 0, factor, largest, false);
         }
         end = at;
     }

@@ -18,6 +18,15 @@ pub(super) fn height(columns: usize) -> usize {
     }
 }
 
+/// Elements from which on results are written past the caches, where that is worth while.
+const STREAM: usize = 1 << 20;
+
+/// Whether the results of all rows are written past the caches.
+pub(super) fn streams(b: Backend, all: &Tile<'_>) -> bool {
+    let length = all.rows().saturating_mul(all.columns());
+    b.streams() && length >= STREAM && all.writes() && !all.is_in_place()
+}
+
 /// The sum of a row, and what was taken from its elements.
 ///
 /// N comes from the first tile. Once a tile rises too far above that, what follows has an N of
@@ -111,8 +120,8 @@ fn is_far(scale: &Scale, max: f32) -> bool {
 }
 
 /// x less a center, elsewhere.
-fn center(b: Backend, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
+pub(super) fn center(b: Backend, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
     let mut nothing = Words::new();
     nothing.set(0, (0.0, 0.0));
-    b.subtract(&piece.to(to), &Scale::ONE, center, &nothing);
+    b.subtract(&piece.to(to), &Scale::ONE, center, &nothing, false);
 }

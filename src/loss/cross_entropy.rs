@@ -1,13 +1,11 @@
 use super::label::Labels;
 use super::{Label, Loss, check_finite};
 use crate::Backend;
-use crate::drive::cross_entropy::{Options, Targets, cross_entropy};
+use crate::drive::cross_entropy::{Targets, cross_entropy};
+use crate::drive::loss_options::Options;
 use crate::error::{Error, check_length};
-use crate::math::shifted_exp::Scale;
-use crate::math::words::{fast_two_sum, product};
-use crate::pass::{Coefficients, General, Link, LossFormula, Tile, quotient};
+use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
-use crate::simd::scalar::F32;
 
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
@@ -427,66 +425,19 @@ impl<'a> CrossEntropy<'a> {
         Ok(cross_entropy(backend, tile, Targets::Rows(targets), &options, losses))
     }
 
-    /// The options for rows of a length, if each is within its range.
+    /// The options, if each is within its range.
     #[inline]
     fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>, Error> {
-        let Self { label_smoothing, z_loss, soft_cap, temperature, .. } = self;
-        if !(0.0..1.0).contains(&label_smoothing) {
+        let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
+        if !(0.0..1.0).contains(&smoothing) {
             let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
-            return Err(Error::Parameter { name, expected, found: label_smoothing });
+            return Err(Error::Parameter { name, expected, found: smoothing });
         }
-        check_finite("z_loss", z_loss)?;
-        check_moderate("soft_cap", soft_cap.unwrap_or(1.0))?;
+        check_finite("z_loss", z)?;
+        check_moderate("soft_cap", cap.unwrap_or(1.0))?;
         check_moderate("temperature", temperature)?;
         let weights = self.weights(columns)?;
-        let mut options = Options {
-            general: General {
-                link: Link::new(soft_cap, temperature),
-                keep: (1.0, 0.0),
-                uniform: (0.0, 0.0),
-                weights,
-                z: z_loss,
-            },
-            formula: None,
-        };
-        if label_smoothing != 0.0 {
-            options.general.keep = fast_two_sum(1.0, -label_smoothing);
-            options.general.uniform = quotient(label_smoothing, columns as f32);
-        }
-        options.formula = self.formula(&options.general, columns, is_soft);
-        Ok(options)
-    }
-
-    /// What serves for rows that are not extreme, unless there are options for which only the
-    /// general passes will do.
-    #[inline]
-    fn formula(self, general: &General<'_>, columns: usize, is_soft: bool) -> Option<LossFormula> {
-        let Self { label_smoothing: epsilon, z_loss, soft_cap, temperature, .. } = self;
-        let [least, most] = Scale::RANGE;
-        let is_plain = !is_soft && epsilon == 0.0 && z_loss == 0.0;
-        if soft_cap.is_some()
-            || !(least..=most).contains(&temperature)
-            || !(general.weights.is_empty() || is_plain)
-            || is_soft && epsilon != 0.0
-            || epsilon != 0.0 && epsilon < LEAST_SMOOTHING
-        {
-            return None;
-        }
-        let scale = Scale::of_inverse(temperature);
-        let coefficients = if is_soft {
-            Coefficients::Targets
-        } else if is_plain {
-            Coefficients::Label
-        } else {
-            let (uniform, keep) = (general.uniform, general.keep);
-            let one = |(high, low)| (F32(high), F32(low));
-            let (high, low) = product(one(uniform), one(scale.words));
-            let scaled = (high.0, low.0);
-            Coefficients::Smooth { columns: columns as f32, uniform, scaled, keep }
-        };
-        // A power of two above any |x| of a row that is not extreme.
-        let offset = f32::from_bits((512.0 * scale.inverse).to_bits() & f32::INFINITY.to_bits());
-        Some(LossFormula { scale, z: z_loss, coefficients, offset })
+        Ok(Options { is_soft, smoothing, weights, z, cap, temperature })
     }
 
     /// Class weights, one a column.
@@ -499,10 +450,6 @@ impl<'a> CrossEntropy<'a> {
         Ok(weights)
     }
 }
-
-/// Less of ε, 2^-20, is left to the general passes: a loss of certain rows is about ε, and the
-/// others' error would show.
-const LEAST_SMOOTHING: f32 = 9.536_743e-7;
 
 /// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
 fn check_moderate(name: &'static str, found: f32) -> Result<(), Error> {

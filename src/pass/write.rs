@@ -4,7 +4,7 @@
 use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::{Shifts, floor_of};
-use super::{PerRow, ROWS, Scratch, Tile, Words};
+use super::{PerRow, ROWS, SHORT, Scratch, Tile, Words};
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{times, two_product};
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
@@ -22,6 +22,12 @@ pub(crate) enum Target<'a> {
 }
 
 impl Target<'_> {
+    /// Whether its rows, if it has any, follow one another without gaps.
+    #[inline(always)]
+    fn is_flat(&self, columns: usize) -> bool {
+        if let Self::Rows(rows, ..) = self { rows.x_stride == columns } else { true }
+    }
+
     /// Those of the rows from one on.
     pub(crate) fn from(self, first: usize) -> Self {
         match self {
@@ -102,6 +108,7 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
 }
 
 /// Kept e^x · 2^-N times the factor of its row; the tile's first row has the factor `first`.
+/// Results may be streamed past the caches.
 #[inline(always)]
 pub(super) unsafe fn scale<S: Simd>(
     simd: S,
@@ -109,6 +116,7 @@ pub(super) unsafe fn scale<S: Simd>(
     first: usize,
     factors: &Words,
     largest: Option<&PerRow>,
+    stream: bool,
 ) {
     for i in 0..tile.rows.min(ROWS) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
@@ -120,6 +128,16 @@ pub(super) unsafe fn scale<S: Simd>(
         let one = Factor::new(simd.splat(0.0), words, largest);
         let mut at = 0;
         unsafe {
+            if const { S::STREAMS } && stream {
+                at = unaligned(out).min(tile.columns);
+                if at > 0 {
+                    simd.store_part(one.times(simd.load_part(x, at, 0.0)), out, at);
+                }
+                while at + S::F32::COUNT <= tile.columns {
+                    simd.stream(one.times(simd.load(x.add(at))), out.add(at));
+                    at += S::F32::COUNT;
+                }
+            }
             while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
                 let y = wide.times(<S::Wide as Vectors<S>>::load(simd, x.add(at)));
                 y.store(simd, out.add(at));
@@ -133,45 +151,75 @@ pub(super) unsafe fn scale<S: Simd>(
             }
         }
     }
+    if stream {
+        simd.fence();
+    }
+}
+
+/// Elements from a place up to the next that a vector may be streamed to.
+#[inline(always)]
+fn unaligned(place: *const f32) -> usize {
+    (place.addr().wrapping_neg() % 64) / 4
 }
 
 /// e^(s·x) · 2^-N times the factor of its row less a target, from x once more; the tile's first
-/// row has the numbers `first`. Without a target it is what [`scale`] makes of it.
+/// row has the numbers `first`. Without a target it is what [`scale`] makes of it. Results may be
+/// streamed past the caches.
 #[inline(always)]
 pub(super) unsafe fn exp_write<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
     first: usize,
-    scale: &Scale,
-    shifts: &Shifts,
-    factors: &Words,
+    formula: Again<'_>,
     target: Target<'_>,
+    stream: bool,
 ) {
+    let Again { scale, shifts, factors, largest } = formula;
     for i in 0..tile.rows.min(ROWS) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let out = tile.out.wrapping_add(i * tile.out_stride);
         let exponent = shifts.exponent.get(first + i);
         let floor = simd.splat(floor_of(scale, exponent));
         let zero_point = simd.splat(SIXTEENTHS - exponent);
-        let (high, low) = factors.get(first + i);
-        let factor = (simd.splat(high), simd.splat(low));
-        let plain = Factor::new(floor, (high, low), 0.0);
+        let words = factors.get(first + i);
+        let factor = (simd.splat(words.0), simd.splat(words.1));
+        let largest = if let Some(largest) = largest { largest.get(first + i) } else { 0.0 };
+        let plain = Factor::new(floor, words, largest);
+        let head = if const { S::STREAMS } && stream { unaligned(out) } else { 0 };
         let mut at = 0;
         while at < tile.columns {
             let rest = tile.columns - at;
+            // The first step goes up to where vectors are aligned.
+            let count = if at < head { rest.min(head) } else { rest.min(S::F32::COUNT) };
             unsafe {
-                let x = simd.load_part(x.add(at), rest, 0.0);
+                let x = simd.load_part(x.add(at), count, 0.0);
                 let (t, delta) = terms(scale, floor.max(x), zero_point);
-                let y = if let Target::None = target {
-                    plain.times(t.mul_add(delta, t))
+                let y = if let Some(target) = target_of(simd, target, i, at, count) {
+                    less((t, t * delta), factor, target)
                 } else {
-                    less((t, t * delta), factor, target_of(simd, target, i, at, rest))
+                    plain.times(t.mul_add(delta, t))
                 };
-                simd.store_part(y, out.add(at), rest);
+                if const { S::STREAMS } && stream && count == S::F32::COUNT {
+                    simd.stream(y, out.add(at));
+                } else {
+                    simd.store_part(y, out.add(at), count);
+                }
             }
-            at += S::F32::COUNT;
+            at += count;
         }
     }
+    if stream {
+        simd.fence();
+    }
+}
+
+/// What it takes to compute e^(s·x) · 2^-N of rows once more, and their results.
+#[derive(Clone, Copy)]
+pub(crate) struct Again<'a> {
+    pub(crate) scale: &'a Scale,
+    pub(crate) shifts: &'a Shifts,
+    pub(crate) factors: &'a Words,
+    pub(crate) largest: Option<&'a PerRow>,
 }
 
 /// The targets of row i from a place on.
@@ -182,14 +230,136 @@ unsafe fn target_of<S: Simd>(
     i: usize,
     at: usize,
     rest: usize,
-) -> (S::F32, S::F32) {
+) -> Option<(S::F32, S::F32)> {
     match target {
-        Target::None => (simd.splat(0.0), simd.splat(0.0)),
-        Target::Uniform((high, low)) => (simd.splat(high), simd.splat(low)),
+        Target::None => None,
+        Target::Uniform((high, low)) => Some((simd.splat(high), simd.splat(low))),
         Target::Rows(rows, (scale, scale_low), before) => {
             let from = rows.x.wrapping_add((before + i) * rows.x_stride + at);
             let t = unsafe { simd.load_part(from, rest, 0.0) };
-            times(t, (simd.splat(scale), simd.splat(scale_low)))
+            Some(times(t, (simd.splat(scale), simd.splat(scale_low))))
+        }
+    }
+}
+
+/// A short row's e^(s·x) · 2^-N times its factor, less a target if there is one; `any_size` if the
+/// product may be [`SMALL`].
+#[inline(always)]
+fn short_result<V: Lanes>(e: (V, V), factor: (V, V), target: Option<(V, V)>, any_size: bool) -> V {
+    if let Some(target) = target {
+        return less(e, factor, target);
+    }
+    let y = product_rounded(e, factor);
+    if !any_size {
+        return y;
+    }
+    let large = (factor.0 * HEADROOM, factor.1 * HEADROOM);
+    let small = product_rounded(e, large) * (1.0 / HEADROOM);
+    V::select(y.abs().lt(y.splat(SMALL)), small, y)
+}
+
+/// A walk over the elements of short rows without gaps, in whole vectors, where each lane needs
+/// the numbers of its row.
+struct Flat<V> {
+    /// The next element, the row it is in, and its place there.
+    at: usize,
+    row: usize,
+    place: usize,
+    columns: usize,
+    /// Rows and elements that a vector goes on by.
+    rows_by: usize,
+    places_by: usize,
+    /// Elements before the first that is aligned.
+    head: usize,
+    lanes: V,
+    inverse: f32,
+}
+
+/// A number of lane, less half of −1: see [`Flat::numbers`].
+static LANES: [f32; 16] =
+    [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5, 11.5, 12.5, 13.5, 14.5, 15.5];
+
+impl<V: Lanes> Flat<V> {
+    #[inline(always)]
+    fn new<S: Simd<F32 = V>>(simd: S, columns: usize, stream: bool, out: *const f32) -> Self {
+        let inverse = 1.0 / columns as f32;
+        // SAFETY: no vector has more lanes.
+        let lanes = unsafe { simd.load(LANES.as_ptr()) } - 0.5 * columns as f32;
+        Self {
+            at: 0,
+            row: 0,
+            place: 0,
+            columns,
+            rows_by: V::COUNT / columns,
+            places_by: V::COUNT % columns,
+            head: if stream { unaligned(out) } else { 0 },
+            lanes,
+            inverse,
+        }
+    }
+
+    /// How many elements are next, of so many.
+    #[inline(always)]
+    fn step<S: Simd<F32 = V>>(&self, all: usize) -> usize {
+        let rest = all - self.at;
+        if self.at < self.head { rest.min(self.head) } else { rest.min(V::COUNT) }
+    }
+
+    /// The numbers of the lanes' rows, in two words; those of the walk begin with the `first`.
+    #[inline(always)]
+    unsafe fn numbers<S: Simd<F32 = V>>(&self, simd: S, first: usize, words: &Words) -> (V, V) {
+        /// 1.5 · 2^23: what is added to it is rounded to a whole number in the lowest bits.
+        const WHOLE: f32 = 12_582_912.0;
+        // ⌊(place + lane)/columns⌋, as (place + lane + ½)/columns − ½ rounded.
+        let place = self.lanes + self.place as f32;
+        let index = place.mul_add(place.splat(self.inverse), place.splat(WHOLE));
+        let (high, low) = (words.high.at(first + self.row), words.low.at(first + self.row));
+        let _ = simd;
+        // SAFETY: a `PerRow` has room for a vector from each row on.
+        unsafe {
+            if const { V::COUNT == 16 } {
+                let (high, low) = (&*high.cast::<[f32; 16]>(), &*low.cast::<[f32; 16]>());
+                let [high, low] = index.lookup([high, low]);
+                (high, low)
+            } else {
+                let (high, low) = (&*high.cast::<[f32; 8]>(), &*low.cast::<[f32; 8]>());
+                let [high, low] = index.lookup([high, low]);
+                (high, low)
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store<S: Simd<F32 = V>>(
+        &self,
+        simd: S,
+        y: V,
+        out: *mut f32,
+        step: usize,
+        stream: bool,
+    ) {
+        unsafe {
+            if const { S::STREAMS } && stream && step == V::COUNT {
+                simd.stream(y, out.add(self.at));
+            } else {
+                simd.store_part(y, out.add(self.at), step);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, step: usize) {
+        self.at += step;
+        if step == V::COUNT {
+            self.row += self.rows_by;
+            self.place += self.places_by;
+            if self.place >= self.columns {
+                self.place -= self.columns;
+                self.row += 1;
+            }
+        } else {
+            self.row = self.at / self.columns;
+            self.place = self.at % self.columns;
         }
     }
 }
@@ -206,9 +376,29 @@ pub(super) unsafe fn short_write<S: Simd>(
     factors: &Words,
     target: Target<'_>,
     any_size: bool,
+    stream: bool,
 ) {
     let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
     let [high, low] = scratch.places();
+    if const { S::IS_NATIVE } && rows > 1 && tile.out_stride == columns && target.is_flat(columns) {
+        let mut flat = Flat::new(simd, columns, stream, tile.out);
+        while flat.at < rows * columns {
+            let step = flat.step::<S>(rows * columns);
+            let from = first * columns + flat.at;
+            unsafe {
+                let e = (simd.load(high.add(from)), simd.load(low.add(from)));
+                let factor = flat.numbers(simd, first, factors);
+                let target = target_of(simd, target, 0, flat.at, step);
+                let y = short_result(e, factor, target, any_size);
+                flat.store(simd, y, tile.out, step, stream);
+            }
+            flat.advance(step);
+        }
+        if stream {
+            simd.fence();
+        }
+        return;
+    }
     // What a row's last vector writes beyond it is written again by the next.
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
@@ -220,17 +410,8 @@ pub(super) unsafe fn short_write<S: Simd>(
             let rest = columns - at;
             unsafe {
                 let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
-                let y = if let Target::None = target {
-                    let mut y = product_rounded(e, factor);
-                    if any_size {
-                        let large = (factor.0 * HEADROOM, factor.1 * HEADROOM);
-                        let small = product_rounded(e, large) * (1.0 / HEADROOM);
-                        y = S::F32::select(y.abs().lt(y.splat(SMALL)), small, y);
-                    }
-                    y
-                } else {
-                    less(e, factor, target_of(simd, target, i, at, rest))
-                };
+                let target = target_of(simd, target, i, at, rest);
+                let y = short_result(e, factor, target, any_size);
                 let out = tile.out.wrapping_add(to + at);
                 if rest >= count || to + at + count <= end {
                     simd.store(y, out);
@@ -259,7 +440,8 @@ pub(super) unsafe fn multiply<S: Simd>(simd: S, row: &Tile<'_>, center: f32, pow
     }
 }
 
-/// s·x less a logarithm in two words, each row's own: s·(x − center) − high − low.
+/// s·x less a logarithm in two words, each row's own: s·(x − center) − high − low. Results may be
+/// streamed past the caches.
 #[inline(always)]
 pub(super) unsafe fn subtract<S: Simd>(
     simd: S,
@@ -267,35 +449,71 @@ pub(super) unsafe fn subtract<S: Simd>(
     scale: &Scale,
     center: f32,
     logarithms: &Words,
+    stream: bool,
 ) {
-    for i in 0..tile.rows.min(ROWS) {
+    let (s, columns, rows) = (scale.words.0, tile.columns, tile.rows.min(ROWS));
+    let is_flat = tile.x_stride == columns && tile.out_stride == columns;
+    if const { S::IS_NATIVE } && is_flat && rows > 1 && (2..=SHORT).contains(&columns) {
+        let mut flat = Flat::new(simd, columns, stream, tile.out);
+        while flat.at < rows * columns {
+            let step = flat.step::<S>(rows * columns);
+            unsafe {
+                let x = simd.load_part(tile.x.add(flat.at), step, 0.0);
+                let y = difference(x, s, center, flat.numbers(simd, 0, logarithms));
+                flat.store(simd, y, tile.out, step, stream);
+            }
+            flat.advance(step);
+        }
+        if stream {
+            simd.fence();
+        }
+        return;
+    }
+    for i in 0..rows {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let out = tile.out.wrapping_add(i * tile.out_stride);
         let (high, low) = logarithms.get(i);
-        let s = scale.words.0;
+        let wide = <S::Wide as Vectors<S>>::splat_of(simd, 0.0);
+        let wide = (wide.splat(high), wide.splat(low));
+        let one = (simd.splat(high), simd.splat(low));
         let mut at = 0;
         unsafe {
-            while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
+            if const { S::STREAMS } && stream {
+                at = unaligned(out).min(columns);
+                if at > 0 {
+                    let x = simd.load_part(x, at, 0.0);
+                    simd.store_part(difference(x, s, center, one), out, at);
+                }
+                while at + S::F32::COUNT <= columns {
+                    let x = simd.load(x.add(at));
+                    simd.stream(difference(x, s, center, one), out.add(at));
+                    at += S::F32::COUNT;
+                }
+            }
+            while const { S::IS_WIDE } && at + S::Wide::COUNT <= columns {
                 unroll!(j in 0..S::Wide::COUNT.div_ceil(16), {
                     simd.prefetch(x.wrapping_add(at + j * 16 + super::TILE));
                 });
                 let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
-                difference(x, s, [center, high, low]).store(simd, out.add(at));
+                difference(x, s, center, wide).store(simd, out.add(at));
                 at += S::Wide::COUNT;
             }
-            while at < tile.columns {
-                let rest = tile.columns - at;
+            while at < columns {
+                let rest = columns - at;
                 let x = simd.load_part(x.add(at), rest, 0.0);
-                simd.store_part(difference(x, s, [center, high, low]), out.add(at), rest);
+                simd.store_part(difference(x, s, center, one), out.add(at), rest);
                 at += S::F32::COUNT;
             }
         }
+    }
+    if stream {
+        simd.fence();
     }
 }
 
 /// s·(x − center) − high − low, the product in two words.
 #[inline(always)]
-fn difference<V: Lanes>(x: V, s: f32, [center, high, low]: [f32; 3]) -> V {
+fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V)) -> V {
     if s == 1.0 {
         return ((x - center) - high) - low;
     }

@@ -1,0 +1,82 @@
+//! What the options of a cross-entropy come to.
+
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{fast_two_sum, product};
+use crate::pass::{Coefficients, General, Link, LossFormula, quotient};
+use crate::simd::scalar::F32;
+
+/// The options of a cross-entropy, each within its range.
+#[derive(Clone, Copy)]
+pub(crate) struct Options<'a> {
+    /// Whether targets are distributions.
+    pub(crate) is_soft: bool,
+    /// ε.
+    pub(crate) smoothing: f32,
+    /// One a class, or none where all are 1.
+    pub(crate) weights: &'a [f32],
+    /// λ.
+    pub(crate) z: f32,
+    pub(crate) cap: Option<f32>,
+    pub(crate) temperature: f32,
+}
+
+/// Less of ε is left to the general passes: a loss of certain rows is about ε, and the others'
+/// error would show. 2^-20
+const LEAST_SMOOTHING: f32 = 9.536_743e-7;
+
+impl<'a> Options<'a> {
+    /// Whether labels have no options but weights and a temperature.
+    #[inline]
+    pub(crate) fn are_plain(&self) -> bool {
+        !self.is_soft && self.smoothing == 0.0 && self.z == 0.0 && self.cap.is_none()
+    }
+
+    /// 1/T, if it is moderate.
+    #[inline]
+    pub(crate) fn scale(&self) -> Option<Scale> {
+        let [least, most] = Scale::RANGE;
+        let is_moderate = (least..=most).contains(&self.temperature);
+        is_moderate.then(|| Scale::of_inverse(self.temperature))
+    }
+
+    /// What serves for rows that are not extreme, unless there are options for which only the
+    /// general passes will do.
+    pub(crate) fn formula(&self, columns: usize) -> Option<LossFormula> {
+        let has_smoothing = self.smoothing != 0.0;
+        let is_general = self.cap.is_some()
+            || !(self.weights.is_empty() || self.are_plain())
+            || self.is_soft && has_smoothing
+            || has_smoothing && self.smoothing < LEAST_SMOOTHING;
+        let scale = self.scale().filter(|_| !is_general)?;
+        let coefficients = if self.is_soft {
+            Coefficients::Targets
+        } else if self.are_plain() {
+            Coefficients::Label
+        } else {
+            let [keep, uniform] = self.shares(columns);
+            let words = |(high, low)| (F32(high), F32(low));
+            let (F32(high), F32(low)) = product(words(uniform), words(scale.words));
+            let scaled = (high, low);
+            Coefficients::Smooth { columns: columns as f32, uniform, scaled, keep }
+        };
+        // A power of two above any |x| of a row that is not extreme.
+        let offset = f32::from_bits((512.0 * scale.inverse).to_bits() & f32::INFINITY.to_bits());
+        Some(LossFormula { scale, z: self.z, coefficients, offset })
+    }
+
+    /// All options, as the general passes take them.
+    #[cold]
+    pub(crate) fn general(&self, columns: usize) -> General<'a> {
+        let [keep, uniform] = self.shares(columns);
+        let link = Link::new(self.cap, self.temperature);
+        General { link, keep, uniform, weights: self.weights, z: self.z }
+    }
+
+    /// 1 − ε and ε/K as double-word numbers.
+    fn shares(&self, columns: usize) -> [(f32, f32); 2] {
+        if self.smoothing == 0.0 {
+            return [(1.0, 0.0), (0.0, 0.0)];
+        }
+        [fast_two_sum(1.0, -self.smoothing), quotient(self.smoothing, columns as f32)]
+    }
+}

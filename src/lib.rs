@@ -9,8 +9,8 @@
 //! pₖ = e^sₖ / Σⱼ e^sⱼ, whose logarithm is sₖ − [`log_sum_exp`]\(s\).
 //!
 //! Against a label the **loss** is −ln p there ([`loss::CrossEntropy`], for two classes
-//! [`loss::BinaryCrossEntropy`]); against a
-//! distribution P it is the [`cross_entropy`] H(P, Q) = −Σ p·ln q. −ln punishes a
+//! [`loss::BinaryCrossEntropy`]); against a distribution P it is the [`cross_entropy`]
+//! H(P, Q) = −Σ p·ln q. −ln punishes a
 //! confident mistake without bound, and its gradient by the scores is simply
 //! softmax(s) − P. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
 //! [`kl_divergence`]), to minimise cross-entropy is to minimise divergence.
@@ -37,9 +37,17 @@
 //!   included, and how far it may be off: [`contract`].
 //! - What can fail returns [`Error`] before anything is written. Nothing panics
 //!   or allocates.
-//! - The best instructions of the CPU are found at run time ([`Backend`]); results
-//!   have the same bits on all that fuse multiplication and addition, and on all
-//!   that do not, whatever the alignment, length, batch or form of the call.
+//! - The best instructions of the CPU are found at run time ([`Backend`]). Results
+//!   have the same bits on all backends that fuse multiplication and addition, and on
+//!   all that do not, whatever the alignment, length or batch, in place or not.
+//!
+//! A program that is built in debug mode should optimise this crate all the same, or
+//! its functions are many times slower. In the program's `Cargo.toml`:
+//!
+//! ```toml
+//! [profile.dev.package.logits]
+//! opt-level = 3
+//! ```
 #![no_std]
 
 #[cfg(doctest)]
@@ -259,8 +267,8 @@ pub fn softplus_in_place(x: &mut [f32]) {
 /// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
 /// without one a +∞ gives +∞. A single element is returned as it is.
 ///
-/// **Accuracy.** [`contract::LOG_SUM_EXP`], and near 0, beside an element that has more
-/// than ¾ of the sum, what little the others add to it: [`contract::LOG_SUM_EXP_RISE`].
+/// **Accuracy.** [`contract::LOG_SUM_EXP`]. Near 0, where one element has more than ¾ of
+/// the sum, what little the others add to it is kept: [`contract::LOG_SUM_EXP_RISE`].
 ///
 /// ```
 /// assert_eq!(logits::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f32.ln());
@@ -299,10 +307,10 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// nothing. Of two scores it is [`sigmoid`] of their difference. The derivative of
 /// `out[k]` by `x[j]` is −pₖ·pⱼ, and pₖ·(1 − pₖ) where j = k: [`softmax_backward`].
 ///
-/// **Method.** Not e^(x − max), whose subtraction rounds, but e^x·2^-N with one whole N
-/// for the row, summed and kept in one pass, then multiplied by the reciprocal of the sum
-/// in two words: the error does not grow with the spread of the scores. For a temperature,
-/// and for zeros where everything is masked, there is [`Softmax`].
+/// **Method.** The subtraction in e^(x − max) would round. Here e^x·2^-N, with one whole
+/// number N for the row, is summed, and multiplied by the reciprocal of the sum, which is
+/// held as two `f32`. So the error does not grow with the spread of the scores. For a
+/// temperature, and for zeros where everything is masked, there is [`Softmax`].
 ///
 /// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or nothing but −∞ makes
 /// every result NaN. Small probabilities are kept down to the last subnormal.

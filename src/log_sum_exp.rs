@@ -48,8 +48,8 @@ use crate::backend::Backend;
 /// assert!((a.merge(b).value() - sum.value()).abs() < 1e-5);
 /// ```
 ///
-/// Online softmax (Milakov and Gimelshein, 2018): the weighted mean Σ wₖ·vₖ with w = softmax(scores), in one pass over
-/// scores and values as they come.
+/// Online softmax (Milakov and Gimelshein, 2018): the weighted mean Σ wₖ·vₖ with
+/// w = softmax(scores), in one pass over scores and values as they come.
 ///
 /// ```
 /// use logits::LogSumExp;
@@ -72,8 +72,8 @@ pub struct LogSumExp {
 impl LogSumExp {
     /// Elements of which a slice is summed in one go.
     ///
-    /// Merging takes little beside that, and what must be read twice is still in the
-    /// cache.
+    /// Merging takes little time next to that, and what must be read twice is still in
+    /// the cache.
     pub const BLOCK: usize = 1 << 16;
 
     /// Of no elements: −∞.

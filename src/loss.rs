@@ -1,4 +1,4 @@
-//! Losses on scores, with their gradients, in one pass over each row.
+//! Losses on scores, with their gradients.
 //!
 //! A loss adds up over rows and is divided at the end: [`Loss`] keeps the sum,
 //! the weight that counted and the number of rows, so that batches can be added
@@ -21,8 +21,8 @@ use core::ops::{Add, AddAssign};
 /// What a loss function returns: the losses of all rows, added up.
 ///
 /// Batches and threads add up: `+`, `+=` and `sum()` merge two of them as if their rows
-/// had come in one call. Sum and weight are kept in two words, so that those of 10
-/// million rows are within an ULP of the exact ones.
+/// had come in one call. Sum and weight are each held as two `f32`, so that those
+/// of 10 million rows are within an ULP of the exact ones.
 ///
 /// ```
 /// use logits::{Rows, loss::{CrossEntropy, Loss}};

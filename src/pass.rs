@@ -11,6 +11,7 @@
 //! The `unsafe` here is sound because a [`Backend`] exists only where the CPU has its
 //! instructions, and because bodies touch only what their tile or its like has.
 #![allow(unsafe_code)]
+#![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 mod accumulator;
 mod backward;

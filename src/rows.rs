@@ -25,7 +25,7 @@ use core::slice::{Chunks, ChunksMut};
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     data: &'a [f32],
-    rows: usize,
+    count: usize,
     columns: usize,
     stride: usize,
 }
@@ -43,7 +43,7 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct RowsMut<'a> {
     data: &'a mut [f32],
-    rows: usize,
+    count: usize,
     columns: usize,
     stride: usize,
 }
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(rows) => Ok(Self { data, rows, columns, stride }),
+            Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
         }
     }
@@ -111,7 +111,7 @@ impl<'a> Rows<'a> {
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.rows
+        self.count
     }
 
     /// The length of each row.
@@ -157,7 +157,7 @@ impl<'a> RowsMut<'a> {
         stride: usize,
     ) -> Result<Self, Error> {
         match check(data.len(), columns, stride) {
-            Ok(rows) => Ok(Self { data, rows, columns, stride }),
+            Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
         }
     }
@@ -178,7 +178,7 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.rows
+        self.count
     }
 
     /// The length of each row.
@@ -207,14 +207,14 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub const fn as_rows(&self) -> Rows<'_> {
-        Rows { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
+        Rows { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
     }
 
     /// The same rows, borrowed for a shorter time.
     #[inline]
     #[must_use]
     pub const fn reborrow(&mut self) -> RowsMut<'_> {
-        RowsMut { data: self.data, rows: self.rows, columns: self.columns, stride: self.stride }
+        RowsMut { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
     }
 }
 

@@ -20,8 +20,9 @@ use crate::rows::{Rows, RowsMut, check_shape};
 ///
 /// **Accuracy.** That of the plain functions,
 /// [`contract::SOFTMAX`](crate::contract::SOFTMAX) and
-/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX), and as fast: s·x is not rounded,
-/// as e^(s·x) is reduced from x itself. With s = 1 the bits are those of the plain functions.
+/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX), and as fast: e^(s·x) is reduced
+/// from x itself, and s·x is not rounded. With s = 1 the bits are those of the plain
+/// functions.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, Softmax};
@@ -99,7 +100,18 @@ impl Softmax {
         Self { zeros_where_masked: true, ..self }
     }
 
-    /// Runs on a backend instead of the best of this CPU.
+    /// Runs on this backend instead of [`Backend::best`].
+    ///
+    /// ```
+    /// use logits::{Backend, Softmax};
+    ///
+    /// for backend in Backend::available() {
+    ///     let mut p = [7.0, 7.0];
+    ///     Softmax::new().on(backend).softmax_in_place(&mut p)?;
+    ///     assert_eq!(p, [0.5, 0.5]);
+    /// }
+    /// # Ok::<(), logits::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub const fn on(self, backend: Backend) -> Self {

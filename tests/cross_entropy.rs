@@ -799,3 +799,52 @@ fn sums_keep_every_digit() -> Result<(), Error> {
     assert_eq!(total.weight, total.count as f32);
     Ok(())
 }
+
+/// Finite scores never give NaN, however large, with any accepted option: of weights, targets and
+/// z-loss up to 2⁴⁰, beyond which their products may be infinite.
+#[test]
+fn finite_scores_never_give_nan() {
+    fn any(random: &mut Random, of: &[f32]) -> f32 {
+        of[random.below(of.len())]
+    }
+    const MAX: f32 = f32::MAX;
+    let (least, most) = (libm::exp2f(-60.0), libm::exp2f(60.0));
+    let scales = [1.0, 0.7, 30.0, 1e-9, 1e9, least, most];
+    // Up to about 2^40.
+    let factors = [0.0, 1e-45, 1e-30, 0.01, 1.0, 1e12];
+    let sizes = [0.0, 1e-45, 1.0, 40.0, 224.0, 1e9, 1e30, MAX];
+    let mut random = Random::new(39);
+    for round in 0..1500 {
+        let (rows, columns) = [(1, 1), (1, 2), (1, 20), (3, 5), (2, 130), (1, 2050)]
+            [random.below(if round % 50 == 0 { 6 } else { 5 })];
+        let signs = random.normal(rows * columns, 1.0);
+        let size = any(&mut random, &sizes);
+        let x: Vec<f32> = signs
+            .iter()
+            .map(|&x| match random.below(3) {
+                0 => x.signum() * any(&mut random, &sizes),
+                1 => x.signum() * size,
+                _ => x.clamp(-1.0, 1.0) * size,
+            })
+            .collect();
+        let weights: Vec<f32> = (0..columns).map(|_| any(&mut random, &factors)).collect();
+        let options = Options {
+            smoothing: any(&mut random, &[0.0, 0.0, 1e-9, 0.1, 1.0 - f32::EPSILON]),
+            weights: if random.below(2) == 0 { &[] } else { &weights },
+            z: if random.below(2) == 0 { 0.0 } else { any(&mut random, &factors) },
+            cap: (random.below(2) == 0).then(|| any(&mut random, &scales)),
+            temperature: any(&mut random, &scales),
+        };
+        let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
+        let targets: Vec<f32> = (0..x.len()).map(|_| any(&mut random, &factors)).collect();
+        let [scores, targets] = [&x, &targets].map(|x| Rows::new(x, columns).unwrap());
+        for against in [Against::Labels(&labels), Against::Soft(targets)] {
+            let is_soft = matches!(against, Against::Soft(_));
+            for backend in backends() {
+                let (_, losses, gradient) = run(backend, options.loss(), scores, against);
+                let is_nan = losses.iter().chain(&gradient).any(|x| x.is_nan());
+                assert!(!is_nan, "{is_soft}, {options:?} on {backend:?}: {x:?}");
+            }
+        }
+    }
+}

@@ -311,7 +311,7 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
 ) {
     let mut random = Random::new(6);
     for n in lengths {
-        // Alone, and as one of a few rows; more where the rows of a panel are short.
+        // Alone, and as one of a few rows; more where rows are short.
         let count = 2 + random.below(if n <= 64 { 20 } else { 2 });
         let of_many = random.below(count);
         let x = scores(&mut random, n);
@@ -388,9 +388,9 @@ fn in_place(backend: Backend, f: Function, x: &[f32]) -> Vec<f32> {
     out
 }
 
-/// What is likely in one row of a panel says nothing of another's.
+/// Of short rows, which are taken together, what is likely in one says nothing of another's.
 #[test]
-fn rows_of_a_panel_have_their_own_likely_elements() {
+fn short_rows_have_their_own_likely_elements() {
     for columns in [2, 17, 64, 65, 66, 100, 128] {
         let data: Vec<f32> = (0..5 * columns).map(|i| (i / columns * 5 + i % 3) as f32).collect();
         for backend in backends() {

@@ -227,7 +227,7 @@ impl<'a> Batch<'a> {
         b.short_sums(rows, columns, &scratch, None, &mut others);
         marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
-        let target = target_of(formula, &targets);
+        let target = target_of(formula, targets.as_ref());
         self.finish(marked, &mut |of_rows, part, first| {
             b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
         });
@@ -239,7 +239,7 @@ impl<'a> Batch<'a> {
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
         let mut scratch = Scratch::new();
         let targets = self.targets;
-        let target = target_of(formula, &targets);
+        let target = target_of(formula, targets.as_ref());
         // Kept apart: a row that is marked needs its scores once more.
         let keeps = tile.writes() && matches!(target, Target::None);
         let kept = if keeps { scratch.keep(tile) } else { tile.input() };
@@ -263,7 +263,7 @@ impl<'a> Batch<'a> {
     fn long(&mut self, formula: &LossFormula, mut marked: u64) {
         let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
-        let target = target_of(formula, &targets);
+        let target = target_of(formula, targets.as_ref());
         let keeps = row.writes() && !stream && !row.is_in_place() && matches!(target, Target::None);
         let mut sum = if self.ignored != 0 {
             Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
@@ -333,7 +333,7 @@ impl<'a> Batch<'a> {
 }
 
 /// What is subtracted from multiples of probabilities.
-fn target_of<'a>(formula: &LossFormula, targets: &'a Option<Tile<'a>>) -> Target<'a> {
+fn target_of<'a>(formula: &LossFormula, targets: Option<&'a Tile<'a>>) -> Target<'a> {
     match (formula.coefficients, targets) {
         (Coefficients::Smooth { scaled, .. }, _) if scaled.0 != 0.0 => Target::Uniform(scaled),
         (Coefficients::Targets, Some(targets)) => Target::Rows(targets, formula.scale.words, 0),

@@ -23,7 +23,7 @@ use crate::pass::binary::{Keep, Weights};
 ///
 /// **Accuracy.** [`contract::BINARY_LOSS`](crate::contract::BINARY_LOSS) and
 /// [`contract::BINARY_GRADIENT`](crate::contract::BINARY_GRADIENT), subnormals included.
-/// The sum of the losses is kept in two words.
+/// The sum of the losses is held as two `f32`.
 ///
 /// ```
 /// use logits::loss::BinaryCrossEntropy;
@@ -85,8 +85,8 @@ impl BinaryCrossEntropy {
         Self { alpha: Some(alpha), ..self }
     }
 
-    /// Focal loss of scores (Lin and others, 2017): multiplies each part by (1 − its
-    /// probability)^γ, so that answers which are already right count less:
+    /// Focal loss of scores (Lin and others, 2017) with γ ≥ 0: multiplies each part by
+    /// (1 − its probability)^γ, so that answers which are already right count less:
     ///
     /// loss = a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s), gradient b·f′(s) − a·f′(−s)
     /// with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
@@ -109,7 +109,17 @@ impl BinaryCrossEntropy {
         Self { gamma, ..self }
     }
 
-    /// Runs on a certain backend, not on [`Backend::best`].
+    /// Runs on this backend instead of [`Backend::best`].
+    ///
+    /// ```
+    /// use logits::{Backend, loss::BinaryCrossEntropy};
+    ///
+    /// for backend in Backend::available() {
+    ///     let loss = BinaryCrossEntropy::new().on(backend).loss(&[0.0], &[1.0])?;
+    ///     assert_eq!(loss.sum, 2f32.ln());
+    /// }
+    /// # Ok::<(), logits::Error>(())
+    /// ```
     #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
@@ -118,7 +128,8 @@ impl BinaryCrossEntropy {
     /// The loss of scores, each against the target at its place.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a parameter out of its range; [`Error::Length`] if
+    /// [`Error::Parameter`] for a weight or γ that is negative or not finite, or an α
+    /// outside 0 to 1; [`Error::Length`] if
     /// there is not one target a score.
     pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
         self.check()?;

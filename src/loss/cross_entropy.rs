@@ -40,21 +40,23 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// target whose score is −∞ in any other row has loss +∞ and a finite gradient, −1 at
 /// the label. If every other score is −∞, loss and gradient are 0. A coefficient aₖ = 0
 /// wins over an infinity. Through [`soft_cap`](Self::soft_cap) infinite scores are
-/// finite, and their gradient is 0.
+/// finite, and their gradient is 0. With weights, targets and λ up to 2⁴⁰, finite scores
+/// never give NaN.
 ///
-/// **Accuracy.** [`contract::LOSS`](crate::contract::LOSS) and
-/// [`contract::GRADIENT`](crate::contract::GRADIENT) with labels, of which one may be
-/// ignored, class weights and a temperature;
-/// [`contract::SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) and
-/// [`contract::SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) also with label smoothing
-/// and z-loss, or on distributions, but without class weights;
-/// [`contract::TARGET_LOSS`](crate::contract::TARGET_LOSS)
-/// and [`contract::TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) with all others, for
-/// weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to 2⁴⁰, targets that are
-/// 0 or at least 2⁻¹⁰⁰, and temperatures and caps from 2⁻⁴⁰ to 2⁴⁰ with c/T up to 2⁵:
-/// beyond that errors grow with c/T. A gradient is a difference: where a probability all but
-/// agrees with its target, what is left of it has lost their first digits. The sum of the
-/// losses is kept in two words.
+/// **Accuracy.** The largest errors are
+///
+/// | with | loss | gradient |
+/// |---|---|---|
+/// | labels, also with an ignored one, class weights or a temperature | [`LOSS`](crate::contract::LOSS) | [`GRADIENT`](crate::contract::GRADIENT) |
+/// | label smoothing or z-loss, or distributions; a temperature, but no class weights | [`SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) | [`SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) |
+/// | anything else | [`TARGET_LOSS`](crate::contract::TARGET_LOSS) | [`TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) |
+///
+/// The last two hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
+/// 2⁴⁰, for targets that are 0 or at least 2⁻¹⁰⁰, and for temperatures and caps from 2⁻⁴⁰ to
+/// 2⁴⁰ with c/T up to 2⁵. Temperatures and caps from 2⁻⁶⁰ to 2⁶⁰ are accepted: beyond 2⁵,
+/// errors grow with c/T. A gradient is a difference: where a probability all but agrees with
+/// its target, what is left of it has lost their first digits. The sum of the losses is held
+/// as two `f32`.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -181,9 +183,11 @@ impl<'a> CrossEntropy<'a> {
         Self { z_loss: lambda, ..self }
     }
 
-    /// Passes the scores through c·tanh(x/c), c > 0, first: they stay within ±c. The
-    /// gradient is by the scores before, with the factor 1 − tanh²(x/c). From
-    /// Gemma 2, 2024.
+    /// Passes the scores through c·tanh(x/c) first: they stay within ±c. The gradient is
+    /// by the scores before, with the factor 1 − tanh²(x/c). From Gemma 2, 2024.
+    ///
+    /// c is from 2^-60 to 2^60. Others are an [`Error::Parameter`] of the call: their
+    /// arithmetic would leave the range of `f32`.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -199,9 +203,12 @@ impl<'a> CrossEntropy<'a> {
         Self { soft_cap: Some(cap), ..self }
     }
 
-    /// Divides the scores by T > 0 (after [`soft_cap`](Self::soft_cap)): more than 1
-    /// flattens the probabilities, less sharpens them. The gradient is by the scores
-    /// before. From Hinton and others, 2015.
+    /// Divides the scores by T (after [`soft_cap`](Self::soft_cap)): more than 1 flattens
+    /// the probabilities, less sharpens them. The gradient is by the scores before. From
+    /// Hinton and others, 2015.
+    ///
+    /// T is from 2^-60 to 2^60. Others are an [`Error::Parameter`] of the call: their
+    /// arithmetic would leave the range of `f32`.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -216,7 +223,7 @@ impl<'a> CrossEntropy<'a> {
         Self { temperature, ..self }
     }
 
-    /// Runs on a backend instead of the best of this CPU.
+    /// Runs on this backend instead of [`Backend::best`].
     ///
     /// ```
     /// use logits::{Backend, Rows, loss::CrossEntropy};
@@ -236,10 +243,11 @@ impl<'a> CrossEntropy<'a> {
     /// The loss of rows of scores, each against the class its label names.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for an option out of its range, and [`Error::Length`] for
-    /// class weights that are not one a column; [`Error::Length`] if there is not one
-    /// label a row; [`Error::Label`] for the first label that is neither a column's
-    /// number nor ignored.
+    /// [`Error::Parameter`] for a smoothing that is not from 0 to below 1, a z-loss or class
+    /// weight that is negative or not finite, or a soft cap or temperature outside 2^-60 to
+    /// 2^60; [`Error::Length`] if there is not one class weight a column, or not one label
+    /// a row; [`Error::Label`] for the first label that is neither a column's number nor
+    /// ignored.
     #[inline]
     pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
         self.of_labels(&Tile::read(scores), labels, &mut [])

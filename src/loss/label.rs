@@ -5,9 +5,9 @@ use crate::error::{Error, check_length};
 /// An integer that names a class: `u8`, `u16`, `u32`, `usize`, `i32` or `i64`.
 pub trait Label: Erase {}
 
-/// What a kernel needs of a [`Label`].
+/// What the losses need of a [`Label`].
 pub trait Erase: Copy {
-    /// The labels without their type: a kernel exists once for all of them.
+    /// The labels without their type: the code that reads them exists once for all types.
     fn erase(labels: &[Self]) -> Erased<'_>;
     /// The label, `i64::MAX` if it is larger.
     fn wide(self) -> i64;

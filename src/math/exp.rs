@@ -160,7 +160,7 @@ impl<V: Lanes> Parts<V> {
     /// The value rounded once, for values of at most 2^-126 and N = 0.
     #[inline(always)]
     fn subnormal(self) -> V {
-        // Beside 2^(-126 - power) the last bit is what 2^-149 will be. Adding 7/8
+        // Next to 2^(-126 - power) the last bit is what 2^-149 will be. Adding 7/8
         // makes the floor that `scale_exp2` takes a ceiling, before the sign.
         let opposite = (-self.power + EIGHTHS) + (EIGHTHS + 0.875);
         let bias = self.power.splat(f32::MIN_POSITIVE).scale_exp2_normal(opposite);

@@ -316,7 +316,8 @@ impl<V: Lanes> Sum<V> {
         }
     }
 
-    /// An exact summand and a rounded one, at most about as large or beside 0.
+    /// An exact summand and a rounded one, which is at most about as large unless the first
+    /// is 0.
     #[inline(always)]
     pub(super) fn summands(self) -> (V, V) {
         (self.high, self.middle + self.low)

@@ -24,6 +24,7 @@
 //! 0.04 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds that
 //! of tanh, see `tanh.rs`, times c/T, for each of two scores.
 #![allow(unsafe_code)] // tiles and pieces have what they say
+#![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 use super::Tile;
 use super::sum::Total;
@@ -132,7 +133,9 @@ impl Link {
         };
         let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
         let (high, low) = finite(product(y, product(derivative, slope)));
-        (high + low) * (1.0 / headroom / SCALE)
+        // At the cap nothing moves the loss, be y infinite.
+        let at_cap = derivative.0.eq(x.splat(0.0));
+        V::select(at_cap, x.splat(0.0), (high + low) * (1.0 / headroom / SCALE))
     }
 }
 

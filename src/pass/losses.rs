@@ -29,7 +29,7 @@ use crate::simd::{BLOCK, Lanes, Mask, Simd};
 /// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
 const LEAST_TAIL: f32 = 8.673_617_4e-19;
 const MOST_TAIL: f32 = 1.844_674_4e19;
-/// Between these, no sum of targets makes anything subnormal that counts: 2^±60.
+/// Between these, no weight and no sum of targets makes anything subnormal that counts: 2^±60.
 const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
 
 /// Where the coefficients of a loss come from.
@@ -132,7 +132,9 @@ impl<V: Lanes> Terms<V> {
         let is_alone = others.0.eq(zero).and(own.0.lt(own.0.splat(f32::INFINITY)));
         let tail = V::select(is_alone, one, tail.0);
         let loss = V::select(is_alone, zero, loss);
-        (Results { loss, at_label, factor }, is_ordinary(tail, loss))
+        let size = V::select(weight.eq(zero), one, weight * scale.words.0);
+        let has_mass = is_mass(size);
+        (Results { loss, at_label, factor }, is_ordinary(tail, loss).and(has_mass))
     }
 
     /// The results of any coefficients, and where they hold.
@@ -165,6 +167,12 @@ impl<V: Lanes> Terms<V> {
         let results = Results { loss, at_label: at_label + at_label_low, factor };
         (results, is_ordinary(tail.0, loss))
     }
+}
+
+/// Whether a weight or a sum of targets is within [`MASS`].
+#[inline(always)]
+fn is_mass<V: Lanes>(mass: V) -> V::Mask {
+    mass.splat(MASS[0]).lt(mass).and(mass.lt(mass.splat(MASS[1])))
 }
 
 /// Whether both words of a tail are there, and its loss is finite.
@@ -202,8 +210,7 @@ pub(super) unsafe fn losses<S: Simd>(
                 let coefficients = coefficients(simd, formula, score, all, at);
                 let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
                 let (mass, _) = coefficients[2];
-                let (least, most) = (simd.splat(MASS[0]), simd.splat(MASS[1]));
-                (results, is_ordinary.and(least.lt(mass)).and(mass.lt(most)))
+                (results, is_ordinary.and(is_mass(mass)))
             };
             ordinary |= S::F32::bits(is_ordinary) << at;
             simd.store(results.loss, all.loss.at_mut(at));

@@ -40,7 +40,7 @@ pub(super) fn words_of_each<V: Lanes>(scale: &Scale, x: V, exponent: V) -> (V, V
     fast_two_sum(t, t * delta)
 }
 
-/// (a + low)·(factor + factor_low), rounded once.
+/// The product of two numbers in two words each, rounded once.
 #[inline(always)]
 pub(super) fn product_rounded<V: Lanes>((a, low): (V, V), (factor, factor_low): (V, V)) -> V {
     let rest = a.mul_add(factor_low, low * factor);

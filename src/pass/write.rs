@@ -21,7 +21,7 @@ pub(crate) enum Target<'a> {
     Rows(&'a Tile<'a>, (f32, f32), usize),
 }
 
-impl<'a> Target<'a> {
+impl Target<'_> {
     /// Those of the rows from one on.
     pub(crate) fn from(self, first: usize) -> Self {
         match self {

@@ -100,7 +100,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn stream(self, value: F32, to: *mut f32) {
         unsafe {
-            if to.addr() % 64 == 0 {
+            if to.addr().is_multiple_of(64) {
                 _mm512_stream_ps(to, value.0);
             } else {
                 self.store(value, to);

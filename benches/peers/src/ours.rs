@@ -88,7 +88,9 @@ fn loss_and_gradient(loss: CrossEntropy<'static>) -> Vec<Peer> {
     })
 }
 
-fn elementwise(f: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>) -> Vec<Peer> {
+type Elementwise = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
+
+fn elementwise(f: Elementwise) -> Vec<Peer> {
     on_each(move |backend, input, out| f(backend, input.x, out).unwrap())
 }
 

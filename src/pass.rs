@@ -166,16 +166,14 @@ passes! {
     /// The largest element of each row but the skipped, and N for all of the row; a bit for each
     /// row whose maximum is extreme or not finite.
     fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
-    /// The largest element of one row but the skipped: −∞ if there is none. A NaN may count or not.
-    fn largest(tile: &Tile<'_>, skipped: usize) -> f32 = maximum::largest;
     /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
     fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
-    /// The sums of short rows.
-    fn short_sums(rows: usize, columns: usize, scratch: &Scratch, limits: Option<&PerRow>, sums: &mut Words) = accumulator::short_sums;
+    /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
+    fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
     /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
     fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
-    /// The values of sums.
-    fn sums(rows: usize, totals: &mut Totals, sums: &mut Words) = accumulator::sums;
+    /// The values of sums, the first of them at `to`.
+    fn sums(rows: usize, totals: &mut Totals, to: usize, sums: &mut Words) = accumulator::sums;
 
     // Numbers of rows.
     /// Reciprocals of sums, and the probabilities of the largest elements.
@@ -194,7 +192,7 @@ passes! {
     /// The losses of rows; a bit for each that is to be taken another way.
     fn losses(rows: usize, formula: &LossFormula, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
     /// Σ (x + offset) of each row, or Σ t and Σ t·(x + offset) of all but the skipped element.
-    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], offset: f32, all: &mut LossRows) = losses::moments;
+    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], offset: f32, sums: [&mut Totals; 2]) = losses::moments;
     /// The place of the largest target of each row, and that; a bit for each row with a negative one.
     fn likeliest(targets: &Tile<'_>, places: &mut [usize; ROWS], largest: &mut PerRow) -> u64 = losses::likeliest;
 

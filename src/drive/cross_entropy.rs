@@ -10,14 +10,14 @@
 //! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
 
 use super::loss_options::Options;
-use super::sum::{Sum, height, streams};
+use super::sum::{Sum, height, short_sums, streams};
 use super::{ones, softmax};
 use crate::backend::Backend;
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Again, Against, Coefficients, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Piece,
-    ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+    Again, Against, Coefficients, GROUP, General, GeneralSums, LINE, LossFormula, LossRows, PIECE,
+    Piece, ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -180,9 +180,7 @@ impl<'a> Batch<'a> {
             }
             self.read_scores();
             if has_moments(formula) {
-                let (targets, labels) = (self.targets.as_ref(), &self.labels);
-                let of_rows = &mut self.of_rows;
-                self.b.moments(self.tile, targets, labels, formula.offset, of_rows);
+                self.moments(formula.offset);
             } else {
                 self.of_rows.moment.high.fill(self.tile.rows(), 0.0);
                 self.of_rows.moment.low.fill(self.tile.rows(), 0.0);
@@ -208,6 +206,24 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Σ x of each row, or Σ t and Σ t·x without the largest target.
+    fn moments(&mut self, offset: f32) {
+        let (mut sums, mut moments) = (Totals::new(), Totals::new());
+        let mut first = 0;
+        while first < self.tile.rows() {
+            let tile = self.tile.part(first, GROUP);
+            let targets = self.targets.map(|targets| targets.part(first, GROUP));
+            let labels = self.labels.get(first..).unwrap_or(&[]);
+            let totals = [&mut sums, &mut moments];
+            self.b.moments(&tile, targets.as_ref(), labels, offset, totals);
+            self.b.sums(tile.rows(), &mut moments, first, &mut self.of_rows.moment);
+            if targets.is_some() {
+                self.b.sums(tile.rows(), &mut sums, first, &mut self.of_rows.rest);
+            }
+            first += GROUP;
+        }
+    }
+
     /// Rows of at most [`SHORT`] elements.
     fn short(&mut self, formula: &LossFormula, mut marked: u64) {
         let (b, tile, scale) = (self.b, self.tile, &formula.scale);
@@ -224,7 +240,7 @@ impl<'a> Batch<'a> {
             }
         }
         let mut others = Words::new();
-        b.short_sums(rows, columns, &scratch, None, &mut others);
+        short_sums(b, tile, &scratch, None, &mut others);
         marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, targets.as_ref());
@@ -245,7 +261,7 @@ impl<'a> Batch<'a> {
         let kept = if keeps { scratch.keep(tile) } else { tile.input() };
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
-        b.sums(tile.rows(), &mut totals, &mut others);
+        b.sums(tile.rows(), &mut totals, 0, &mut others);
         marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, &mut self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {

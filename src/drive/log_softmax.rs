@@ -4,7 +4,7 @@
 //! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
 //! it.
 
-use super::sum::{Sum, height, streams};
+use super::sum::{Sum, height, short_sums, streams};
 use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -62,7 +62,7 @@ pub(super) fn log_softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
 
 /// Rows of at most [`SHORT`] elements.
 fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
-    let (rows, columns) = (tile.rows(), tile.columns());
+    let rows = tile.rows();
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let mut of_rows = None;
     if !b.exp_short(tile, scale, None, &mut scratch) {
@@ -80,9 +80,9 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     }
     let (mut sums, mut others) = (Words::new(), Words::new());
     let (mut limits, mut dominant) = (PerRow::new(), PerRow::new());
-    b.short_sums(rows, columns, &scratch, None, &mut sums);
+    short_sums(b, tile, &scratch, None, &mut sums);
     b.limits(rows, &sums, &mut limits);
-    b.short_sums(rows, columns, &scratch, Some(&limits), &mut others);
+    short_sums(b, tile, &scratch, Some(&limits), &mut others);
     b.shares_of_rest(rows, &sums, &others, &mut dominant);
     b.logarithms(rows, scale, of_rows, &mut sums);
     let numbers = Logarithms { scale, ln: &sums, limits: &limits, dominant: &dominant };
@@ -104,7 +104,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     }
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
-    b.sums(tile.rows(), &mut totals, &mut sums);
+    b.sums(tile.rows(), &mut totals, 0, &mut sums);
     let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums).dominated;
     let (mut places, mut ln) = ([usize::MAX; ROWS], PerRow::new());
     for i in ones(dominated) {

@@ -6,7 +6,7 @@
 //! precedes and of what follows it.
 
 use super::ones;
-use super::sum::{Sum, height};
+use super::sum::{Sum, height, largest, short_sums};
 use crate::LogSumExp;
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -99,13 +99,13 @@ fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
             b.exp_short(tile, scale, Some(&shifts), &mut scratch);
             of_rows = Some(&shifts);
         }
-        b.short_sums(rows, columns, &scratch, None, sums);
+        short_sums(b, tile, &scratch, None, sums);
         return extreme | b.logarithms(rows, scale, of_rows, sums).near_0;
     }
     let mut totals = Totals::new();
     let extreme = b.maxima(tile, &[], scale, &mut shifts);
     b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
-    b.sums(rows, &mut totals, sums);
+    b.sums(rows, &mut totals, 0, sums);
     extreme | b.logarithms(rows, scale, Some(&shifts), sums).near_0
 }
 
@@ -132,7 +132,7 @@ fn extend(b: Backend, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
 fn dominant(b: Backend, x: &[f32], sum: LogSumExp) -> usize {
     if x.len() > 1 && sum.high.abs() < NEAR_0 {
         let row = Tile::of_read(x);
-        let max = b.largest(&row, usize::MAX);
+        let max = largest(b, &row, usize::MAX);
         // ln ¾: the logarithm of its share.
         if max - sum.high > -0.287_682_08 {
             return b.position(&row, max).min(x.len());
@@ -159,7 +159,7 @@ fn of_piece(b: Backend, x: &[f32]) -> LogSumExp {
             of_rows = Some(&shifts);
         }
         if extreme == 0 {
-            b.short_sums(1, x.len(), &scratch, None, &mut sums);
+            short_sums(b, &row, &scratch, None, &mut sums);
             b.logarithms(1, &Scale::ONE, of_rows, &mut sums);
             return of_words(x, sums.get(0));
         }

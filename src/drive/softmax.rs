@@ -10,7 +10,7 @@
 //! All ways take the same steps for a row, so that no bit depends on what other rows there are.
 
 use super::each;
-use super::sum::{Sum, center, height, streams};
+use super::sum::{Sum, center, height, short_sums, streams};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
@@ -101,7 +101,7 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
     }
     let (mut sums, mut largest) = (Words::new(), PerRow::new());
-    b.short_sums(tile.rows(), tile.columns(), &scratch, None, &mut sums);
+    short_sums(b, tile, &scratch, None, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
     b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate);
 }
@@ -117,7 +117,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     // What is streamed is kept in near memory until it is written.
     let kept = if stream { scratch.keep(tile) } else { *tile };
     b.exp_sums(&kept, &[], scale, &shifts, true, &mut totals);
-    b.sums(tile.rows(), &mut totals, &mut sums);
+    b.sums(tile.rows(), &mut totals, 0, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
     let kept = kept.output().with_output_of(tile);
     b.scale(&kept, 0, &sums, Some(&largest), stream);

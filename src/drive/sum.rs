@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::{is_extreme, room};
-use crate::pass::{GROUP, ROWS, SHORT, Scratch, Shift, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{GROUP, PerRow, ROWS, SHORT, Scratch, Shift, Shifts, TILE, Tile, Totals, Words};
 
 /// Elements of the rows of a tile whose results are written: they stay in the nearest cache.
 const BATCH: usize = 2 * TILE;
@@ -49,11 +49,12 @@ impl Sum {
         let own = if skipped < columns { row.get(0, skipped) } else { f32::NEG_INFINITY };
         let larger = |a: f32, b: f32| if a > b { a } else { b };
         // Of the others, and of all.
-        let mut max = b.largest(&row.piece(0, TILE), skipped);
+        let of_first = largest(b, &row.piece(0, TILE), skipped);
+        let mut max = of_first;
         let mut all = larger(own, max);
         let mut limit = all + room(scale);
         if is_extreme(scale, all) {
-            max = b.largest(row, skipped);
+            max = largest(b, row, skipped);
             all = larger(own, max);
             limit = f32::INFINITY;
         }
@@ -65,9 +66,9 @@ impl Sum {
         while at < columns {
             let piece = row.piece(at, at + TILE);
             let of_piece = skipped.wrapping_sub(at);
-            let mut top = b.largest(&piece, of_piece);
+            let mut top = if at == 0 { of_first } else { largest(b, &piece, of_piece) };
             if top > limit || top.is_nan() {
-                max = larger(max, b.largest(&row.piece(at, columns), of_piece));
+                max = larger(max, largest(b, &row.piece(at, columns), of_piece));
                 all = larger(all, max);
                 (split, exponent_before) = (at, shift.exponent);
                 // From an N of up to 700 powers of e on, nothing is left of what came before.
@@ -108,7 +109,7 @@ impl Sum {
     /// Its value, of the first row.
     pub(super) fn value(&mut self, b: Backend) -> Words {
         let mut sums = Words::new();
-        b.sums(1, &mut self.totals, &mut sums);
+        b.sums(1, &mut self.totals, 0, &mut sums);
         sums
     }
 }
@@ -121,7 +122,32 @@ fn is_far(scale: &Scale, max: f32) -> bool {
 
 /// x less a center, elsewhere.
 pub(super) fn center(b: Backend, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
-    let mut nothing = Words::new();
-    nothing.set(0, (0.0, 0.0));
-    b.subtract(&piece.to(to), &Scale::ONE, center, &nothing, false);
+    b.multiply(&piece.to(to), center, 1.0);
+}
+
+/// The largest element of the first row but the skipped: −∞ if there is none. A NaN may count or
+/// not.
+pub(super) fn largest(b: Backend, row: &Tile<'_>, skipped: usize) -> f32 {
+    let mut shifts = Shifts::new();
+    b.maxima(&row.part(0, 1), &[skipped], &Scale::ONE, &mut shifts);
+    shifts.max.get(0)
+}
+
+/// The sums of short rows whose e^(s·x) · 2^-N are in a scratch, without terms above each row's
+/// limit.
+pub(super) fn short_sums(
+    b: Backend,
+    tile: &Tile<'_>,
+    scratch: &Scratch,
+    limits: Option<&PerRow>,
+    sums: &mut Words,
+) {
+    let mut totals = Totals::new();
+    let mut first = 0;
+    while first < tile.rows() {
+        let rows = (tile.rows() - first).min(GROUP);
+        b.short_sums([first, rows, tile.columns()], scratch, limits, &mut totals);
+        b.sums(rows, &mut totals, first, sums);
+        first += GROUP;
+    }
 }

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)] // memory is that of values here, or a scratch that has what it says
 
 use super::sum::sum_of_lanes;
-use super::{GROUP, PerRow, ROWS, Scratch, Words};
+use super::{GROUP, PerRow, Scratch, Words};
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd, unroll};
 use core::mem::MaybeUninit;
@@ -227,112 +227,13 @@ impl Totals {
         }
     }
 
-    /// The rows' lanes as terms.
+    /// The value of each row's sum, the first of them at `to`: one row by itself, or sixteen by a
+    /// transposition. Rows that are not there repeat the last.
     #[inline(always)]
-    fn lanes(&mut self) -> Terms<'_> {
-        let high = self.place(0).cast_const();
-        let low = high.wrapping_add(BLOCK);
-        Terms { high, low, stride: 2 * BLOCK, columns: BLOCK, limits: None }
-    }
-
-    /// The value of each row's sum, the first of them at `first`.
-    #[inline(always)]
-    pub(super) fn values<S: Simd>(&mut self, simd: S, rows: usize, first: usize, sums: &mut Words) {
-        // SAFETY: there are as many rows of a block.
-        unsafe { self.lanes().values(simd, 0, rows, first, sums) }
-    }
-}
-
-/// Rows of terms in two words that are added up.
-struct Terms<'a> {
-    high: *const f32,
-    low: *const f32,
-    /// How far apart rows begin.
-    stride: usize,
-    columns: usize,
-    /// Each row's limit, above which a term is left out.
-    limits: Option<&'a PerRow>,
-}
-
-impl Terms<'_> {
-    /// The sum of row i, in 16 lanes.
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, simd: S, i: usize) -> Accumulator<S> {
-        let zero = simd.splat(0.0);
-        let mut sum = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
-        if const { S::F32::CALLS } {
-            // One loop for all vectors: unrolled, it would be as many times the code.
-            let mut at = 0;
-            while at < self.columns {
-                let (t, low) = unsafe { self.vector(simd, i, at) };
-                sum.add_positive_at(at, t, low);
-                at += S::F32::COUNT;
-            }
-            return sum;
-        }
-        let mut at = 0;
-        while at + BLOCK <= self.columns {
-            each!(S, j, {
-                let (t, low) = unsafe { self.whole(simd, i, at + j * S::F32::COUNT) };
-                if at == 0 {
-                    (sum.high.as_mut()[j], sum.low.as_mut()[j]) = (t, low);
-                } else {
-                    sum.add_positive(j, t, low);
-                }
-            });
-            at += BLOCK;
-        }
-        if at < self.columns {
-            each!(S, j, {
-                let (t, low) = unsafe { self.vector(simd, i, at + j * S::F32::COUNT) };
-                sum.add_positive(j, t, low);
-            });
-        }
-        sum
-    }
-
-    /// The terms of row i from a place on, of which there is a whole vector.
-    #[inline(always)]
-    unsafe fn whole<S: Simd>(&self, simd: S, i: usize, at: usize) -> (S::F32, S::F32) {
-        let from = i * self.stride + at;
-        let mut t = unsafe { simd.load(self.high.wrapping_add(from)) };
-        let mut low = unsafe { simd.load(self.low.wrapping_add(from)) };
-        if let Some(limits) = self.limits {
-            let (is_above, zero) = (simd.splat(limits.get(i)).lt(t), simd.splat(0.0));
-            t = S::F32::select(is_above, zero, t);
-            low = S::F32::select(is_above, zero, low);
-        }
-        (t, low)
-    }
-
-    /// The terms of row i from a place on: 0 where there is none.
-    #[inline(always)]
-    unsafe fn vector<S: Simd>(&self, simd: S, i: usize, at: usize) -> (S::F32, S::F32) {
-        let (zero, rest) = (simd.splat(0.0), self.columns.saturating_sub(at));
-        if rest == 0 {
-            return (zero, zero);
-        }
-        let (t, low) = unsafe { self.whole(simd, i, at) };
-        if rest < S::F32::COUNT {
-            return (simd.keep_first(t, rest, 0.0), simd.keep_first(low, rest, 0.0));
-        }
-        (t, low)
-    }
-
-    /// The values of so many rows' sums from row `from` on, the first of them at `to`: one row by
-    /// itself, or sixteen by a transposition. Rows that are not there repeat the last.
-    #[inline(always)]
-    unsafe fn values<S: Simd>(
-        &self,
-        simd: S,
-        from: usize,
-        rows: usize,
-        to: usize,
-        sums: &mut Words,
-    ) {
+    fn values<S: Simd>(&mut self, simd: S, rows: usize, to: usize, sums: &mut Words) {
         if const { S::F32::CALLS } || rows == 1 {
             for i in 0..rows.min(GROUP) {
-                let (high, low) = unsafe { self.row(simd, from + i).value(simd, BLOCK) };
+                let (high, low) = self.load(simd, i).value(simd, BLOCK);
                 // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
                 // whole vectors: a part would not be forwarded.
                 unsafe {
@@ -342,14 +243,13 @@ impl Terms<'_> {
             }
             return;
         }
-        let last = from + rows.clamp(1, GROUP) - 1;
+        let last = rows.clamp(1, GROUP) - 1;
         macro_rules! row {
             ($i:expr) => {
-                unsafe { self.row(simd, (from + $i).min(last)) }
+                self.load(simd, $i.min(last))
             };
         }
-        let zero = simd.block(simd.splat(0.0));
-        let mut quarters = [Accumulator::<S> { high: zero, low: zero }; 4];
+        let mut quarters = [row!(0); 4];
         for i in 0..4 {
             let a = row!(i).fold::<8>(simd, row!(i + 8));
             let b = row!(i + 4).fold::<8>(simd, row!(i + 12));
@@ -367,30 +267,62 @@ impl Terms<'_> {
     }
 }
 
-/// The values of rows' sums.
+/// The values of up to [`GROUP`] rows' sums, the first of them at `to`.
 #[inline(always)]
-pub(super) unsafe fn sums<S: Simd>(simd: S, rows: usize, totals: &mut Totals, sums: &mut Words) {
-    totals.values(simd, rows, 0, sums);
+pub(super) unsafe fn sums<S: Simd>(
+    simd: S,
+    rows: usize,
+    totals: &mut Totals,
+    to: usize,
+    sums: &mut Words,
+) {
+    totals.values(simd, rows, to, sums);
 }
 
-/// The sums of rows that are in a scratch, row after row without gaps, without terms above each
-/// row's limit.
+/// The sums of up to [`GROUP`] rows from the `first` on that are in a scratch, row after row
+/// without gaps; without terms above each row's limit.
 #[inline(always)]
 pub(super) unsafe fn short_sums<S: Simd>(
     simd: S,
-    rows: usize,
-    columns: usize,
+    [first, rows, columns]: [usize; 3],
     scratch: &Scratch,
     limits: Option<&PerRow>,
-    sums: &mut Words,
+    totals: &mut Totals,
 ) {
-    let [high, low] = scratch.places();
-    let terms = Terms { high, low, stride: columns, columns, limits };
-    let mut first = 0;
-    while first < rows.min(ROWS) {
-        let group = (rows - first).min(GROUP);
-        // SAFETY: a scratch has room for a block more.
-        unsafe { terms.values(simd, first, group, first, sums) };
-        first += GROUP;
+    let (count, [high, low]) = (S::F32::COUNT, scratch.places());
+    let zero = simd.splat(0.0);
+    for i in 0..rows.min(GROUP) {
+        let from = (first + i) * columns;
+        let limit = if let Some(limits) = limits { limits.get(first + i) } else { f32::INFINITY };
+        let limit = simd.splat(limit);
+        let mut sum = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+        let mut at = 0;
+        while at < columns {
+            // To the lanes of whole blocks; with one lane there is no end of a block.
+            each!(S, j, {
+                let rest = columns.saturating_sub(at);
+                if rest > 0 {
+                    // SAFETY: a scratch has room for a block more.
+                    let (mut t, mut t_low) =
+                        unsafe { (simd.load(high.add(from + at)), simd.load(low.add(from + at))) };
+                    if rest < count {
+                        t = simd.keep_first(t, rest, 0.0);
+                        t_low = simd.keep_first(t_low, rest, 0.0);
+                    }
+                    if limits.is_some() {
+                        let is_above = limit.lt(t);
+                        t = S::F32::select(is_above, zero, t);
+                        t_low = S::F32::select(is_above, zero, t_low);
+                    }
+                    if at < BLOCK {
+                        (sum.high.as_mut()[j], sum.low.as_mut()[j]) = (t, t_low);
+                    } else {
+                        sum.add_positive(j, t, t_low);
+                    }
+                    at += count;
+                }
+            });
+        }
+        totals.store(simd, i, sum, true);
     }
 }

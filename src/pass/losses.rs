@@ -248,7 +248,7 @@ unsafe fn coefficients<S: Simd>(
     [own, rest, add(own, rest), product(distance, splat(zero, formula.scale.words))]
 }
 
-/// Σ (x + offset) of each row; or, with targets, Σ t·(x + offset) and Σ t of each row but the
+/// Σ (x + offset) of each of up to [`GROUP`] rows; or, with targets, Σ t·(x + offset) and Σ t of each row but the
 /// skipped element. The sums mean nothing where a term is negative.
 #[inline(always)]
 pub(super) unsafe fn moments<S: Simd>(
@@ -257,16 +257,14 @@ pub(super) unsafe fn moments<S: Simd>(
     targets: Option<&Tile<'_>>,
     skipped: &[usize],
     offset: f32,
-    all: &mut LossRows,
+    [sums, moments]: [&mut Totals; 2],
 ) {
     /// Elements after which what gathers in the low part of a sum is carried into the high.
     const RUN: usize = 32 * BLOCK;
     let zero = simd.splat(0.0);
     let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
-    let (mut sums, mut moments) = (Totals::new(), Totals::new());
     let mut skip = Skip::none();
-    let rows = tile.rows.min(ROWS);
-    for i in 0..rows {
+    for i in 0..tile.rows.min(GROUP) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let mut t_place = core::ptr::null();
         if let Some(targets) = targets {
@@ -296,18 +294,8 @@ pub(super) unsafe fn moments<S: Simd>(
                 moment.carry();
             }
         }
-        sums.store(simd, i % GROUP, sum, true);
-        moments.store(simd, i % GROUP, moment, true);
-        if i % GROUP == GROUP - 1 || i + 1 == rows {
-            let first = i / GROUP * GROUP;
-            // In one place: adding up lanes is a good part of the code.
-            for (sums, words) in [(&mut moments, &mut all.moment), (&mut sums, &mut all.rest)] {
-                sums.values(simd, i + 1 - first, first, words);
-                if targets.is_none() {
-                    break;
-                }
-            }
-        }
+        sums.store(simd, i, sum, true);
+        moments.store(simd, i, moment, true);
     }
 }
 

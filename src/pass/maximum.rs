@@ -60,9 +60,3 @@ pub(super) unsafe fn maxima<S: Simd>(
     }
     extreme
 }
-
-/// The largest element of one row: −∞ if there is none. A NaN may count or not.
-#[inline(always)]
-pub(super) unsafe fn largest<S: Simd>(simd: S, tile: &Tile<'_>, skipped: usize) -> f32 {
-    unsafe { of_row(simd, tile.x, tile.columns, skipped) }
-}

@@ -60,6 +60,10 @@ const fn check(length: usize, columns: usize, stride: usize) -> Result<usize, Er
     if columns == 0 {
         return Err(Error::NoColumns { length });
     }
+    if length == columns {
+        // One row, without the divisions.
+        return Ok(1);
+    }
     let last = length % stride;
     if last != 0 && last < columns {
         return Err(Error::PartialRow { length, columns, stride });

@@ -15,7 +15,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::exp2;
-use crate::pass::{Again, LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
+use crate::pass::{LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -62,8 +62,8 @@ pub(super) fn softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
 }
 
 fn rows(b: Backend, all: &Tile<'_>, scale: &Scale) {
-    let (columns, height) = (all.columns(), height(all.columns()));
-    let stream = streams(b, all);
+    let (columns, stream) = (all.columns(), streams(b, all));
+    let height = height(columns);
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
@@ -85,6 +85,7 @@ fn one_column(tile: &Tile<'_>) {
 }
 
 /// Rows of at most [`SHORT`] elements.
+#[inline(never)]
 fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
@@ -124,23 +125,26 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 }
 
 /// One row, tile by tile. What is streamed is not kept, but computed once more.
+#[inline(never)]
 fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
     if stream {
         let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
-        let (mut factors, mut largest) = (sum.value(b), PerRow::new());
-        let (shifts, mut scratch) = (&sum.shifts(), Scratch::new());
-        b.factors(1, scale, Some(shifts), &mut factors, &mut largest);
-        let again = Again { scale, shifts, factors: &factors, largest: Some(&largest) };
+        let (mut factor, mut largest) = (sum.value(b), PerRow::new());
+        let (shifts, mut centered, mut kept) = (sum.shifts(), Scratch::new(), Scratch::new());
+        b.factors(1, scale, Some(&shifts), &mut factor, &mut largest);
         let mut at = 0;
         while at < row.columns() {
             let piece = row.piece(at, at + TILE);
-            if sum.shift.center == 0.0 {
-                b.exp_write(&piece, 0, again, Target::None, true);
+            let from = if sum.shift.center == 0.0 {
+                piece
             } else {
-                let centered = scratch.tile(piece.columns(), piece);
+                let centered = centered.tile(piece.columns(), piece);
                 center(b, &piece, sum.shift.center, &centered);
-                b.exp_write(&centered, 0, again, Target::None, true);
-            }
+                centered
+            };
+            let kept = kept.keep(&from);
+            b.exp_sums(&kept, &[], scale, &shifts, true, &mut Totals::new());
+            b.scale(&kept.output().with_output_of(&piece), 0, &factor, Some(&largest), true);
             at += TILE;
         }
         return;

@@ -127,6 +127,7 @@ pub(super) fn center(b: Backend, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
 
 /// The largest element of the first row but the skipped: −∞ if there is none. A NaN may count or
 /// not.
+#[inline(never)]
 pub(super) fn largest(b: Backend, row: &Tile<'_>, skipped: usize) -> f32 {
     let mut shifts = Shifts::new();
     b.maxima(&row.part(0, 1), &[skipped], &Scale::ONE, &mut shifts);

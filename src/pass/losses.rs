@@ -17,13 +17,13 @@
 #![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
 
 use super::accumulator::{Accumulator, Totals};
-use super::rows::words_of_each;
+use super::rows::{inverse, words_of_each};
 use super::shifts::Shifts;
 use super::skip::Skip;
 use super::{GROUP, PerRow, ROWS, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
+use crate::math::words::{add, fast_two_sum, product, rounded, times};
 use crate::simd::{BLOCK, Lanes, Mask, Simd};
 
 /// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
@@ -116,12 +116,13 @@ impl<V: Lanes> Terms<V> {
     pub(super) fn of_label(self, scale: &Scale, weight: V) -> (Results<V>, V::Mask) {
         let Self { others, own } = self;
         let (zero, one) = (weight.splat(0.0), weight.splat(1.0));
-        let tail = divide(others, own);
+        // By reciprocals: that of the label's own does not wait for the others' sum.
+        let tail = product(others, inverse(own));
         let loss = rounded(times(weight, ln_1p_positive_words(tail)));
         let (high, low) = add(others, own);
-        let all = fast_two_sum(high, low);
-        let mut share = times(weight, divide(others, all));
-        let mut factor = times(weight, divide((one, zero), all));
+        let inverse = inverse(fast_two_sum(high, low));
+        let mut share = times(weight, product(others, inverse));
+        let mut factor = times(weight, inverse);
         if !scale.is_one() {
             let s = splat(weight, scale.words);
             (share, factor) = (product(share, s), product(factor, s));
@@ -148,7 +149,7 @@ impl<V: Lanes> Terms<V> {
         let Self { others, own } = self;
         let [at_label, mut rest, mut mass, distance] = coefficients;
         let s = splat(score, formula.scale.words);
-        let tail = divide(others, own);
+        let tail = product(others, inverse(own));
         let surprise = ln_1p_positive_words(tail);
         let mut loss = add(product(mass, surprise), distance);
         if formula.z != 0.0 {
@@ -159,11 +160,11 @@ impl<V: Lanes> Terms<V> {
         }
         let loss = rounded(loss);
         let (high, low) = add(others, own);
-        let all = fast_two_sum(high, low);
-        let (minus, low) = product(at_label, divide(others, all));
-        let at_label = add(product(rest, divide(own, all)), (-minus, -low));
+        let inverse = inverse(fast_two_sum(high, low));
+        let (minus, low) = product(at_label, product(others, inverse));
+        let at_label = add(product(rest, product(own, inverse)), (-minus, -low));
         let (at_label, at_label_low) = product(at_label, s);
-        let factor = product(mass, divide(s, all));
+        let factor = product(mass, product(s, inverse));
         let results = Results { loss, at_label: at_label + at_label_low, factor };
         (results, is_ordinary(tail.0, loss))
     }

@@ -260,7 +260,7 @@ impl PerRow {
     }
 
     /// Writes all of some rows, and as many as a vector takes from the last on.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn fill(&mut self, rows: usize, value: f32) {
         for i in 0..rows.min(ROWS).next_multiple_of(GROUP) {
             // SAFETY: the place is there.

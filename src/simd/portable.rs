@@ -8,7 +8,6 @@
 //! for them.
 #![allow(unsafe_code)]
 
-use super::interleaved::Interleaved;
 use super::{EIGHTHS, Lanes, Mask, Simd, Vectors, least_mantissa};
 use wide::{f32x8, i16x8, i32x8, u32x8};
 
@@ -25,7 +24,11 @@ pub(crate) struct F32(pub(crate) f32x8);
 impl Simd for Portable {
     type F32 = F32;
     type Block = [F32; 2];
-    type Wide = Interleaved<F32, 2>;
+    // Where another backend is the usual one, less code rather than two vectors side by side.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    type Wide = F32;
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    type Wide = super::interleaved::Interleaved<F32, 2>;
     type MapWide = F32;
     const HAS_LINES: bool = cfg!(not(any(target_arch = "x86", target_arch = "x86_64")));
 

@@ -1,7 +1,8 @@
 //! Which backends exist, and which of them this CPU has.
 
+use crate::pass::Passes;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-use crate::pass::{SCALAR, ScalarPasses};
+use crate::pass::SCALAR;
 #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 use crate::simd::portable;
 use crate::simd::scalar;
@@ -29,21 +30,7 @@ use crate::simd::{avx2, avx512};
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Backend(pub(crate) Kind);
-
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Avx512,
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    Avx2,
-    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-    Portable,
-    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-    Scalar(&'static ScalarPasses),
-    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-    Scalar,
-}
+pub struct Backend(pub(crate) Passes);
 
 impl Backend {
     /// The fastest backend of this CPU: a load and a compare after the first
@@ -55,31 +42,31 @@ impl Backend {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
             if avx512::is_available() {
-                return Self(Kind::Avx512);
+                return Self(Passes::Avx512);
             }
             if avx2::is_available() {
-                return Self(Kind::Avx2);
+                return Self(Passes::Avx2);
             }
         }
         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-        return Self(Kind::Portable);
+        return Self(Passes::Portable);
         #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-        Self(Kind::Scalar)
+        Self(Passes::Scalar)
     }
 
     /// Every backend this CPU has, the fastest first.
     pub fn available() -> impl Iterator<Item = Self> {
         [
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            avx512::is_available().then_some(Kind::Avx512),
+            avx512::is_available().then_some(Passes::Avx512),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            avx2::is_available().then_some(Kind::Avx2),
+            avx2::is_available().then_some(Passes::Avx2),
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Some(Kind::Portable),
+            Some(Passes::Portable),
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Some(Kind::Scalar(&SCALAR)),
+            Some(Passes::Scalar(&SCALAR)),
             #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-            Some(Kind::Scalar),
+            Some(Passes::Scalar),
         ]
         .into_iter()
         .flatten()
@@ -91,15 +78,15 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx512 => "avx512",
+            Passes::Avx512 => "avx512",
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx2 => "avx2",
+            Passes::Avx2 => "avx2",
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Kind::Portable => "portable",
+            Passes::Portable => "portable",
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Kind::Scalar(_) => "scalar",
+            Passes::Scalar(_) => "scalar",
             #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-            Kind::Scalar => "scalar",
+            Passes::Scalar => "scalar",
         }
     }
 
@@ -109,23 +96,14 @@ impl Backend {
     pub fn is_fused(self) -> bool {
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Kind::Avx512 | Kind::Avx2 => true,
+            Passes::Avx512 | Passes::Avx2 => true,
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Kind::Portable => portable::FUSED,
+            Passes::Portable => portable::FUSED,
             #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-            Kind::Scalar(_) => scalar::FUSED,
+            Passes::Scalar(_) => scalar::FUSED,
             #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-            Kind::Scalar => scalar::FUSED,
+            Passes::Scalar => scalar::FUSED,
         }
-    }
-
-    /// Whether results larger than the caches are written past them.
-    pub(crate) fn streams(self) -> bool {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if matches!(self.0, Kind::Avx512) {
-            return true;
-        }
-        false
     }
 }
 

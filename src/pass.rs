@@ -3,12 +3,12 @@
 //! A pass does one thing to a [`Tile`], and knows nothing of matrices, batches or forms of a
 //! call: whether it reads, writes elsewhere or in place, and every option, is a value. Its body
 //! is generic over [`Simd`](crate::simd::Simd) and inlined into one `#[target_feature]` function
-//! for each backend; [`Backend`] has a method of the same name that calls the right one
+//! for each backend; [`Passes`] has a method of the same name that calls the right one
 //! directly, so that the linker drops what no public function reaches.
 //!
 //! To add a pass, write its body in a file below `pass/` and add it to the list here.
 //!
-//! The `unsafe` here is sound because a [`Backend`] exists only where the CPU has its
+//! The `unsafe` here is sound because [`Passes`] exist only where the CPU has its
 //! instructions, and because bodies touch only what their tile or its like has.
 #![allow(unsafe_code)]
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
@@ -35,7 +35,6 @@ mod sum;
 pub(crate) mod tile;
 mod write;
 
-use crate::backend::{Backend, Kind};
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
@@ -49,7 +48,33 @@ pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 pub(crate) use write::{Again, Logarithms, Target};
 
-/// Declares passes: from each body one function for each backend, and a method of [`Backend`].
+/// The passes of an instruction set. One exists only where the CPU was seen to have it.
+#[derive(Clone, Copy)]
+pub(crate) enum Passes {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    Avx512,
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    Avx2,
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+    Portable,
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+    Scalar(&'static ScalarPasses),
+    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
+    Scalar,
+}
+
+impl Passes {
+    /// Whether results larger than the caches are written past them.
+    pub(crate) fn streams(self) -> bool {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        if matches!(self, Self::Avx512) {
+            return true;
+        }
+        false
+    }
+}
+
+/// Declares passes: from each body one function for each backend, and a method of [`Passes`].
 macro_rules! passes {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;)*) => {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -114,23 +139,23 @@ macro_rules! passes {
         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
         pub(crate) static SCALAR: ScalarPasses = ScalarPasses { $($name: scalar::$name,)* };
 
-        impl Backend {
+        impl Passes {
             $(
                 $(#[$doc])*
                 #[inline(always)]
                 pub(crate) fn $name(self $(, $arg: $ty)*) $(-> $result)? {
-                    match self.0 {
+                    match self {
                         // SAFETY: see the module.
                         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-                        Kind::Avx512 => unsafe { avx512::$name($($arg),*) },
+                        Self::Avx512 => unsafe { avx512::$name($($arg),*) },
                         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-                        Kind::Avx2 => unsafe { avx2::$name($($arg),*) },
+                        Self::Avx2 => unsafe { avx2::$name($($arg),*) },
                         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-                        Kind::Portable => portable::$name($($arg),*),
+                        Self::Portable => portable::$name($($arg),*),
                         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-                        Kind::Scalar(passes) => (passes.$name)($($arg),*),
+                        Self::Scalar(passes) => (passes.$name)($($arg),*),
                         #[cfg(all(target_os = "none", target_pointer_width = "32"))]
-                        Kind::Scalar => scalar::$name($($arg),*),
+                        Self::Scalar => scalar::$name($($arg),*),
                     }
                 }
             )*

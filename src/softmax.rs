@@ -208,7 +208,7 @@ impl Softmax {
         while i < tile.rows() {
             let rest = tile.part(i, tile.rows());
             let count = self.unmasked(&rest);
-            scaled_softmax(backend, &rest.part(0, count), self.scale, log);
+            scaled_softmax(backend.0, &rest.part(0, count), self.scale, log);
             rest.fill(count, masked);
             i += count + 1;
         }

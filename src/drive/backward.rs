@@ -19,7 +19,7 @@ impl Backend {
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
         check_length("out", y.len(), out.len())?;
-        self.softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
+        self.0.softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
         Ok(())
     }
 
@@ -30,7 +30,7 @@ impl Backend {
     #[inline]
     pub fn softmax_backward_in_place(self, y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
-        self.softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
+        self.0.softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = elsewhere(y, upstream, out)?;
         for i in 0..g.rows() {
-            self.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            self.0.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = in_place(y, upstream)?;
         for i in 0..g.rows() {
-            self.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            self.0.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Backend {
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
         check_length("out", y.len(), out.len())?;
-        self.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
+        self.0.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Backend {
         upstream: &mut [f32],
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
-        self.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
+        self.0.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = elsewhere(y, upstream, out)?;
         for i in 0..g.rows() {
-            self.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            self.0.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = in_place(y, upstream)?;
         for i in 0..g.rows() {
-            self.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            self.0.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }

@@ -12,12 +12,11 @@
 use super::loss_options::Options;
 use super::sum::{Sum, height, short_sums, streams};
 use super::{ones, softmax};
-use crate::backend::Backend;
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
     Again, Against, Coefficients, GROUP, General, GeneralSums, LINE, LossFormula, LossRows, PIECE,
-    Piece, ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+    Passes, Piece, ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -31,7 +30,7 @@ pub(crate) enum Targets<'a> {
 /// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
 /// `losses`, if that is not empty.
 pub(crate) fn cross_entropy(
-    b: Backend,
+    b: Passes,
     all: &Tile<'_>,
     targets: Targets<'_>,
     options: &Options<'_>,
@@ -66,7 +65,7 @@ pub(crate) fn cross_entropy(
 
 /// The loss of a single row.
 #[inline]
-fn one(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+fn one(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
     if let Targets::Labels(labels) = targets
         && options.are_plain()
         && row.columns() <= LINE
@@ -88,7 +87,7 @@ fn one(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) 
 
 /// The loss of a single row that is no line.
 #[inline(never)]
-fn one_of_any(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
+fn one_of_any(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
     let formula = options.formula(row.columns());
     let mut batch = Batch::new(b, row, targets, 0, options, formula.as_ref());
     batch.run();
@@ -101,7 +100,7 @@ fn one_of_any(b: Backend, row: &Tile<'_>, targets: Targets<'_>, options: &Option
 
 /// Rows that are taken together.
 struct Batch<'a> {
-    b: Backend,
+    b: Passes,
     tile: &'a Tile<'a>,
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
@@ -119,7 +118,7 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(
-        b: Backend,
+        b: Passes,
         tile: &'a Tile<'a>,
         targets: Targets<'a>,
         first: usize,
@@ -367,7 +366,7 @@ fn has_moments(formula: &LossFormula) -> bool {
 }
 
 /// The loss of one row, whose gradient goes where there is an output.
-fn general(b: Backend, row: &Tile<'_>, against: Against<'_>, formula: &General<'_>) -> f32 {
+fn general(b: Passes, row: &Tile<'_>, against: Against<'_>, formula: &General<'_>) -> f32 {
     let x = b.maximum(row);
     if !(x.is_finite() || formula.link.has_cap() && !x.is_nan()) || row.columns() == 0 {
         row.fill(0, f32::NAN);

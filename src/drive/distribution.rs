@@ -11,7 +11,7 @@ impl Backend {
     #[must_use]
     pub fn entropy(self, p: &[f32]) -> f32 {
         let p = Tile::of_read(p);
-        self.cross_entropy_of_row(&p, &p)
+        self.0.cross_entropy_of_row(&p, &p)
     }
 
     /// As [`rows::entropy`](crate::rows::entropy).
@@ -23,7 +23,7 @@ impl Backend {
         let p = Tile::read(p);
         for (i, out) in out.iter_mut().enumerate() {
             let p = p.part(i, 1);
-            *out = self.cross_entropy_of_row(&p, &p);
+            *out = self.0.cross_entropy_of_row(&p, &p);
         }
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Backend {
     #[inline]
     pub fn cross_entropy(self, p: &[f32], q: &[f32]) -> Result<f32, Error> {
         check_length("q", p.len(), q.len())?;
-        Ok(self.cross_entropy_of_row(&Tile::of_read(p), &Tile::of_read(q)))
+        Ok(self.0.cross_entropy_of_row(&Tile::of_read(p), &Tile::of_read(q)))
     }
 
     /// As [`rows::cross_entropy`](crate::rows::cross_entropy).
@@ -50,7 +50,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let [p, q] = pair(p, q, out)?;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.cross_entropy_of_row(&p.part(i, 1), &q.part(i, 1));
+            *out = self.0.cross_entropy_of_row(&p.part(i, 1), &q.part(i, 1));
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Backend {
     #[inline]
     pub fn kl_divergence(self, p: &[f32], q: &[f32]) -> Result<f32, Error> {
         check_length("q", p.len(), q.len())?;
-        Ok(self.kl_divergence_of_row(&Tile::of_read(p), &Tile::of_read(q)))
+        Ok(self.0.kl_divergence_of_row(&Tile::of_read(p), &Tile::of_read(q)))
     }
 
     /// As [`rows::kl_divergence`](crate::rows::kl_divergence).
@@ -77,7 +77,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let [p, q] = pair(p, q, out)?;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.kl_divergence_of_row(&p.part(i, 1), &q.part(i, 1));
+            *out = self.0.kl_divergence_of_row(&p.part(i, 1), &q.part(i, 1));
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Backend {
     #[inline]
     pub fn js_divergence(self, p: &[f32], q: &[f32]) -> Result<f32, Error> {
         check_length("q", p.len(), q.len())?;
-        Ok(self.js_divergence_of_row(&Tile::of_read(p), &Tile::of_read(q)))
+        Ok(self.0.js_divergence_of_row(&Tile::of_read(p), &Tile::of_read(q)))
     }
 
     /// As [`rows::js_divergence`](crate::rows::js_divergence).
@@ -104,7 +104,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let [p, q] = pair(p, q, out)?;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.js_divergence_of_row(&p.part(i, 1), &q.part(i, 1));
+            *out = self.0.js_divergence_of_row(&p.part(i, 1), &q.part(i, 1));
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Backend {
         for i in 0..x.rows() {
             // There is no such row only where there are no classes.
             let Some(scores) = out.row(i) else { break };
-            self.linear_of_row(&x.part(i, 1), &weights, &Tile::of(bias, scores));
+            self.0.linear_of_row(&x.part(i, 1), &weights, &Tile::of(bias, scores));
         }
         Ok(())
     }

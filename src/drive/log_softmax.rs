@@ -9,7 +9,9 @@ use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
-use crate::pass::{Logarithms, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{
+    Logarithms, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words,
+};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -19,13 +21,13 @@ impl Backend {
     /// [`Error::Length`] if `out` has another length than `x`.
     pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        log_softmax(self, &Tile::of(x, out), &Scale::ONE);
+        log_softmax(self.0, &Tile::of(x, out), &Scale::ONE);
         Ok(())
     }
 
     /// As [`log_softmax_in_place`](crate::log_softmax_in_place).
     pub fn log_softmax_in_place(self, x: &mut [f32]) {
-        log_softmax(self, &Tile::of_in_place(x), &Scale::ONE);
+        log_softmax(self.0, &Tile::of_in_place(x), &Scale::ONE);
     }
 
     /// As [`rows::log_softmax`](crate::rows::log_softmax).
@@ -34,18 +36,18 @@ impl Backend {
     /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
     pub fn rows_log_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
         check_shape("out", x, &out)?;
-        log_softmax(self, &Tile::write(x, out), &Scale::ONE);
+        log_softmax(self.0, &Tile::write(x, out), &Scale::ONE);
         Ok(())
     }
 
     /// As [`rows::log_softmax_in_place`](crate::rows::log_softmax_in_place).
     pub fn rows_log_softmax_in_place(self, x: RowsMut<'_>) {
-        log_softmax(self, &Tile::in_place(x), &Scale::ONE);
+        log_softmax(self.0, &Tile::in_place(x), &Scale::ONE);
     }
 }
 
 /// The logarithm of softmax of each row.
-pub(super) fn log_softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
+pub(super) fn log_softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
     let (columns, height) = (all.columns(), height(all.columns()));
     let stream = streams(b, all);
     let mut i = 0;
@@ -61,7 +63,7 @@ pub(super) fn log_softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
 }
 
 /// Rows of at most [`SHORT`] elements.
-fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let rows = tile.rows();
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let mut of_rows = None;
@@ -97,7 +99,7 @@ fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
         return each(tile, |row| long(b, row, scale, stream));
@@ -119,7 +121,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 }
 
 /// The logarithm of the share of an element of a row, by what the others leave of it.
-fn share(b: Backend, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
+fn share(b: Passes, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
     let mut sum = Sum::of(b, &row.input(), place, scale);
     let (mut score, mut ln) = (PerRow::new(), PerRow::new());
     score.fill(1, row.get(0, place) - sum.shift.center);
@@ -129,7 +131,7 @@ fn share(b: Backend, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
 }
 
 /// One row, tile by tile.
-fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
+fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
     let mut ln = sum.value(b);
     let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln).dominated != 0;

@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::pass::{LINE, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{LINE, Passes, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::Rows;
 
 /// How near 0 a logarithm must be for a dominant element to be taken out: 1, and what an
@@ -38,8 +38,7 @@ impl Backend {
     #[inline]
     #[must_use]
     pub fn merge(self, a: LogSumExp, b: LogSumExp) -> LogSumExp {
-        let (high, low) = self.log_add((a.high, a.low), (b.high, b.low));
-        LogSumExp { high, low }
+        merge(self.0, a, b)
     }
 
     /// As [`LogSumExp::extend_from_slice`] of a state.
@@ -47,13 +46,13 @@ impl Backend {
     #[must_use]
     pub fn extend(self, state: LogSumExp, x: &[f32]) -> LogSumExp {
         if (2..=LINE).contains(&x.len()) && state.high == f32::NEG_INFINITY {
-            let (high, low) = self.line_log_sum_exp(&Tile::of_read(x));
+            let (high, low) = self.0.line_log_sum_exp(&Tile::of_read(x));
             // Neither a NaN nor near 0.
             if high.abs() >= NEAR_0 {
                 return LogSumExp { high, low };
             }
         }
-        extend(self, state, x)
+        extend(self.0, state, x)
     }
 
     /// As [`rows::log_sum_exp`](crate::rows::log_sum_exp).
@@ -66,7 +65,7 @@ impl Backend {
         let mut sums = Words::new();
         for (k, out) in out.chunks_mut(height).enumerate() {
             let tile = all.part(k * height, height);
-            let again = logarithms(self, &tile, &mut sums);
+            let again = logarithms(self.0, &tile, &mut sums);
             if again != u64::MAX {
                 for (i, out) in out.iter_mut().enumerate() {
                     let (high, low) = sums.get(i);
@@ -75,7 +74,7 @@ impl Backend {
             }
             for i in ones(again) {
                 if let Some(out) = out.get_mut(i) {
-                    *out = extend(self, LogSumExp::new(), tile.row(i)).value();
+                    *out = extend(self.0, LogSumExp::new(), tile.row(i)).value();
                 }
             }
         }
@@ -85,7 +84,7 @@ impl Backend {
 
 /// ln Σ e^x of a tile's rows; a bit for each that is to be taken by itself, for all if rows are
 /// of one element, or long.
-fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
+fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> u64 {
     let (rows, columns) = (tile.rows(), tile.columns());
     let (scale, mut shifts) = (&Scale::ONE, Shifts::new());
     if columns <= 1 || columns > TILE {
@@ -109,8 +108,14 @@ fn logarithms(b: Backend, tile: &Tile<'_>, sums: &mut Words) -> u64 {
     extreme | b.logarithms(rows, scale, Some(&shifts), sums).near_0
 }
 
+/// ln(e^a + e^c).
+fn merge(b: Passes, a: LogSumExp, c: LogSumExp) -> LogSumExp {
+    let (high, low) = b.log_add((a.high, a.low), (c.high, c.low));
+    LogSumExp { high, low }
+}
+
 /// Adds the blocks of a row.
-fn extend(b: Backend, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
+fn extend(b: Passes, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
     for block in x.chunks(LogSumExp::BLOCK) {
         let sum = of_piece(b, block);
         let at = dominant(b, block, sum);
@@ -119,9 +124,9 @@ fn extend(b: Backend, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
         let (own, after) = rest.split_at(rest.len().min(1));
         for piece in [before, own, after] {
             if piece.len() == block.len() {
-                state = b.merge(state, sum);
+                state = merge(b, state, sum);
             } else if !piece.is_empty() {
-                state = b.merge(state, of_piece(b, piece));
+                state = merge(b, state, of_piece(b, piece));
             }
         }
     }
@@ -129,7 +134,7 @@ fn extend(b: Backend, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
 }
 
 /// Where a sum near 0 has its dominant element: the length if it has none.
-fn dominant(b: Backend, x: &[f32], sum: LogSumExp) -> usize {
+fn dominant(b: Passes, x: &[f32], sum: LogSumExp) -> usize {
     if x.len() > 1 && sum.high.abs() < NEAR_0 {
         let row = Tile::of_read(x);
         let max = largest(b, &row, usize::MAX);
@@ -142,7 +147,7 @@ fn dominant(b: Backend, x: &[f32], sum: LogSumExp) -> usize {
 }
 
 /// ln Σ e^x in one go.
-fn of_piece(b: Backend, x: &[f32]) -> LogSumExp {
+fn of_piece(b: Passes, x: &[f32]) -> LogSumExp {
     let row = Tile::of_read(x);
     let mut sums = Words::new();
     match *x {

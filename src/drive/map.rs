@@ -12,14 +12,14 @@ impl Backend {
     #[inline]
     pub fn exp(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_exp(&Tile::of(x, out));
+        self.0.map_exp(&Tile::of(x, out));
         Ok(())
     }
 
     /// As [`exp_in_place`](crate::exp_in_place).
     #[inline]
     pub fn exp_in_place(self, x: &mut [f32]) {
-        self.map_exp(&Tile::of_in_place(x));
+        self.0.map_exp(&Tile::of_in_place(x));
     }
 
     /// As [`exp_m1`](crate::exp_m1).
@@ -29,14 +29,14 @@ impl Backend {
     #[inline]
     pub fn exp_m1(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_exp_m1(&Tile::of(x, out));
+        self.0.map_exp_m1(&Tile::of(x, out));
         Ok(())
     }
 
     /// As [`exp_m1_in_place`](crate::exp_m1_in_place).
     #[inline]
     pub fn exp_m1_in_place(self, x: &mut [f32]) {
-        self.map_exp_m1(&Tile::of_in_place(x));
+        self.0.map_exp_m1(&Tile::of_in_place(x));
     }
 
     /// As [`ln`](crate::ln).
@@ -46,14 +46,14 @@ impl Backend {
     #[inline]
     pub fn ln(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_ln(&Tile::of(x, out));
+        self.0.map_ln(&Tile::of(x, out));
         Ok(())
     }
 
     /// As [`ln_in_place`](crate::ln_in_place).
     #[inline]
     pub fn ln_in_place(self, x: &mut [f32]) {
-        self.map_ln(&Tile::of_in_place(x));
+        self.0.map_ln(&Tile::of_in_place(x));
     }
 
     /// As [`ln_1p`](crate::ln_1p).
@@ -63,14 +63,14 @@ impl Backend {
     #[inline]
     pub fn ln_1p(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_ln_1p(&Tile::of(x, out));
+        self.0.map_ln_1p(&Tile::of(x, out));
         Ok(())
     }
 
     /// As [`ln_1p_in_place`](crate::ln_1p_in_place).
     #[inline]
     pub fn ln_1p_in_place(self, x: &mut [f32]) {
-        self.map_ln_1p(&Tile::of_in_place(x));
+        self.0.map_ln_1p(&Tile::of_in_place(x));
     }
 
     /// As [`sigmoid`](crate::sigmoid).
@@ -80,14 +80,14 @@ impl Backend {
     #[inline]
     pub fn sigmoid(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_sigmoid(&Tile::of(x, out));
+        self.0.map_sigmoid(&Tile::of(x, out));
         Ok(())
     }
 
     /// As [`sigmoid_in_place`](crate::sigmoid_in_place).
     #[inline]
     pub fn sigmoid_in_place(self, x: &mut [f32]) {
-        self.map_sigmoid(&Tile::of_in_place(x));
+        self.0.map_sigmoid(&Tile::of_in_place(x));
     }
 
     /// As [`log_sigmoid`](crate::log_sigmoid).
@@ -97,14 +97,14 @@ impl Backend {
     #[inline]
     pub fn log_sigmoid(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_softplus(&Tile::of(x, out), -1.0);
+        self.0.map_softplus(&Tile::of(x, out), -1.0);
         Ok(())
     }
 
     /// As [`log_sigmoid_in_place`](crate::log_sigmoid_in_place).
     #[inline]
     pub fn log_sigmoid_in_place(self, x: &mut [f32]) {
-        self.map_softplus(&Tile::of_in_place(x), -1.0);
+        self.0.map_softplus(&Tile::of_in_place(x), -1.0);
     }
 
     /// As [`softplus`](crate::softplus).
@@ -114,13 +114,13 @@ impl Backend {
     #[inline]
     pub fn softplus(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        self.map_softplus(&Tile::of(x, out), 1.0);
+        self.0.map_softplus(&Tile::of(x, out), 1.0);
         Ok(())
     }
 
     /// As [`softplus_in_place`](crate::softplus_in_place).
     #[inline]
     pub fn softplus_in_place(self, x: &mut [f32]) {
-        self.map_softplus(&Tile::of_in_place(x), 1.0);
+        self.0.map_softplus(&Tile::of_in_place(x), 1.0);
     }
 }

@@ -15,7 +15,7 @@ impl Backend {
         check_length("out", scores.rows(), out.len())?;
         let scores = Tile::read(scores);
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.entropy_of_scores(&scores.part(i, 1));
+            *out = self.0.entropy_of_scores(&scores.part(i, 1));
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Backend {
     /// The divergence of each row, and its gradient if `q` has a place for it.
     fn each_kl_divergence_of_scores(self, p: &Tile<'_>, q: &Tile<'_>, out: &mut [f32]) {
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.kl_divergence_of_scores(&p.part(i, 1), &q.part(i, 1));
+            *out = self.0.kl_divergence_of_scores(&p.part(i, 1), &q.part(i, 1));
         }
     }
 }

@@ -7,13 +7,12 @@
 use super::each;
 use super::log_softmax::log_softmax;
 use super::softmax::softmax;
-use crate::backend::Backend;
 use crate::math::shifted_exp::Scale;
-use crate::pass::Tile;
 use crate::pass::shifts::is_extreme;
+use crate::pass::{Passes, Tile};
 
 /// softmax(s·x) of each row, or its logarithm.
-pub(crate) fn scaled_softmax(b: Backend, tile: &Tile<'_>, scale: f32, log: bool) {
+pub(crate) fn scaled_softmax(b: Passes, tile: &Tile<'_>, scale: f32, log: bool) {
     let run = if log { log_softmax } else { softmax };
     let [least, most] = Scale::RANGE;
     let scale = scale.abs(); // −0 is 0

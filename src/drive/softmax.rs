@@ -15,7 +15,9 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::exp2;
-use crate::pass::{LINE, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words};
+use crate::pass::{
+    LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words,
+};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -26,14 +28,14 @@ impl Backend {
     #[inline]
     pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.len(), out.len())?;
-        softmax(self, &Tile::of(x, out), &Scale::ONE);
+        softmax(self.0, &Tile::of(x, out), &Scale::ONE);
         Ok(())
     }
 
     /// As [`softmax_in_place`](crate::softmax_in_place).
     #[inline]
     pub fn softmax_in_place(self, x: &mut [f32]) {
-        softmax(self, &Tile::of_in_place(x), &Scale::ONE);
+        softmax(self.0, &Tile::of_in_place(x), &Scale::ONE);
     }
 
     /// As [`rows::softmax`](crate::rows::softmax).
@@ -42,26 +44,26 @@ impl Backend {
     /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
     pub fn rows_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
         check_shape("out", x, &out)?;
-        softmax(self, &Tile::write(x, out), &Scale::ONE);
+        softmax(self.0, &Tile::write(x, out), &Scale::ONE);
         Ok(())
     }
 
     /// As [`rows::softmax_in_place`](crate::rows::softmax_in_place).
     pub fn rows_softmax_in_place(self, x: RowsMut<'_>) {
-        softmax(self, &Tile::in_place(x), &Scale::ONE);
+        softmax(self.0, &Tile::in_place(x), &Scale::ONE);
     }
 }
 
 /// Softmax of each row.
 #[inline]
-pub(super) fn softmax(b: Backend, all: &Tile<'_>, scale: &Scale) {
+pub(super) fn softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
     let is_line = all.rows() == 1 && (2..=LINE).contains(&all.columns());
     if !(is_line && b.line_softmax(all, scale)) {
         rows(b, all, scale);
     }
 }
 
-fn rows(b: Backend, all: &Tile<'_>, scale: &Scale) {
+fn rows(b: Passes, all: &Tile<'_>, scale: &Scale) {
     let (columns, stream) = (all.columns(), streams(b, all));
     let height = height(columns);
     let mut i = 0;
@@ -86,7 +88,7 @@ fn one_column(tile: &Tile<'_>) {
 
 /// Rows of at most [`SHORT`] elements.
 #[inline(never)]
-fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
     if !is_moderate {
@@ -108,7 +110,7 @@ fn short(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
         return each(tile, |row| long(b, row, scale, stream));
@@ -126,7 +128,7 @@ fn middle(b: Backend, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 
 /// One row, tile by tile. What is streamed is not kept, but computed once more.
 #[inline(never)]
-fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
+fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
     if stream {
         let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
         let (mut factor, mut largest) = (sum.value(b), PerRow::new());
@@ -158,7 +160,7 @@ fn long(b: Backend, row: &Tile<'_>, scale: &Scale, stream: bool) {
 /// Multiplies what a sum has kept of a row by a factor. The last tiles come first: they are in
 /// the nearest cache.
 pub(super) fn write_kept(
-    b: Backend,
+    b: Passes,
     row: &Tile<'_>,
     sum: &Sum,
     factor: &Words,

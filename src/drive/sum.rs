@@ -1,9 +1,10 @@
 //! Σ e^(s·x) of a row of any length, tile by tile.
 
-use crate::backend::Backend;
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::{is_extreme, room};
-use crate::pass::{GROUP, PerRow, ROWS, SHORT, Scratch, Shift, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{
+    GROUP, Passes, PerRow, ROWS, SHORT, Scratch, Shift, Shifts, TILE, Tile, Totals, Words,
+};
 
 /// Elements of the rows of a tile whose results are written: they stay in the nearest cache.
 const BATCH: usize = 2 * TILE;
@@ -22,7 +23,7 @@ pub(super) fn height(columns: usize) -> usize {
 const STREAM: usize = 1 << 20;
 
 /// Whether the results of all rows are written past the caches.
-pub(super) fn streams(b: Backend, all: &Tile<'_>) -> bool {
+pub(super) fn streams(b: Passes, all: &Tile<'_>) -> bool {
     let length = all.rows().saturating_mul(all.columns());
     b.streams() && length >= STREAM && all.writes() && !all.is_in_place()
 }
@@ -44,7 +45,7 @@ pub(super) struct Sum {
 impl Sum {
     /// Of the first row of a tile but the skipped element; e^(s·x) · 2^-N is kept where there is
     /// an output.
-    pub(super) fn of(b: Backend, row: &Tile<'_>, skipped: usize, scale: &Scale) -> Self {
+    pub(super) fn of(b: Passes, row: &Tile<'_>, skipped: usize, scale: &Scale) -> Self {
         let columns = row.columns();
         let own = if skipped < columns { row.get(0, skipped) } else { f32::NEG_INFINITY };
         let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -107,7 +108,7 @@ impl Sum {
     }
 
     /// Its value, of the first row.
-    pub(super) fn value(&mut self, b: Backend) -> Words {
+    pub(super) fn value(&mut self, b: Passes) -> Words {
         let mut sums = Words::new();
         b.sums(1, &mut self.totals, 0, &mut sums);
         sums
@@ -121,14 +122,14 @@ fn is_far(scale: &Scale, max: f32) -> bool {
 }
 
 /// x less a center, elsewhere.
-pub(super) fn center(b: Backend, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
+pub(super) fn center(b: Passes, piece: &Tile<'_>, center: f32, to: &Tile<'_>) {
     b.multiply(&piece.to(to), center, 1.0);
 }
 
 /// The largest element of the first row but the skipped: −∞ if there is none. A NaN may count or
 /// not.
 #[inline(never)]
-pub(super) fn largest(b: Backend, row: &Tile<'_>, skipped: usize) -> f32 {
+pub(super) fn largest(b: Passes, row: &Tile<'_>, skipped: usize) -> f32 {
     let mut shifts = Shifts::new();
     b.maxima(&row.part(0, 1), &[skipped], &Scale::ONE, &mut shifts);
     shifts.max.get(0)
@@ -137,7 +138,7 @@ pub(super) fn largest(b: Backend, row: &Tile<'_>, skipped: usize) -> f32 {
 /// The sums of short rows whose e^(s·x) · 2^-N are in a scratch, without terms above each row's
 /// limit.
 pub(super) fn short_sums(
-    b: Backend,
+    b: Passes,
     tile: &Tile<'_>,
     scratch: &Scratch,
     limits: Option<&PerRow>,

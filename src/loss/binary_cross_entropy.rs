@@ -252,16 +252,16 @@ impl BinaryCrossEntropy {
     fn of_scores(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {
         let backend = self.backend.unwrap_or_else(Backend::best);
         let sum = if self.gamma == 0.0 {
-            backend.binary_scores(tile, targets, keep, &self.weights())
+            backend.0.binary_scores(tile, targets, keep, &self.weights())
         } else {
-            backend.binary_focal(tile, targets, keep, &self.weights(), self.gamma)
+            backend.0.binary_focal(tile, targets, keep, &self.weights(), self.gamma)
         };
         Loss::of_sum(sum, targets.len())
     }
 
     fn of_probabilities(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {
         let backend = self.backend.unwrap_or_else(Backend::best);
-        let sum = backend.binary_probabilities(tile, targets, keep, &self.weights());
+        let sum = backend.0.binary_probabilities(tile, targets, keep, &self.weights());
         Loss::of_sum(sum, targets.len())
     }
 

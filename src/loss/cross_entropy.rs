@@ -408,7 +408,7 @@ impl<'a> CrossEntropy<'a> {
         let options = self.options(tile.columns(), false)?;
         let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
         let backend = self.backend.unwrap_or_else(Backend::best);
-        Ok(cross_entropy(backend, tile, Targets::Labels(labels), &options, losses))
+        Ok(cross_entropy(backend.0, tile, Targets::Labels(labels), &options, losses))
     }
 
     /// The loss of distributions.
@@ -422,7 +422,7 @@ impl<'a> CrossEntropy<'a> {
         check_row_count("targets", tile.rows(), targets.rows())?;
         check_column_count("targets", tile.columns(), targets.columns())?;
         let backend = self.backend.unwrap_or_else(Backend::best);
-        Ok(cross_entropy(backend, tile, Targets::Rows(targets), &options, losses))
+        Ok(cross_entropy(backend.0, tile, Targets::Rows(targets), &options, losses))
     }
 
     /// The options, if each is within its range.

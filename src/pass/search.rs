@@ -115,21 +115,21 @@ mod tests {
                     x[at] = 3.0;
                     let (max, found) = {
                         let tile = Tile::of_read(x);
-                        (backend.maximum(&tile), backend.position(&tile, 3.0))
+                        (backend.0.maximum(&tile), backend.0.position(&tile, 3.0))
                     };
                     assert_eq!((max, found), (3.0, at), "{n} on {backend:?}");
                     x[at] = f32::NAN;
-                    assert!(backend.maximum(&Tile::of_read(x)).is_nan(), "{at} of {n}");
+                    assert!(backend.0.maximum(&Tile::of_read(x)).is_nan(), "{at} of {n}");
                     x[at] = -1.0;
                 }
                 let tile = Tile::of_read(x);
-                assert_eq!(backend.maximum(&tile), if n == 0 { -INF } else { -1.0 });
-                assert_eq!(backend.position(&tile, -1.0), if n == 0 { usize::MAX } else { 0 });
+                assert_eq!(backend.0.maximum(&tile), if n == 0 { -INF } else { -1.0 });
+                assert_eq!(backend.0.position(&tile, -1.0), if n == 0 { usize::MAX } else { 0 });
                 for nowhere in [3.0, 0.0, -INF, f32::NAN] {
-                    assert_eq!(backend.position(&tile, nowhere), usize::MAX);
+                    assert_eq!(backend.0.position(&tile, nowhere), usize::MAX);
                 }
             }
-            assert_eq!(backend.maximum(&Tile::of_read(&[-INF; 3])), -INF);
+            assert_eq!(backend.0.maximum(&Tile::of_read(&[-INF; 3])), -INF);
         }
     }
 }

@@ -47,10 +47,12 @@ pub(crate) fn cross_entropy(
     let stream = streams(b, all);
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
+    // Outside the loop, and not in a batch: to move it would be a copy.
+    let mut of_rows = LossRows::new();
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
-        let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref());
+        let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref(), &mut of_rows);
         batch.stream = stream;
         batch.run();
         let (found, weights) = (batch.losses(), batch.weights());
@@ -89,7 +91,8 @@ fn one(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -
 #[inline(never)]
 fn one_of_any(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
     let formula = options.formula(row.columns());
-    let mut batch = Batch::new(b, row, targets, 0, options, formula.as_ref());
+    let mut of_rows = LossRows::new();
+    let mut batch = Batch::new(b, row, targets, 0, options, formula.as_ref(), &mut of_rows);
     batch.run();
     if batch.ignored != 0 {
         return Loss::default();
@@ -113,7 +116,7 @@ struct Batch<'a> {
     labels: [usize; ROWS],
     /// Rows that do not count, a bit each.
     ignored: u64,
-    of_rows: LossRows,
+    of_rows: &'a mut LossRows,
 }
 
 impl<'a> Batch<'a> {
@@ -124,6 +127,7 @@ impl<'a> Batch<'a> {
         first: usize,
         options: &'a Options<'a>,
         formula: Option<&'a LossFormula>,
+        of_rows: &'a mut LossRows,
     ) -> Self {
         let mut batch = Self {
             b,
@@ -135,12 +139,16 @@ impl<'a> Batch<'a> {
             general: None,
             labels: [NOWHERE; ROWS],
             ignored: 0,
-            of_rows: LossRows::new(),
+            of_rows,
         };
         match targets {
             Targets::Labels(labels) => {
                 let rows = tile.rows().min(ROWS);
                 labels.read(first, batch.labels.get_mut(..rows).unwrap_or(&mut []));
+                batch.of_rows.weight.fill(rows, 1.0);
+                if options.weights.is_empty() && labels.ignored.is_none() {
+                    return batch;
+                }
                 for (i, label) in batch.labels.iter().enumerate().take(rows) {
                     let is_ignored = *label == NOWHERE;
                     batch.ignored |= u64::from(is_ignored) << i;

@@ -297,8 +297,21 @@ pub(super) unsafe fn short_sums<S: Simd>(
         let limit = simd.splat(limit);
         let mut sum = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
         let mut at = 0;
+        // Whole blocks, without a question for each vector.
+        while const { !S::F32::CALLS } && limits.is_none() && at + BLOCK <= columns {
+            // SAFETY: a scratch has room for a block more.
+            let (t, t_low) = unsafe {
+                (simd.load_block(high.add(from + at)), simd.load_block(low.add(from + at)))
+            };
+            if at == 0 {
+                sum = Accumulator { high: t, low: t_low };
+            } else {
+                each!(S, j, sum.add_positive(j, t.as_ref()[j], t_low.as_ref()[j]));
+            }
+            at += BLOCK;
+        }
         while at < columns {
-            // To the lanes of whole blocks; with one lane there is no end of a block.
+            // To the lanes of whole blocks.
             each!(S, j, {
                 let rest = columns.saturating_sub(at);
                 if rest > 0 {

@@ -269,11 +269,20 @@ pub(super) unsafe fn short_write<S: Simd>(
     let [high, low] = scratch.places();
     // What a row's last vector writes beyond it is written again by the next.
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
+    let is_plain = !S::F32::CALLS && !any_size && matches!(target, Target::None);
     for i in 0..rows {
         let (factor, factor_low) = factors.get(first + i);
         let factor = (simd.splat(factor), simd.splat(factor_low));
         let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;
+        // Whole vectors of the usual kind, without a question for each.
+        while is_plain && at + count <= columns {
+            unsafe {
+                let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
+                simd.store(product_rounded(e, factor), tile.out.wrapping_add(to + at));
+            }
+            at += count;
+        }
         while at < columns {
             let rest = columns - at;
             unsafe {

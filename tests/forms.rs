@@ -344,13 +344,17 @@ fn forms_of_some_lengths_give_the_same_bits() {
     every_form_gives_the_same_bits((1..=18).chain(borders).chain([700, 2176, 4097]), 3);
 }
 
-/// `cargo test --release --test forms -- --ignored`: every 29th length, or with
-/// `LOGITS_LENGTHS=all` each, which takes half an hour.
+/// Every so many lengths, or with `LOGITS_LENGTHS=all` all of them, which takes half an hour.
+fn step(some: usize, all: usize) -> usize {
+    let is_all = std::env::var("LOGITS_LENGTHS").is_ok_and(|lengths| lengths == "all");
+    if is_all { all } else { some }
+}
+
+/// `cargo test --release --test forms -- --ignored`
 #[test]
 #[ignore = "takes minutes of a release build"]
 fn forms_of_all_lengths_give_the_same_bits() {
-    let all = std::env::var("LOGITS_LENGTHS").is_ok_and(|lengths| lengths == "all");
-    every_form_gives_the_same_bits((1..=4200).step_by(if all { 1 } else { 29 }), 1);
+    every_form_gives_the_same_bits((1..=4200).step_by(step(61, 1)), 1);
 }
 
 /// What a loss with coefficients a should be, and the size its error is measured by; the same
@@ -506,5 +510,5 @@ fn some_late_changes_are_accurate() {
 #[test]
 #[ignore = "takes minutes of a release build"]
 fn late_changes_of_many_lengths_are_accurate() {
-    late_changes_are_accurate((2049..=10_000).step_by(29));
+    late_changes_are_accurate((2049..=10_000).step_by(step(997, 29)));
 }

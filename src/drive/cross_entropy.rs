@@ -248,7 +248,7 @@ impl<'a> Batch<'a> {
         }
         let mut others = Words::new();
         short_sums(b, tile, &scratch, None, &mut others);
-        marked |= b.losses(rows, formula, of_rows, &others, &mut self.of_rows);
+        marked |= b.losses(rows, formula, of_rows, &others, self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, targets.as_ref());
         self.finish(marked, &mut |of_rows, part, first| {
@@ -269,7 +269,7 @@ impl<'a> Batch<'a> {
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
         b.sums(tile.rows(), &mut totals, 0, &mut others);
-        marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, &mut self.of_rows);
+        marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
                 let kept = kept.part(first, part.rows()).output().with_output_of(part);
@@ -297,7 +297,7 @@ impl<'a> Batch<'a> {
         };
         let (others, shifts) = (sum.value(b), sum.shifts());
         marked |= u64::from(sum.shift.center != 0.0);
-        marked |= b.losses(1, formula, Some(&shifts), &others, &mut self.of_rows);
+        marked |= b.losses(1, formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
                 softmax::write_kept(b, part, &sum, &of_rows.factor, None);
@@ -332,7 +332,7 @@ impl<'a> Batch<'a> {
         while plain != 0 {
             let first = plain.trailing_zeros() as usize;
             let count = (!(plain >> first)).trailing_zeros() as usize;
-            write(&self.of_rows, &tile.part(first, count), first);
+            write(self.of_rows, &tile.part(first, count), first);
             // All below the end of the run are done.
             plain &= u64::MAX.checked_shl((first + count) as u32).unwrap_or(0);
         }

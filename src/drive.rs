@@ -20,7 +20,8 @@ mod sum;
 use crate::pass::Tile;
 
 /// Calls a function for each row of a tile.
-fn each(tile: &Tile<'_>, mut of_row: impl FnMut(&Tile<'_>)) {
+#[inline(never)]
+fn each(tile: &Tile<'_>, of_row: &mut dyn FnMut(&Tile<'_>)) {
     for i in 0..tile.rows() {
         of_row(&tile.part(i, 1));
     }

@@ -154,6 +154,7 @@ impl Numbers {
         }
     }
 
+    #[inline(never)]
     fn add_block(&mut self, x: &[f32; BLOCK]) {
         for ((high, low), x) in self.high.iter_mut().zip(&mut self.low).zip(x) {
             (*high, *low) = add_words((*high, *low), (*x, 0.0));
@@ -168,13 +169,20 @@ impl Numbers {
         }
         let mut half = BLOCK / 2;
         while half > 0 {
-            for i in 0..half {
-                let second = (high[i + half], low[i + half]);
-                (high[i], low[i]) = add_words((high[i], low[i]), second);
-            }
+            fold(&mut high, &mut low, half);
             half /= 2;
         }
         (high[0], low[0])
+    }
+}
+
+/// Adds to each of the first `half` sums the one that is `half` further on. A call: in place, all
+/// four of them would be unrolled.
+#[inline(never)]
+fn fold(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], half: usize) {
+    for i in 0..half.min(BLOCK / 2) {
+        let second = (high[i + half], low[i + half]);
+        (high[i], low[i]) = add_words((high[i], low[i]), second);
     }
 }
 

@@ -142,7 +142,7 @@ macro_rules! passes {
         impl Passes {
             $(
                 $(#[$doc])*
-                #[inline(always)]
+                #[inline(never)]
                 pub(crate) fn $name(self $(, $arg: $ty)*) $(-> $result)? {
                     match self {
                         // SAFETY: see the module.

@@ -69,7 +69,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut of_rows = None;
     if !b.exp_short(tile, scale, None, &mut scratch) {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
-            return each(tile, |row| {
+            return each(tile, &mut |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
                     long(b, row, scale, stream);
                 } else {
@@ -102,7 +102,7 @@ fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
 fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, |row| long(b, row, scale, stream));
+        return each(tile, &mut |row| long(b, row, scale, stream));
     }
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);

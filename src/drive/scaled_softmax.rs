@@ -20,7 +20,7 @@ pub(crate) fn scaled_softmax(b: Passes, tile: &Tile<'_>, scale: f32, log: bool) 
         return run(b, tile, &Scale::of(scale));
     }
     let (scale, power) = split(scale);
-    each(tile, |row| {
+    each(tile, &mut |row| {
         let max = b.maximum(row);
         let is_far = power > 1.0 && is_extreme(&Scale::ONE, scale * (power * max));
         b.multiply(row, if is_far { max } else { 0.0 }, power);

@@ -81,9 +81,7 @@ fn rows(b: Passes, all: &Tile<'_>, scale: &Scale) {
 
 /// What is finite is certain, and anything else has no probability.
 fn one_column(tile: &Tile<'_>) {
-    for i in 0..tile.rows() {
-        tile.set(i, 0, if tile.get(i, 0).is_finite() { 1.0 } else { f32::NAN });
-    }
+    each(tile, &mut |row| row.set(0, 0, if row.get(0, 0).is_finite() { 1.0 } else { f32::NAN }));
 }
 
 /// Rows of at most [`SHORT`] elements.
@@ -93,7 +91,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
     if !is_moderate {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
-            return each(tile, |row| {
+            return each(tile, &mut |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
                     long(b, row, scale, stream);
                 } else {
@@ -113,7 +111,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, |row| long(b, row, scale, stream));
+        return each(tile, &mut |row| long(b, row, scale, stream));
     }
     let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
     let mut scratch = Scratch::new();

@@ -115,7 +115,7 @@ impl<V: Lanes> Terms<V> {
     #[inline(always)]
     pub(super) fn of_label(self, scale: &Scale, weight: V) -> (Results<V>, V::Mask) {
         let Self { others, own } = self;
-        let (zero, one) = (weight.splat(0.0), weight.splat(1.0));
+        let zero = weight.splat(0.0);
         // By reciprocals: that of the label's own does not wait for the others' sum.
         let tail = product(others, inverse(own));
         let loss = rounded(times(weight, ln_1p_positive_words(tail)));
@@ -129,16 +129,12 @@ impl<V: Lanes> Terms<V> {
         }
         // Zero less the share: where it is 0, so is the gradient.
         let at_label = zero - (share.0 + share.1);
-        // A row of the label alone has no tail.
-        let is_alone = others.0.eq(zero).and(own.0.lt(own.0.splat(f32::INFINITY)));
-        let tail = V::select(is_alone, one, tail.0);
-        let loss = V::select(is_alone, zero, loss);
-        let size = V::select(weight.eq(zero), one, weight * scale.words.0);
-        let has_mass = is_mass(size);
-        (Results { loss, at_label, factor }, is_ordinary(tail, loss).and(has_mass))
+        let has_mass = is_mass(weight * scale.words.0);
+        (Results { loss, at_label, factor }, is_ordinary(tail.0, loss).and(has_mass))
     }
 
-    /// The results of any coefficients, and where they hold.
+    /// The results of any coefficients, and where they hold. For those of plain labels they are
+    /// [`of_label`](Self::of_label)'s, to the bit.
     #[inline(always)]
     fn of_coefficients(
         self,
@@ -148,6 +144,7 @@ impl<V: Lanes> Terms<V> {
     ) -> (Results<V>, V::Mask) {
         let Self { others, own } = self;
         let [at_label, mut rest, mut mass, distance] = coefficients;
+        let has_mass = is_mass(mass.0 * formula.scale.words.0);
         let s = splat(score, formula.scale.words);
         let tail = product(others, inverse(own));
         let surprise = ln_1p_positive_words(tail);
@@ -164,15 +161,16 @@ impl<V: Lanes> Terms<V> {
         let (minus, low) = product(at_label, product(others, inverse));
         let at_label = add(product(rest, product(own, inverse)), (-minus, -low));
         let (at_label, at_label_low) = product(at_label, s);
-        let factor = product(mass, product(s, inverse));
+        let factor = product(product(mass, inverse), s);
         let results = Results { loss, at_label: at_label + at_label_low, factor };
-        (results, is_ordinary(tail.0, loss))
+        (results, is_ordinary(tail.0, loss).and(has_mass))
     }
 }
 
-/// Whether a weight or a sum of targets is within [`MASS`].
+/// Whether a weight or a sum of targets is 0 or within [`MASS`].
 #[inline(always)]
 fn is_mass<V: Lanes>(mass: V) -> V::Mask {
+    let mass = V::select(mass.eq(mass.splat(0.0)), mass.splat(1.0), mass);
     mass.splat(MASS[0]).lt(mass).and(mass.lt(mass.splat(MASS[1])))
 }
 
@@ -205,14 +203,8 @@ pub(super) unsafe fn losses<S: Simd>(
                 if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
             let own = words_of_each(scale, score, exponent);
             let terms = Terms { others: others.load(simd, at), own };
-            let (results, is_ordinary) = if let Coefficients::Label = formula.coefficients {
-                terms.of_label(scale, simd.load(all.weight.at(at)))
-            } else {
-                let coefficients = coefficients(simd, formula, score, all, at);
-                let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
-                let (mass, _) = coefficients[2];
-                (results, is_ordinary.and(is_mass(mass)))
-            };
+            let coefficients = coefficients(simd, formula, score, all, at);
+            let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
             ordinary |= S::F32::bits(is_ordinary) << at;
             simd.store(results.loss, all.loss.at_mut(at));
             simd.store(results.at_label, all.at_label.at_mut(at));
@@ -241,6 +233,10 @@ unsafe fn coefficients<S: Simd>(
         let at_label = add(splat(zero, keep), splat(zero, uniform));
         let one = (simd.splat(1.0), zero);
         return [at_label, add(one, (-at_label.0, -at_label.1)), one, distance];
+    }
+    if let Coefficients::Label = formula.coefficients {
+        let weight = (unsafe { simd.load(all.weight.at(at)) }, zero);
+        return [weight, (zero, zero), weight, (zero, zero)];
     }
     let own = (unsafe { simd.load(all.target.at(at)) }, zero);
     let rest = all.rest.load(simd, at);

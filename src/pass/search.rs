@@ -45,7 +45,7 @@ unsafe fn of_blocks<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
     // A NaN, if there was one, in its lane.
     let mut nan = simd.block(simd.splat(0.0));
     let mut at = 0;
-    while GROUP * BLOCK <= length - at {
+    while const { !S::F32::CALLS } && GROUP * BLOCK <= length - at {
         for i in 0..GROUP {
             let x = unsafe { simd.load_block(x.add(at + i * BLOCK)) };
             unroll!(j in 0..BLOCK / S::F32::COUNT, {
@@ -67,10 +67,12 @@ unsafe fn of_blocks<S: Simd>(simd: S, x: *const f32, length: usize) -> f32 {
         });
         at += BLOCK;
     }
-    for i in 1..GROUP {
-        unroll!(j in 0..BLOCK / S::F32::COUNT, {
-            most[0].as_mut()[j] = most[i].as_ref()[j].max(most[0].as_ref()[j]);
-        });
+    if const { !S::F32::CALLS } {
+        for i in 1..GROUP {
+            unroll!(j in 0..BLOCK / S::F32::COUNT, {
+                most[0].as_mut()[j] = most[i].as_ref()[j].max(most[0].as_ref()[j]);
+            });
+        }
     }
     let mut is_number = true;
     unroll!(j in 0..BLOCK / S::F32::COUNT, {

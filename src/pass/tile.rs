@@ -153,7 +153,7 @@ impl<'a> Tile<'a> {
     }
 
     /// Up to so many rows from the i-th on.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn part(&self, i: usize, rows: usize) -> Self {
         let i = i.min(self.rows);
         let out = if self.writes() { self.out.wrapping_add(i * self.out_stride) } else { self.out };
@@ -162,7 +162,7 @@ impl<'a> Tile<'a> {
     }
 
     /// Elements of each row from `at` up to `end`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn piece(&self, at: usize, end: usize) -> Self {
         let end = end.min(self.columns);
         let at = at.min(end);

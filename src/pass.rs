@@ -16,6 +16,7 @@
 mod accumulator;
 mod backward;
 pub(crate) mod binary;
+mod coefficients;
 mod distribution;
 mod entropy_of_scores;
 mod exp;
@@ -39,14 +40,15 @@ use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
 use binary::{Keep, Weights};
+pub(crate) use coefficients::Coefficients;
 pub(crate) use general::{
     Against, General, GeneralResults, GeneralSums, Link, PIECE, Piece, Top, quotient,
 };
-pub(crate) use losses::{Coefficients, LossFormula, LossRows};
+pub(crate) use losses::{LossFormula, LossRows, Spread};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
-pub(crate) use write::{Again, Logarithms, Target};
+pub(crate) use write::{Again, Logarithms, Target, TargetRows};
 
 /// The passes of an instruction set. One exists only where the CPU was seen to have it.
 #[derive(Clone, Copy)]
@@ -215,11 +217,12 @@ passes! {
     fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
 
     /// The losses of rows; a bit for each that is to be taken another way.
-    fn losses(rows: usize, formula: &LossFormula, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
-    /// Σ (x + offset) of each row, or Σ t and Σ t·(x + offset) of all but the skipped element.
-    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], offset: f32, sums: [&mut Totals; 2]) = losses::moments;
-    /// The place of the largest target of each row, and that; a bit for each row with a negative one.
-    fn likeliest(targets: &Tile<'_>, places: &mut [usize; ROWS], largest: &mut PerRow) -> u64 = losses::likeliest;
+    fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
+    /// Σ (x + offset) of each row, or Σ a and Σ a·(x + offset) of all but the skipped element.
+    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
+    /// The place of the largest coefficient of each row of targets; a bit for each row with a
+    /// negative target.
+    fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
     // One row's cross-entropy with every option.
     /// Adds a piece of a row to its sums, and keeps what they are of.

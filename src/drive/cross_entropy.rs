@@ -15,8 +15,8 @@ use super::{ones, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Again, Against, Coefficients, GROUP, General, GeneralSums, LINE, LossFormula, LossRows, PIECE,
-    Passes, Piece, ROWS, SHORT, Scratch, Shifts, TILE, Target, Tile, Top, Totals, Words,
+    Again, Against, GROUP, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Passes, Piece,
+    ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Top, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -107,7 +107,7 @@ struct Batch<'a> {
     tile: &'a Tile<'a>,
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
-    formula: Option<&'a LossFormula>,
+    formula: Option<&'a LossFormula<'a>>,
     /// Whether gradients are written past the caches.
     stream: bool,
     /// What general passes take, once one is needed.
@@ -126,7 +126,7 @@ impl<'a> Batch<'a> {
         targets: Targets<'a>,
         first: usize,
         options: &'a Options<'a>,
-        formula: Option<&'a LossFormula>,
+        formula: Option<&'a LossFormula<'a>>,
         of_rows: &'a mut LossRows,
     ) -> Self {
         let mut batch = Self {
@@ -182,15 +182,11 @@ impl<'a> Batch<'a> {
             let columns = self.tile.columns();
             marked = 0;
             if let Some(targets) = &self.targets {
-                let largest = &mut self.of_rows.target;
-                marked = self.b.likeliest(targets, &mut self.labels, largest);
+                marked = self.b.likeliest(targets, &formula.coefficients, &mut self.labels);
             }
             self.read_scores();
-            if has_moments(formula) {
-                self.moments(formula.offset);
-            } else {
-                self.of_rows.moment.high.fill(self.tile.rows(), 0.0);
-                self.of_rows.moment.low.fill(self.tile.rows(), 0.0);
+            if formula.spread != Spread::Label {
+                self.moments(formula);
             }
             match columns {
                 0..=SHORT => self.short(formula, marked),
@@ -203,18 +199,29 @@ impl<'a> Batch<'a> {
         self.finish(marked, &mut |_, _, _| {});
     }
 
-    /// The scores at the labels; of a row that does not count, any number.
+    /// The scores at the labels, and their targets; of a row that does not count, any numbers.
     fn read_scores(&mut self) {
-        self.of_rows.score.fill(self.tile.rows(), 0.0);
-        for (i, label) in self.labels.iter().enumerate().take(self.tile.rows()) {
+        let rows = self.tile.rows();
+        self.of_rows.score.fill(rows, 0.0);
+        self.of_rows.target.fill(rows, 1.0);
+        for (i, label) in self.labels.iter().enumerate().take(rows) {
             if *label != NOWHERE {
                 self.of_rows.score.set(i, self.tile.get(i, *label));
             }
         }
+        if let Some(targets) = &self.targets {
+            self.of_rows.weight.fill(rows, 1.0);
+            for (i, label) in self.labels.iter().enumerate().take(rows) {
+                self.of_rows.target.set(i, targets.get(i, *label));
+                if let Some(weight) = self.options.weights.get(*label) {
+                    self.of_rows.weight.set(i, *weight);
+                }
+            }
+        }
     }
 
-    /// Σ x of each row, or Σ t and Σ t·x without the largest target.
-    fn moments(&mut self, offset: f32) {
+    /// Σ x of each row, or Σ a and Σ a·x without the label's.
+    fn moments(&mut self, formula: &LossFormula<'_>) {
         let (mut sums, mut moments) = (Totals::new(), Totals::new());
         let mut first = 0;
         while first < self.tile.rows() {
@@ -222,9 +229,9 @@ impl<'a> Batch<'a> {
             let targets = self.targets.map(|targets| targets.part(first, GROUP));
             let labels = self.labels.get(first..).unwrap_or(&[]);
             let totals = [&mut sums, &mut moments];
-            self.b.moments(&tile, targets.as_ref(), labels, offset, totals);
+            self.b.moments(&tile, targets.as_ref(), labels, formula, totals);
             self.b.sums(tile.rows(), &mut moments, first, &mut self.of_rows.moment);
-            if targets.is_some() {
+            if formula.spread == Spread::Each {
                 self.b.sums(tile.rows(), &mut sums, first, &mut self.of_rows.rest);
             }
             first += GROUP;
@@ -232,7 +239,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Rows of at most [`SHORT`] elements.
-    fn short(&mut self, formula: &LossFormula, mut marked: u64) {
+    fn short(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, tile, scale) = (self.b, self.tile, &formula.scale);
         let (rows, columns) = (tile.rows(), tile.columns());
         let (mut scratch, mut shifts, mut of_rows) = (Scratch::new(), Shifts::new(), None);
@@ -257,7 +264,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Rows of a tile each.
-    fn middle(&mut self, formula: &LossFormula, mut marked: u64) {
+    fn middle(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
         let mut scratch = Scratch::new();
@@ -283,7 +290,7 @@ impl<'a> Batch<'a> {
     }
 
     /// One row, tile by tile.
-    fn long(&mut self, formula: &LossFormula, mut marked: u64) {
+    fn long(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
@@ -356,20 +363,12 @@ impl<'a> Batch<'a> {
 }
 
 /// What is subtracted from multiples of probabilities.
-fn target_of<'a>(formula: &LossFormula, targets: Option<&'a Tile<'a>>) -> Target<'a> {
-    match (formula.coefficients, targets) {
-        (Coefficients::Smooth { scaled, .. }, _) if scaled.0 != 0.0 => Target::Uniform(scaled),
-        (Coefficients::Targets, Some(targets)) => Target::Rows(targets, formula.scale.words, 0),
-        _ => Target::None,
-    }
-}
-
-/// Whether Σ x or Σ t·x is part of a loss.
-fn has_moments(formula: &LossFormula) -> bool {
-    match formula.coefficients {
-        Coefficients::Label => false,
-        Coefficients::Smooth { uniform, .. } => uniform.0 != 0.0,
-        Coefficients::Targets => true,
+fn target_of<'a>(formula: &'a LossFormula<'a>, targets: Option<&'a Tile<'a>>) -> Target<'a> {
+    let (coefficients, scale) = (&formula.coefficients, formula.scale.words);
+    match formula.spread {
+        Spread::Label => Target::None,
+        Spread::Even => Target::Uniform(formula.scaled),
+        Spread::Each => Target::Rows(TargetRows { targets, coefficients, scale, before: 0 }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{fast_two_sum, product};
-use crate::pass::{Coefficients, General, Link, LossFormula, quotient};
+use crate::pass::{Coefficients, General, Link, LossFormula, Spread, quotient};
 use crate::simd::scalar::F32;
 
 /// The options of a cross-entropy, each within its range.
@@ -41,42 +41,47 @@ impl<'a> Options<'a> {
 
     /// What serves for rows that are not extreme, unless there are options for which only the
     /// general passes will do.
-    pub(crate) fn formula(&self, columns: usize) -> Option<LossFormula> {
-        let has_smoothing = self.smoothing != 0.0;
-        let is_general = self.cap.is_some()
-            || !(self.weights.is_empty() || self.are_plain())
-            || self.is_soft && has_smoothing
-            || has_smoothing && self.smoothing < LEAST_SMOOTHING;
+    pub(crate) fn formula(&self, columns: usize) -> Option<LossFormula<'a>> {
+        let (has_smoothing, weights) = (self.smoothing != 0.0, self.weights);
+        let is_general = self.cap.is_some() || has_smoothing && self.smoothing < LEAST_SMOOTHING;
         let scale = self.scale().filter(|_| !is_general)?;
-        let coefficients = if self.is_soft {
-            Coefficients::Targets
-        } else if self.are_plain() {
-            Coefficients::Label
+        let spread = if self.is_soft || has_smoothing && !weights.is_empty() {
+            Spread::Each
+        } else if has_smoothing {
+            Spread::Even
         } else {
-            let [keep, uniform] = self.shares(columns);
-            let words = |(high, low)| (F32(high), F32(low));
-            let (F32(high), F32(low)) = product(words(uniform), words(scale.words));
-            let scaled = (high, low);
-            Coefficients::Smooth { columns: columns as f32, uniform, scaled, keep }
+            Spread::Label
         };
+        let coefficients = self.coefficients(columns);
+        let uniform = coefficients.uniform;
+        let words = |(high, low)| (F32(high), F32(low));
+        let (F32(high), F32(low)) = product(words(uniform), words(scale.words));
+        // A label may have a smaller coefficient than others, of targets the largest is taken.
+        let mut most = 0.0;
+        if spread == Spread::Each && !self.is_soft {
+            most =
+                uniform.0 * weights.iter().fold(0.0, |most, w| if *w > most { *w } else { most });
+        }
         // A power of two above any |x| of a row that is not extreme.
         let offset = f32::from_bits((512.0 * scale.inverse).to_bits() & f32::INFINITY.to_bits());
-        Some(LossFormula { scale, z: self.z, coefficients, offset })
+        let (z, columns, scaled) = (self.z, columns as f32, (high, low));
+        Some(LossFormula { scale, z, spread, coefficients, columns, scaled, offset, most })
     }
 
     /// All options, as the general passes take them.
     #[cold]
     pub(crate) fn general(&self, columns: usize) -> General<'a> {
-        let [keep, uniform] = self.shares(columns);
         let link = Link::new(self.cap, self.temperature);
-        General { link, keep, uniform, weights: self.weights, z: self.z }
+        General { link, coefficients: self.coefficients(columns), z: self.z }
     }
 
-    /// 1 − ε and ε/K as double-word numbers.
-    fn shares(&self, columns: usize) -> [(f32, f32); 2] {
-        if self.smoothing == 0.0 {
-            return [(1.0, 0.0), (0.0, 0.0)];
+    /// What −ln p of each class is multiplied by.
+    fn coefficients(&self, columns: usize) -> Coefficients<'a> {
+        let (mut keep, mut uniform) = ((1.0, 0.0), (0.0, 0.0));
+        if self.smoothing != 0.0 {
+            keep = fast_two_sum(1.0, -self.smoothing);
+            uniform = quotient(self.smoothing, columns as f32);
         }
-        [fast_two_sum(1.0, -self.smoothing), quotient(self.smoothing, columns as f32)]
+        Coefficients { keep, uniform, weights: self.weights }
     }
 }

@@ -27,6 +27,7 @@
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 use super::Tile;
+use super::coefficients::{Coefficients, splat};
 use super::sum::Total;
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
@@ -50,11 +51,6 @@ const SHIFT: Shift = Shift { scale: Scale::ONE, center: 0.0, exponent: -LEVEL };
 
 /// A double-word number.
 type Number = (f32, f32);
-
-#[inline(always)]
-fn splat<V: Lanes>(like: V, (high, low): Number) -> (V, V) {
-    (like.splat(high), like.splat(low))
-}
 
 #[inline(always)]
 fn first<V: Lanes>((high, low): (V, V)) -> Number {
@@ -143,26 +139,9 @@ impl Link {
 #[derive(Clone, Copy)]
 pub(crate) struct General<'a> {
     pub(crate) link: Link,
-    /// 1 − ε.
-    pub(crate) keep: Number,
-    /// ε/K.
-    pub(crate) uniform: Number,
-    /// w, or nothing where all are 1.
-    pub(crate) weights: &'a [f32],
+    pub(crate) coefficients: Coefficients<'a>,
     /// λ.
     pub(crate) z: f32,
-}
-
-impl General<'_> {
-    /// A coefficient in two words.
-    #[inline(always)]
-    fn coefficient<V: Lanes>(self, t: V, weight: V) -> (V, V) {
-        let mut a = (t, t.splat(0.0));
-        if self.keep.0 != 1.0 {
-            a = add(times(t, splat(t, self.keep)), splat(t, self.uniform));
-        }
-        if self.weights.is_empty() { a } else { times(weight, a) }
-    }
 }
 
 /// A row's largest score, and where it is.
@@ -304,11 +283,8 @@ pub(super) unsafe fn general_sums<S: Simd>(
                 } else {
                     t = simd.only(simd.splat(1.0), label.wrapping_sub(start + at));
                 }
-                let mut weight = zero;
-                if let Some(from) = formula.weights.get(start + at..start + at + count) {
-                    weight = unsafe { simd.load_part(from.as_ptr(), count, 0.0) };
-                }
-                a = formula.coefficient(t, weight);
+                let weight = formula.coefficients.weights(simd, start + at, count);
+                a = formula.coefficients.of(t, weight);
                 let d = formula.link.difference(formula.link.half(x), half_top);
                 let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
                 let (power, delta) = SHIFT.terms_of_words(d);

@@ -17,10 +17,10 @@
 #![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
 
 use super::accumulator::{Accumulator, Totals};
+use super::coefficients::splat;
 use super::rows::{inverse, words_of_each};
 use super::shifts::Shifts;
-use super::skip::Skip;
-use super::{GROUP, PerRow, ROWS, Tile, Words};
+use super::{Coefficients, GROUP, PerRow, ROWS, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, fast_two_sum, product, rounded, times};
@@ -32,26 +32,33 @@ const MOST_TAIL: f32 = 1.844_674_4e19;
 /// Between these, no weight and no sum of targets makes anything subnormal that counts: 2^±60.
 const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
 
-/// Where the coefficients of a loss come from.
-#[derive(Clone, Copy)]
-pub(crate) enum Coefficients {
-    /// The row's weight at the label.
+/// Which classes have a coefficient.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// The label alone.
     Label,
-    /// ε/K for every class, in all K of them, and 1 − ε more at the label; `scaled` is s·ε/K.
-    Smooth { columns: f32, uniform: (f32, f32), scaled: (f32, f32), keep: (f32, f32) },
-    /// The row's targets.
-    Targets,
+    /// All, ε/K each, and the label 1 − ε more.
+    Even,
+    /// All, each its own.
+    Each,
 }
 
 /// What all rows of a call have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct LossFormula {
+pub(crate) struct LossFormula<'a> {
     pub(crate) scale: Scale,
     /// λ.
     pub(crate) z: f32,
-    pub(crate) coefficients: Coefficients,
+    pub(crate) spread: Spread,
+    pub(crate) coefficients: Coefficients<'a>,
+    /// K.
+    pub(crate) columns: f32,
+    /// s·ε/K as a double-word number.
+    pub(crate) scaled: (f32, f32),
     /// By which scores are raised in moments, so that none is negative.
     pub(crate) offset: f32,
+    /// No other coefficient is above this, or the label's is the largest.
+    pub(crate) most: f32,
 }
 
 /// Numbers of rows that losses are made of, and those that they give.
@@ -59,10 +66,10 @@ pub(crate) struct LossRows {
     /// The label's score.
     pub(crate) score: PerRow,
     pub(crate) weight: PerRow,
-    /// The target at the label, and the sum of the others.
+    /// t at the label, and Σ a of the others.
     pub(crate) target: PerRow,
     pub(crate) rest: Words,
-    /// Σ x + offset, or Σ t·(x + offset) of the others.
+    /// Σ (x + offset), or Σ a·(x + offset) of the others.
     pub(crate) moment: Words,
     pub(crate) loss: PerRow,
     /// The gradient at the label.
@@ -105,11 +112,6 @@ pub(super) struct Results<V> {
     pub(super) factor: (V, V),
 }
 
-#[inline(always)]
-fn splat<V: Lanes>(like: V, (high, low): (f32, f32)) -> (V, V) {
-    (like.splat(high), like.splat(low))
-}
-
 impl<V: Lanes> Terms<V> {
     /// The results of plain labels, and where they hold.
     #[inline(always)]
@@ -138,7 +140,7 @@ impl<V: Lanes> Terms<V> {
     #[inline(always)]
     fn of_coefficients(
         self,
-        formula: &LossFormula,
+        formula: &LossFormula<'_>,
         score: V,
         coefficients: [(V, V); 4],
     ) -> (Results<V>, V::Mask) {
@@ -187,7 +189,7 @@ fn is_ordinary<V: Lanes>(tail: V, loss: V) -> V::Mask {
 pub(super) unsafe fn losses<S: Simd>(
     simd: S,
     rows: usize,
-    formula: &LossFormula,
+    formula: &LossFormula<'_>,
     shifts: Option<&Shifts>,
     others: &Words,
     all: &mut LossRows,
@@ -205,6 +207,8 @@ pub(super) unsafe fn losses<S: Simd>(
             let terms = Terms { others: others.load(simd, at), own };
             let coefficients = coefficients(simd, formula, score, all, at);
             let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
+            // As no other coefficient is larger, no distance cancels what the label leaves.
+            let is_ordinary = is_ordinary.and(zero.splat(formula.most).le(coefficients[0].0));
             ordinary |= S::F32::bits(is_ordinary) << at;
             simd.store(results.loss, all.loss.at_mut(at));
             simd.store(results.at_label, all.at_label.at_mut(at));
@@ -219,71 +223,78 @@ pub(super) unsafe fn losses<S: Simd>(
 #[inline(always)]
 unsafe fn coefficients<S: Simd>(
     simd: S,
-    formula: &LossFormula,
+    formula: &LossFormula<'_>,
     score: S::F32,
     all: &LossRows,
     at: usize,
 ) -> [(S::F32, S::F32); 4] {
     let zero = simd.splat(0.0);
+    let LossFormula { coefficients, scaled, .. } = formula;
+    let (weight, target) = unsafe { (simd.load(all.weight.at(at)), simd.load(all.target.at(at))) };
+    if formula.spread == Spread::Label {
+        return [(weight, zero), (zero, zero), (weight, zero), (zero, zero)];
+    }
     let (moment, moment_low) = all.moment.load(simd, at);
-    if let Coefficients::Smooth { columns, uniform, scaled, keep } = formula.coefficients {
-        let offset = (simd.splat(formula.offset * columns), zero);
-        let scores = add(times(simd.splat(columns), (score, zero)), offset);
-        let distance = product(add(scores, (-moment, -moment_low)), splat(zero, scaled));
-        let at_label = add(splat(zero, keep), splat(zero, uniform));
+    let (score, offset) = ((score, zero), simd.splat(formula.offset));
+    if formula.spread == Spread::Even {
+        let columns = simd.splat(formula.columns);
+        let scores = add(times(columns, score), (columns * offset, zero));
+        let distance = product(add(scores, (-moment, -moment_low)), splat(zero, *scaled));
+        let at_label = add(splat(zero, coefficients.keep), splat(zero, coefficients.uniform));
         let one = (simd.splat(1.0), zero);
         return [at_label, add(one, (-at_label.0, -at_label.1)), one, distance];
     }
-    if let Coefficients::Label = formula.coefficients {
-        let weight = (unsafe { simd.load(all.weight.at(at)) }, zero);
-        return [weight, (zero, zero), weight, (zero, zero)];
-    }
-    let own = (unsafe { simd.load(all.target.at(at)) }, zero);
+    let own = coefficients.of(target, weight);
     let rest = all.rest.load(simd, at);
-    let raised = add((simd.splat(formula.offset), zero), (score, zero));
-    let distance = add(product(rest, raised), (-moment, -moment_low));
+    let distance = add(product(rest, add((offset, zero), score)), (-moment, -moment_low));
     [own, rest, add(own, rest), product(distance, splat(zero, formula.scale.words))]
 }
 
-/// Σ (x + offset) of each of up to [`GROUP`] rows; or, with targets, Σ t·(x + offset) and Σ t of each row but the
-/// skipped element. The sums mean nothing where a term is negative.
+/// Σ (x + offset) of each of up to [`GROUP`] rows; or, where each class has its own coefficient,
+/// Σ a and Σ a·(x + offset) of each row but the skipped element. The sums mean nothing where a
+/// term is negative.
 #[inline(always)]
 pub(super) unsafe fn moments<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
     targets: Option<&Tile<'_>>,
     skipped: &[usize],
-    offset: f32,
+    formula: &LossFormula<'_>,
     [sums, moments]: [&mut Totals; 2],
 ) {
     /// Elements after which what gathers in the low part of a sum is carried into the high.
     const RUN: usize = 32 * BLOCK;
+    let LossFormula { spread, coefficients, offset, .. } = formula;
     let zero = simd.splat(0.0);
     let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
-    let mut skip = Skip::none();
     for i in 0..tile.rows.min(GROUP) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
-        let mut t_place = core::ptr::null();
-        if let Some(targets) = targets {
-            t_place = targets.x.wrapping_add(i * targets.x_stride);
-            let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
-            unsafe { skip.set(simd, t_place, tile.columns, skipped, 0.0) };
-        }
+        let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
         let (mut sum, mut moment) = (empty, empty);
         let mut at = 0;
         while at < tile.columns {
             let rest = tile.columns - at;
-            unsafe {
-                let x = simd.load_part(x.add(at), rest, -offset);
-                let raised = fast_two_sum(simd.splat(offset), x);
-                if targets.is_some() {
-                    let t = simd.load_part(skip.place(t_place, at), rest, 0.0);
-                    let term = times(t, raised);
-                    sum.add_positive_at(at, t, zero);
-                    moment.add_positive_at(at, term.0, term.1);
-                } else {
-                    moment.add_positive_at(at, raised.0, raised.1);
+            let x = unsafe { simd.load_part(x.add(at), rest, -offset) };
+            let raised = fast_two_sum(simd.splat(*offset), x);
+            if *spread == Spread::Each {
+                let mut t = zero;
+                if let Some(targets) = targets {
+                    let from = targets.x.wrapping_add(i * targets.x_stride + at);
+                    t = unsafe { simd.load_part(from, rest, 0.0) };
                 }
+                let mut a = coefficients.of(t, coefficients.weights(simd, at, rest));
+                if rest < S::F32::COUNT {
+                    a = (simd.keep_first(a.0, rest, 0.0), simd.keep_first(a.1, rest, 0.0));
+                }
+                let lane = skipped.wrapping_sub(at);
+                if lane < S::F32::COUNT {
+                    a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
+                }
+                let term = product(a, raised);
+                sum.add_positive_at(at, a.0, a.1);
+                moment.add_positive_at(at, term.0, term.1);
+            } else {
+                moment.add_positive_at(at, raised.0, raised.1);
             }
             at += S::F32::COUNT;
             if at % RUN == 0 {
@@ -296,41 +307,48 @@ pub(super) unsafe fn moments<S: Simd>(
     }
 }
 
-/// The place of the largest target of each row, and that; a bit for each row with a negative one
-/// or a NaN.
+/// The place of the largest coefficient of each row of targets; a bit for each row with a negative
+/// target or a NaN.
 #[inline(always)]
 pub(super) unsafe fn likeliest<S: Simd>(
     simd: S,
     targets: &Tile<'_>,
+    coefficients: &Coefficients<'_>,
     places: &mut [usize; ROWS],
-    largest: &mut PerRow,
 ) -> u64 {
     let mut marked = 0;
+    let below = f32::NEG_INFINITY;
     for (i, place) in places.iter_mut().enumerate().take(targets.rows) {
         let t = targets.x.wrapping_add(i * targets.x_stride);
-        let (mut most, mut is_negative) = (simd.splat(f32::NEG_INFINITY), false);
+        // The coefficients from a place on, and the targets that they are of.
+        let load = |at, instead| {
+            let rest = targets.columns - at;
+            let t = unsafe { simd.load_part(t.wrapping_add(at), rest, 0.0) };
+            let (a, _) = coefficients.of(t, coefficients.weights(simd, at, rest));
+            let a = if rest < S::F32::COUNT { simd.keep_first(a, rest, instead) } else { a };
+            (t, a)
+        };
+        let (mut most, mut is_negative) = (simd.splat(below), false);
         let mut at = 0;
         while at < targets.columns {
-            let t = unsafe { simd.load_part(t.add(at), targets.columns - at, 0.0) };
+            let (t, a) = load(at, below);
             is_negative |= !t.splat(0.0).le(t).all();
-            most = t.max(most);
+            most = a.max(most);
             at += S::F32::COUNT;
         }
-        let mut block = simd.block(simd.splat(f32::NEG_INFINITY));
+        let mut block = simd.block(simd.splat(below));
         block.as_mut()[0] = most;
-        let most = simd.largest(block);
+        let most = simd.splat(simd.largest(block));
         *place = 0;
         at = 0;
         while at < targets.columns {
-            let t = unsafe { simd.load_part(t.add(at), targets.columns - at, f32::NAN) };
-            let found = S::F32::bits(t.eq(simd.splat(most)));
+            let found = S::F32::bits(load(at, f32::NAN).1.eq(most));
             if found != 0 {
                 *place = at + found.trailing_zeros() as usize;
                 break;
             }
             at += S::F32::COUNT;
         }
-        largest.set(i, most);
         marked |= u64::from(is_negative) << i;
     }
     marked

@@ -1,12 +1,13 @@
 //! What becomes of e^x · 2^-N and of x when a row's sum is known.
 #![allow(unsafe_code)] // tiles and scratches have what they say
 
+use super::coefficients::splat;
 use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::{Shifts, floor_of};
-use super::{PerRow, ROWS, Scratch, Tile, Words};
+use super::{Coefficients, PerRow, ROWS, Scratch, Tile, Words};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{times, two_product};
+use crate::math::words::{self, two_product};
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
 
 /// What is subtracted from a multiple of a probability.
@@ -16,16 +17,27 @@ pub(crate) enum Target<'a> {
     None,
     /// A number in two words from each.
     Uniform((f32, f32)),
-    /// What stands in the place of each in rows of the same shape, times a number in two words;
-    /// so many rows come before the first.
-    Rows(&'a Tile<'a>, (f32, f32), usize),
+    /// From each what is its own.
+    Rows(TargetRows<'a>),
+}
+
+/// Targets of rows: a·s of each element.
+#[derive(Clone, Copy)]
+pub(crate) struct TargetRows<'a> {
+    /// t of rows of the same shape; 0 where there are none.
+    pub(crate) targets: Option<&'a Tile<'a>>,
+    pub(crate) coefficients: &'a Coefficients<'a>,
+    /// s as a double-word number.
+    pub(crate) scale: (f32, f32),
+    /// So many rows come before the first.
+    pub(crate) before: usize,
 }
 
 impl Target<'_> {
     /// Those of the rows from one on.
     pub(crate) fn from(self, first: usize) -> Self {
         match self {
-            Self::Rows(rows, scale, before) => Self::Rows(rows, scale, before + first),
+            Self::Rows(rows) => Self::Rows(TargetRows { before: rows.before + first, ..rows }),
             other => other,
         }
     }
@@ -228,10 +240,15 @@ unsafe fn target_of<S: Simd>(
     match target {
         Target::None => None,
         Target::Uniform((high, low)) => Some((simd.splat(high), simd.splat(low))),
-        Target::Rows(rows, (scale, scale_low), before) => {
-            let from = rows.x.wrapping_add((before + i) * rows.x_stride + at);
-            let t = unsafe { simd.load_part(from, rest, 0.0) };
-            Some(times(t, (simd.splat(scale), simd.splat(scale_low))))
+        Target::Rows(TargetRows { targets, coefficients, scale, before }) => {
+            let zero = simd.splat(0.0);
+            let mut t = zero;
+            if let Some(rows) = targets {
+                let from = rows.x.wrapping_add((before + i) * rows.x_stride + at);
+                t = unsafe { simd.load_part(from, rest, 0.0) };
+            }
+            let a = coefficients.of(t, coefficients.weights(simd, at, rest));
+            Some(words::product(a, splat(zero, scale)))
         }
     }
 }

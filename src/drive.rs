@@ -35,3 +35,14 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
         (place < 64).then_some(place as usize)
     })
 }
+
+/// The runs of bits that are 1: the place of the first, and how many there are.
+fn runs(mut bits: u64) -> impl Iterator<Item = (usize, usize)> {
+    core::iter::from_fn(move || {
+        let first = bits.trailing_zeros();
+        let count = (!bits.checked_shr(first)?).trailing_zeros();
+        // All below the end of the run are done.
+        bits &= u64::MAX.checked_shl(first + count).unwrap_or(0);
+        Some((first as usize, count as usize))
+    })
+}

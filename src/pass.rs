@@ -41,9 +41,7 @@ use crate::simd::scalar::Scalar;
 pub(crate) use accumulator::Totals;
 use binary::{Keep, Weights};
 pub(crate) use coefficients::Coefficients;
-pub(crate) use general::{
-    Against, General, GeneralResults, GeneralSums, Link, PIECE, Piece, Top, quotient,
-};
+pub(crate) use general::{Against, General, GeneralRows, Link, PIECE, Piece, quotient};
 pub(crate) use losses::{LossFormula, LossRows, Spread};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::{Shift, Shifts};
@@ -199,8 +197,8 @@ passes! {
     fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
     /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
     fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
-    /// The values of sums, the first of them at `to`.
-    fn sums(rows: usize, totals: &mut Totals, to: usize, sums: &mut Words) = accumulator::sums;
+    /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
+    fn sums(rows: usize, totals: &mut Totals, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
 
     // Numbers of rows.
     /// Reciprocals of sums, and the probabilities of the largest elements.
@@ -224,13 +222,15 @@ passes! {
     /// negative target.
     fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
-    // One row's cross-entropy with every option.
-    /// Adds a piece of a row to its sums, and keeps what they are of.
-    fn general_sums(row: &Tile<'_>, start: usize, top: Top, against: Against<'_>, formula: &General<'_>, piece: &mut Piece, sums: &mut GeneralSums) = general::general_sums;
-    /// The loss of a row, and what its gradient is made of.
-    fn general_results(top: Top, formula: &General<'_>, sums: &GeneralSums) -> GeneralResults = general::general_results;
-    /// Writes the gradient of a piece of a row that was just summed.
-    fn general_write(row: &Tile<'_>, formula: &General<'_>, results: &GeneralResults, piece: &mut Piece) = general::general_write;
+    // Cross-entropy with every option, of any scores.
+    /// Where the largest scores of up to `GROUP` rows are, and what is there.
+    fn general_tops(tile: &Tile<'_>, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows) = general::general_tops;
+    /// Adds a piece of rows to their sums, and keeps what they are of.
+    fn general_sums(tile: &Tile<'_>, start: usize, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows, piece: &mut Piece, totals: &mut [Totals; 3]) = general::general_sums;
+    /// The losses of rows, and what their gradients are made of.
+    fn general_results(count: usize, formula: &General<'_>, rows: &mut GeneralRows) = general::general_results;
+    /// Writes the gradients of a piece of rows that was just summed.
+    fn general_write(tile: &Tile<'_>, formula: &General<'_>, rows: &GeneralRows, piece: &mut Piece) = general::general_write;
 
     // Results.
     /// ln(e^a + e^b) of logarithms in two words.

@@ -11,12 +11,12 @@
 
 use super::loss_options::Options;
 use super::sum::{Sum, height, short_sums, streams};
-use super::{ones, softmax};
+use super::{ones, runs, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Again, Against, GROUP, General, GeneralSums, LINE, LossFormula, LossRows, PIECE, Passes, Piece,
-    ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Top, Totals, Words,
+    Again, Against, GROUP, General, GeneralRows, LINE, LossFormula, LossRows, PIECE, Passes, Piece,
+    ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -230,9 +230,9 @@ impl<'a> Batch<'a> {
             let labels = self.labels.get(first..).unwrap_or(&[]);
             let totals = [&mut sums, &mut moments];
             self.b.moments(&tile, targets.as_ref(), labels, formula, totals);
-            self.b.sums(tile.rows(), &mut moments, first, &mut self.of_rows.moment);
+            self.b.sums(tile.rows(), &mut moments, false, first, &mut self.of_rows.moment);
             if formula.spread == Spread::Each {
-                self.b.sums(tile.rows(), &mut sums, first, &mut self.of_rows.rest);
+                self.b.sums(tile.rows(), &mut sums, false, first, &mut self.of_rows.rest);
             }
             first += GROUP;
         }
@@ -275,7 +275,7 @@ impl<'a> Batch<'a> {
         let kept = if keeps { scratch.keep(tile) } else { tile.input() };
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
-        b.sums(tile.rows(), &mut totals, 0, &mut others);
+        b.sums(tile.rows(), &mut totals, false, 0, &mut others);
         marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
@@ -323,25 +323,19 @@ impl<'a> Batch<'a> {
         let (tile, rows) = (self.tile, self.tile.rows());
         let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
         let marked = marked & all & !self.ignored;
-        for i in ones(marked) {
-            let loss = self.general(i);
-            self.of_rows.loss.set(i, loss);
+        for (first, count) in runs(marked) {
+            self.general(first, count);
         }
         for i in ones(self.ignored) {
             self.of_rows.loss.set(i, 0.0);
             tile.fill(i, 0.0);
         }
-        let mut plain = all & !marked & !self.ignored;
+        let written = all & !marked & !self.ignored;
         if !tile.writes() {
             return;
         }
-        let written = plain;
-        while plain != 0 {
-            let first = plain.trailing_zeros() as usize;
-            let count = (!(plain >> first)).trailing_zeros() as usize;
+        for (first, count) in runs(written) {
             write(self.of_rows, &tile.part(first, count), first);
-            // All below the end of the run are done.
-            plain &= u64::MAX.checked_shl((first + count) as u32).unwrap_or(0);
         }
         for i in ones(written) {
             if let Some(label) = self.labels.get(i) {
@@ -350,15 +344,23 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// A row's loss and gradient by the general passes.
-    fn general(&mut self, i: usize) -> f32 {
-        let (options, columns) = (self.options, self.tile.columns());
-        let formula = *self.general.get_or_insert_with(|| options.general(columns));
-        let against = match &self.targets {
-            Some(targets) => Against::Row(targets.row(i)),
-            None => Against::Label(self.labels.get(i).copied().unwrap_or(NOWHERE)),
-        };
-        general(self.b, &self.tile.part(i, 1), against, &formula)
+    /// The losses and gradients of rows by the general passes.
+    fn general(&mut self, mut first: usize, count: usize) {
+        let (b, columns) = (self.b, self.tile.columns());
+        let formula = *self.general.get_or_insert_with(|| self.options.general(columns));
+        let (height, end) = ((PIECE / columns.max(1)).clamp(1, GROUP), first + count);
+        let mut rows = GeneralRows::new();
+        while first < end {
+            let tile = self.tile.part(first, height.min(end - first));
+            let targets = self.targets.map(|targets| targets.part(first, tile.rows()));
+            let labels = self.labels.get(first..).unwrap_or(&[]);
+            let against = Against { targets: targets.as_ref(), labels };
+            general(b, &tile, against, &formula, &mut rows);
+            for i in 0..tile.rows() {
+                self.of_rows.loss.set(first + i, rows.loss.get(i));
+            }
+            first += height;
+        }
     }
 }
 
@@ -372,36 +374,50 @@ fn target_of<'a>(formula: &'a LossFormula<'a>, targets: Option<&'a Tile<'a>>) ->
     }
 }
 
-/// The loss of one row, whose gradient goes where there is an output.
-fn general(b: Passes, row: &Tile<'_>, against: Against<'_>, formula: &General<'_>) -> f32 {
-    let x = b.maximum(row);
-    if !(x.is_finite() || formula.link.has_cap() && !x.is_nan()) || row.columns() == 0 {
-        row.fill(0, f32::NAN);
-        return f32::NAN;
+/// The losses of up to [`GROUP`] rows that fit in a piece, or of one; the gradient goes where
+/// there is an output.
+fn general(
+    b: Passes,
+    tile: &Tile<'_>,
+    against: Against<'_>,
+    formula: &General<'_>,
+    rows: &mut GeneralRows,
+) {
+    let (columns, count) = (tile.columns(), tile.rows());
+    if columns == 0 {
+        return rows.loss.fill(count, f32::NAN);
     }
-    let top = Top { at: b.position(row, x), x };
-    let (mut piece, mut sums) = (Piece::new(), GeneralSums::ZERO);
-    let columns = row.columns();
+    let mut totals = [Totals::new(), Totals::new(), Totals::new()];
+    let mut piece = Piece::new();
+    b.general_tops(tile, against, formula, rows);
     let mut start = 0;
     while start < columns {
-        let part = row.piece(start, start + PIECE);
-        b.general_sums(&part, start, top, against, formula, &mut piece, &mut sums);
+        let part = tile.piece(start, start + PIECE);
+        b.general_sums(&part, start, against, formula, rows, &mut piece, &mut totals);
         start += PIECE;
     }
-    let results = b.general_results(top, formula, &sums);
-    if row.writes() {
-        let mut start = 0;
-        while start < columns {
-            let part = row.piece(start, start + PIECE);
-            if columns > PIECE {
-                // A row of one piece still has what it is made of.
-                let sums = &mut { GeneralSums::ZERO };
-                b.general_sums(&part, start, top, against, formula, &mut piece, sums);
-            }
-            b.general_write(&part, formula, &results, &mut piece);
-            start += PIECE;
+    let [others, rest, distance] = &mut totals;
+    b.sums(count, others, true, 0, &mut rows.others);
+    b.sums(count, rest, true, 0, &mut rows.rest);
+    b.sums(count, distance, true, 0, &mut rows.distance);
+    b.general_results(count, formula, rows);
+    let mut start = 0;
+    while tile.writes() && start < columns {
+        let part = tile.piece(start, start + PIECE);
+        if columns > PIECE {
+            // Rows of one piece still have what they are made of.
+            b.general_sums(&part, start, against, formula, rows, &mut piece, &mut totals);
         }
-        row.set(0, top.at, results.at_top);
+        b.general_write(&part, formula, rows, &mut piece);
+        start += PIECE;
     }
-    results.loss
+    for i in 0..count {
+        let x = rows.top.get(i);
+        if x.is_nan() || x.is_infinite() && !formula.link.has_cap() {
+            rows.loss.set(i, f32::NAN);
+            tile.fill(i, f32::NAN);
+        } else if let Some(at) = rows.at.get(i) {
+            tile.set(i, *at, rows.at_top.get(i));
+        }
+    }
 }

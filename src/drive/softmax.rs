@@ -118,7 +118,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     // What is streamed is kept in near memory until it is written.
     let kept = if stream { scratch.keep(tile) } else { *tile };
     b.exp_sums(&kept, &[], scale, &shifts, true, &mut totals);
-    b.sums(tile.rows(), &mut totals, 0, &mut sums);
+    b.sums(tile.rows(), &mut totals, false, 0, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
     let kept = kept.output().with_output_of(tile);
     b.scale(&kept, 0, &sums, Some(&largest), stream);

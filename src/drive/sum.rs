@@ -110,7 +110,7 @@ impl Sum {
     /// Its value, of the first row.
     pub(super) fn value(&mut self, b: Passes) -> Words {
         let mut sums = Words::new();
-        b.sums(1, &mut self.totals, 0, &mut sums);
+        b.sums(1, &mut self.totals, false, 0, &mut sums);
         sums
     }
 }
@@ -149,7 +149,7 @@ pub(super) fn short_sums(
     while first < tile.rows() {
         let rows = (tile.rows() - first).min(GROUP);
         b.short_sums([first, rows, tile.columns()], scratch, limits, &mut totals);
-        b.sums(rows, &mut totals, first, sums);
+        b.sums(rows, &mut totals, false, first, sums);
         first += GROUP;
     }
 }

@@ -77,6 +77,18 @@ impl<S: Simd> Accumulator<S> {
         }
     }
 
+    /// Adds a double-word term of any sign to the lanes of the vector that begins at an element.
+    #[inline(always)]
+    pub(super) fn add_signed_at(&mut self, at: usize, t: S::F32, low: S::F32) {
+        each!(S, j, {
+            if at / S::F32::COUNT % (BLOCK / S::F32::COUNT) == j {
+                let (sum, error) = two_sum(self.high.as_ref()[j], t);
+                self.high.as_mut()[j] = sum;
+                self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
+            }
+        });
+    }
+
     /// Moves into `high` what fits there: then additions to `low` round little.
     #[inline(always)]
     pub(super) fn carry(&mut self) {
@@ -100,9 +112,9 @@ impl<S: Simd> Accumulator<S> {
     pub(super) fn plus(mut self, other: Self) -> Self {
         each!(S, j, {
             let (a, error) = two_sum(self.high.as_ref()[j], other.high.as_ref()[j]);
-            let (a, rest) = two_sum(a, other.low.as_ref()[j]);
-            let (a, b) = fast_two_sum(a, self.low.as_ref()[j] + error + rest);
-            (self.high.as_mut()[j], self.low.as_mut()[j]) = (a, b);
+            let (b, rest) = two_sum(a, other.low.as_ref()[j]);
+            let (b, low) = fast_two_sum(b, self.low.as_ref()[j] + error + rest);
+            (self.high.as_mut()[j], self.low.as_mut()[j]) = if_finite(a, (b, low));
         });
         self
     }
@@ -114,7 +126,7 @@ impl<S: Simd> Accumulator<S> {
         let (mut high, second) = simd.exchange::<HALF>(self.high, other.high);
         let (mut low, second_low) = simd.exchange::<HALF>(self.low, other.low);
         each!(S, j, {
-            let (sum, error) = two_sum_positive(high.as_ref()[j], second.as_ref()[j]);
+            let (sum, error) = two_sum(high.as_ref()[j], second.as_ref()[j]);
             high.as_mut()[j] = sum;
             low.as_mut()[j] = (low.as_ref()[j] + second_low.as_ref()[j]) + error;
         });
@@ -158,6 +170,13 @@ impl<S: Simd> Accumulator<S> {
         level!(1);
         fast_two_sum(self.high.as_ref()[0], self.low.as_ref()[0])
     }
+}
+
+/// Both words, if a number is finite; else that, without a second word.
+#[inline(always)]
+fn if_finite<V: Lanes>(a: V, (high, low): (V, V)) -> (V, V) {
+    let is_finite = a.abs().lt(a.splat(f32::INFINITY));
+    (V::select(is_finite, high, a), V::select(is_finite, low, a.splat(0.0)))
 }
 
 /// As [`two_sum`] for positive numbers, with fewer additions: where those are scarce, integers
@@ -230,8 +249,15 @@ impl Totals {
     /// The value of each row's sum, the first of them at `to`: one row by itself, or sixteen by a
     /// transposition. Rows that are not there repeat the last.
     #[inline(always)]
-    fn values<S: Simd>(&mut self, simd: S, rows: usize, to: usize, sums: &mut Words) {
-        if const { S::F32::CALLS } || rows == 1 {
+    fn values<S: Simd>(
+        &mut self,
+        simd: S,
+        rows: usize,
+        is_signed: bool,
+        to: usize,
+        sums: &mut Words,
+    ) {
+        if const { S::F32::CALLS } || rows == 1 && !is_signed {
             for i in 0..rows.min(GROUP) {
                 let (high, low) = self.load(simd, i).value(simd, BLOCK);
                 // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
@@ -258,7 +284,10 @@ impl Totals {
         let a = quarters[0].fold::<2>(simd, quarters[2]);
         let b = quarters[1].fold::<2>(simd, quarters[3]);
         let mut all = a.fold::<1>(simd, b);
-        all.carry();
+        each!(S, j, {
+            let (high, low) = (all.high.as_ref()[j], all.low.as_ref()[j]);
+            (all.high.as_mut()[j], all.low.as_mut()[j]) = if_finite(high, fast_two_sum(high, low));
+        });
         // SAFETY: a `PerRow` has room for a group from each row on.
         unsafe {
             simd.store_block(all.high, sums.high.at_mut(to));
@@ -267,16 +296,18 @@ impl Totals {
     }
 }
 
-/// The values of up to [`GROUP`] rows' sums, the first of them at `to`.
+/// The values of up to [`GROUP`] rows' sums, the first of them at `to`; whether terms may be
+/// negative or infinite.
 #[inline(always)]
 pub(super) unsafe fn sums<S: Simd>(
     simd: S,
     rows: usize,
     totals: &mut Totals,
+    is_signed: bool,
     to: usize,
     sums: &mut Words,
 ) {
-    totals.values(simd, rows, to, sums);
+    totals.values(simd, rows, is_signed, to, sums);
 }
 
 /// The sums of up to [`GROUP`] rows from the `first` on that are in a scratch, row after row

@@ -17,8 +17,9 @@
 //!
 //! Differences are taken before they are multiplied by μ, of halves: s itself may overflow where
 //! d does not. Everything is of two words until results are rounded: a score of 100/T in one
-//! word would be off by 64 ULP of its probability. A row is taken in pieces of [`PIECE`]
-//! elements, whose e^d and coefficients stay on the stack.
+//! word would be off by 64 ULP of its probability. Up to [`GROUP`] rows are taken at once, so that
+//! their numbers are computed one row a lane; in pieces of [`PIECE`] elements, whose e^d and
+//! coefficients stay on the stack.
 //!
 //! **Error.** Half an ULP for the last addition, and that of e^d, see `shifted_exp_of_words`:
 //! 0.04 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds that
@@ -26,16 +27,17 @@
 #![allow(unsafe_code)] // tiles and pieces have what they say
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
-use super::Tile;
-use super::coefficients::{Coefficients, splat};
-use super::sum::Total;
+use super::accumulator::{Accumulator, Totals};
+use super::coefficients::splat;
+use super::search::{maximum, position};
+use super::{Coefficients, GROUP, PerRow, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
 use crate::math::shifted_exp::Scale;
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
 use crate::simd::scalar::F32;
-use crate::simd::{BLOCK, Lanes, Simd, unroll};
+use crate::simd::{BLOCK, Lanes, Simd};
 use core::mem::MaybeUninit;
 
 /// Elements of a piece.
@@ -119,19 +121,19 @@ impl Link {
         finite(fast_two_sum(high, low))
     }
 
-    /// y·s′(x)/headroom for y in two words.
+    /// y·s′(x) for a double-word y, times a power of two.
     #[inline(always)]
-    fn chain<V: Lanes>(self, y: (V, V), x: V, headroom: f32) -> V {
+    fn chain<V: Lanes>(self, y: (V, V), x: V, power: V) -> V {
         let slope = splat(x, self.inverse);
         let Some(inverse) = self.cap else {
             let (high, low) = finite(product(y, slope));
-            return (high + low) * (1.0 / headroom);
+            return (high + low) * power;
         };
         let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
         let (high, low) = finite(product(y, product(derivative, slope)));
         // At the cap nothing moves the loss, be y infinite.
         let at_cap = derivative.0.eq(x.splat(0.0));
-        V::select(at_cap, x.splat(0.0), (high + low) * (1.0 / headroom / SCALE))
+        V::select(at_cap, x.splat(0.0), (high + low) * (power * (1.0 / SCALE)))
     }
 }
 
@@ -144,23 +146,37 @@ pub(crate) struct General<'a> {
     pub(crate) z: f32,
 }
 
-/// A row's largest score, and where it is.
+/// What losses are taken against: rows of targets, or a label of each row.
 #[derive(Clone, Copy)]
-pub(crate) struct Top {
-    pub(crate) at: usize,
-    pub(crate) x: f32,
+pub(crate) struct Against<'a> {
+    pub(crate) targets: Option<&'a Tile<'a>>,
+    pub(crate) labels: &'a [usize],
 }
 
-/// What a row's loss is taken against.
-#[derive(Clone, Copy)]
-pub(crate) enum Against<'a> {
-    /// 1 at a label.
-    Label(usize),
-    /// What stands in a row.
-    Row(&'a [f32]),
+impl Against<'_> {
+    /// The targets of row i from a column on, `count` of which are there.
+    #[inline(always)]
+    unsafe fn load<S: Simd>(&self, simd: S, i: usize, at: usize, count: usize) -> S::F32 {
+        if let Some(targets) = self.targets {
+            let from = targets.x.wrapping_add(i * targets.x_stride + at);
+            return unsafe { simd.load_part(from, count, 0.0) };
+        }
+        let label = self.labels.get(i).copied().unwrap_or(usize::MAX);
+        simd.only(simd.splat(1.0), label.wrapping_sub(at))
+    }
+
+    /// That of one element.
+    #[inline(always)]
+    fn get(&self, i: usize, column: usize) -> f32 {
+        match self.targets {
+            Some(targets) => targets.get(i, column),
+            None => f32::from(self.labels.get(i) == Some(&column)),
+        }
+    }
 }
 
-/// e^d · 2^-N and the coefficients of a piece of a row, in two words.
+/// e^d · 2^-N and the coefficients of a piece of a row, or of several rows without gaps; as
+/// double-word numbers, and 0 for the largest scores.
 #[repr(C, align(64))]
 pub(crate) struct Piece(MaybeUninit<[[f32; PIECE + BLOCK]; 4]>);
 
@@ -189,225 +205,252 @@ impl Piece {
     unsafe fn load<S: Simd>(&mut self, simd: S, k: usize, at: usize) -> (S::F32, S::F32) {
         unsafe { (simd.load(self.place(k, at)), simd.load(self.place(k + 1, at))) }
     }
+}
 
-    /// Takes an element out, and gives its coefficient.
+/// Up to [`GROUP`] rows: where their largest scores are, what their elements sum up to, and what
+/// that comes to.
+pub(crate) struct GeneralRows {
+    /// m, x[m], u(x[m])/2, t[m] and w[m].
+    pub(crate) at: [usize; GROUP],
+    pub(crate) top: PerRow,
+    half: Words,
+    target: PerRow,
+    weight: PerRow,
+    /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
+    has_large: u64,
+    /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of −a[k]·d[k].
+    pub(crate) others: Words,
+    pub(crate) rest: Words,
+    pub(crate) distance: Words,
+    pub(crate) loss: PerRow,
+    /// B over the sum of e^d · 2^-N, times the headroom.
+    factor: Words,
+    headroom: PerRow,
+    /// The derivative by x[m].
+    pub(crate) at_top: PerRow,
+}
+
+impl GeneralRows {
+    /// Nothing yet.
     #[inline(always)]
-    fn take(&mut self, at: usize) -> Number {
-        let mut taken = [0.0; 4];
-        for (k, taken) in taken.iter_mut().enumerate() {
-            // SAFETY: the place is there, and was written.
-            unsafe { *taken = self.place(k, at.min(PIECE)).replace(0.0) };
+    pub(crate) const fn new() -> Self {
+        Self {
+            at: [usize::MAX; GROUP],
+            top: PerRow::new(),
+            half: Words::new(),
+            target: PerRow::new(),
+            weight: PerRow::new(),
+            has_large: 0,
+            others: Words::new(),
+            rest: Words::new(),
+            distance: Words::new(),
+            loss: PerRow::new(),
+            factor: Words::new(),
+            headroom: PerRow::new(),
+            at_top: PerRow::new(),
         }
-        (taken[2], taken[3])
     }
 }
 
-/// The sums of a row.
-#[derive(Clone, Copy)]
-pub(crate) struct GeneralSums {
-    /// Σ_{k≠m} e^d[k] · 2^-N.
-    others: Number,
-    /// A − a[m].
-    rest: Number,
-    /// a[m].
-    at_top: Number,
-    /// −Σ a[k]·d[k].
-    distance: Number,
-    /// The largest |a[k]|.
-    largest: f32,
-}
-
-impl GeneralSums {
-    /// Nothing yet.
-    pub(crate) const ZERO: Self = Self {
-        others: (0.0, 0.0),
-        rest: (0.0, 0.0),
-        at_top: (0.0, 0.0),
-        distance: (0.0, 0.0),
-        largest: 0.0,
-    };
-}
-
-/// What they come to.
-#[derive(Clone, Copy)]
-pub(crate) struct GeneralResults {
-    pub(crate) loss: f32,
-    /// B over the sum of e^d · 2^-N, times the headroom.
-    factor: Number,
-    /// The derivative by x[m].
-    pub(crate) at_top: f32,
-    headroom: f32,
-}
-
-/// The sum of two numbers; what is not finite leaves nothing.
+/// Where the largest scores of up to [`GROUP`] rows are, and what is there.
 #[inline(always)]
-fn plus((a, a_low): Number, (b, b_low): Number) -> Number {
-    let (sum, error) = two_sum(a, b);
-    if sum.is_finite() { fast_two_sum(sum, error + (a_low + b_low)) } else { (sum, 0.0) }
+pub(super) unsafe fn general_tops<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    against: Against<'_>,
+    formula: &General<'_>,
+    rows: &mut GeneralRows,
+) {
+    let count = tile.rows.min(GROUP);
+    rows.top.fill(count, 0.0);
+    rows.target.fill(count, 0.0);
+    rows.weight.fill(count, 0.0);
+    for (i, at) in rows.at.iter_mut().enumerate().take(count) {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let top = unsafe { maximum(simd, x, tile.columns) };
+        *at = unsafe { position(simd, x, tile.columns, top) };
+        rows.top.set(i, top);
+        rows.target.set(i, against.get(i, *at));
+        rows.weight.set(i, formula.coefficients.weights.get(*at).copied().unwrap_or(1.0));
+    }
+    let mut at = 0;
+    while at < count {
+        let half = formula.link.half(unsafe { simd.load(rows.top.at(at)) });
+        rows.half.store(simd, at, half);
+        at += S::F32::COUNT;
+    }
 }
 
-/// Adds a piece of a row, from the column `start` on, to its sums, and keeps what they are of.
+/// Adds a piece of up to [`GROUP`] rows, from the column `start` on, to their sums, which are
+/// those of [`GeneralRows`]; and keeps what they are of.
 #[inline(always)]
 pub(super) unsafe fn general_sums<S: Simd>(
     simd: S,
-    row: &Tile<'_>,
+    tile: &Tile<'_>,
     start: usize,
-    top: Top,
     against: Against<'_>,
     formula: &General<'_>,
+    rows: &mut GeneralRows,
     piece: &mut Piece,
-    sums: &mut GeneralSums,
+    [others, rest, distance]: &mut [Totals; 3],
 ) {
     let zero = simd.splat(0.0);
-    let half_top = formula.link.half(simd.splat(top.x));
-    let columns = row.columns.min(PIECE);
-    let (mut others, mut rest, mut distances) =
-        (Total::zero(simd), Total::zero(simd), Total::zero(simd));
-    let mut largest = zero;
-    let label = if let Against::Label(label) = against { label } else { usize::MAX };
-    let mut block = 0;
-    while block < columns {
-        // All is compiled once for all vectors of a block, but what is added.
-        let mut lane = 0;
-        while lane < BLOCK {
-            let at = block + lane;
-            let count = columns.saturating_sub(at);
-            let (mut e, mut a) = ((zero, zero), (zero, zero));
-            if count > 0 {
-                let x = unsafe { simd.load_part(row.x.add(at), count, f32::NEG_INFINITY) };
-                let mut t = zero;
-                if let Against::Row(targets) = against {
-                    if let Some(from) = targets.get(start + at..start + at + count) {
-                        t = unsafe { simd.load_part(from.as_ptr(), count, 0.0) };
-                    }
-                } else {
-                    t = simd.only(simd.splat(1.0), label.wrapping_sub(start + at));
-                }
-                let weight = formula.coefficients.weights(simd, start + at, count);
-                a = formula.coefficients.of(t, weight);
-                let d = formula.link.difference(formula.link.half(x), half_top);
-                let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
-                let (power, delta) = SHIFT.terms_of_words(d);
-                e = (
-                    S::F32::select(is_nothing, zero, power),
-                    S::F32::select(is_nothing, zero, power * delta),
-                );
-                if count < S::F32::COUNT {
-                    // Through a soft cap −∞ is not nothing.
-                    e = (simd.keep_first(e.0, count, 0.0), simd.keep_first(e.1, count, 0.0));
-                    a = (simd.keep_first(a.0, count, 0.0), simd.keep_first(a.1, count, 0.0));
-                }
-                // A coefficient of 0 wins over an infinity.
-                let (far, far_low) = finite(product(a, (-d.0, -d.1)));
-                let is_free = a.0.eq(zero);
-                let far = S::F32::select(is_free, zero, far);
-                distances.add_to(lane, far, S::F32::select(is_free, zero, far_low));
-                largest = largest.max_magnitude(a.0);
-            }
-            unsafe {
-                piece.store(simd, 0, at, e);
-                piece.store(simd, 2, at, a);
-            }
-            lane += S::F32::COUNT;
-        }
-        let at_top = top.at.wrapping_sub(start);
-        if (block..(block + BLOCK).min(columns)).contains(&at_top) {
-            sums.at_top = piece.take(at_top);
-        }
-        unroll!(j in 0..BLOCK / S::F32::COUNT, {
-            let at = block + j * S::F32::COUNT;
-            let (e, a) = unsafe { (piece.load(simd, 0, at), piece.load(simd, 2, at)) };
-            others.add(j, e.0, e.1);
-            rest.add(j, a.0, a.1);
-        });
-        block += BLOCK;
+    let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+    let columns = tile.columns.min(PIECE);
+    let is_first = start == 0;
+    if is_first {
+        rows.has_large = 0;
     }
-    let mut most = simd.block(zero);
-    most.as_mut()[0] = largest;
-    let most = simd.largest(most);
-    sums.largest = if most > sums.largest { most } else { sums.largest };
-    sums.others = plus(sums.others, others.value(simd));
-    sums.rest = plus(sums.rest, rest.value(simd));
-    sums.distance = plus(sums.distance, distances.value(simd));
+    for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
+        let x = tile.x.wrapping_add(i * tile.x_stride);
+        let half_top = splat(zero, rows.half.get(i));
+        let top = rows.at[i].wrapping_sub(start);
+        let (mut e_sum, mut a_sum, mut far_sum, mut largest) = (empty, empty, empty, zero);
+        let mut at = 0;
+        while at < columns {
+            let count = columns - at;
+            let x = unsafe { simd.load_part(x.add(at), count, f32::NEG_INFINITY) };
+            let t = unsafe { against.load(simd, i, start + at, count) };
+            let weight = formula.coefficients.weights(simd, start + at, count);
+            let mut a = formula.coefficients.of(t, weight);
+            let d = formula.link.difference(formula.link.half(x), half_top);
+            let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
+            let (power, delta) = SHIFT.terms_of_words(d);
+            let mut e = (
+                S::F32::select(is_nothing, zero, power),
+                S::F32::select(is_nothing, zero, power * delta),
+            );
+            if count < S::F32::COUNT {
+                // Through a soft cap −∞ is not nothing.
+                e = (simd.keep_first(e.0, count, 0.0), simd.keep_first(e.1, count, 0.0));
+                a = (simd.keep_first(a.0, count, 0.0), simd.keep_first(a.1, count, 0.0));
+            }
+            let lane = top.wrapping_sub(at);
+            if lane < S::F32::COUNT {
+                e = (e.0 - simd.only(e.0, lane), e.1 - simd.only(e.1, lane));
+                a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
+            }
+            // A coefficient of 0 wins over an infinity.
+            let (far, far_low) = finite(product(a, (-d.0, -d.1)));
+            let is_free = a.0.eq(zero);
+            let far = (S::F32::select(is_free, zero, far), S::F32::select(is_free, zero, far_low));
+            largest = largest.max_magnitude(a.0);
+            e_sum.add_signed_at(at, e.0, e.1);
+            a_sum.add_signed_at(at, a.0, a.1);
+            far_sum.add_signed_at(at, far.0, far.1);
+            unsafe {
+                piece.store(simd, 0, i * columns + at, e);
+                piece.store(simd, 2, i * columns + at, a);
+            }
+            at += S::F32::COUNT;
+        }
+        rows.has_large |= u64::from(!S::F32::all_within([largest], LARGE)) << i;
+        others.store(simd, i, e_sum, is_first);
+        rest.store(simd, i, a_sum, is_first);
+        distance.store(simd, i, far_sum, is_first);
+    }
 }
 
-/// The loss of a row, and what its gradient is made of.
+/// The losses of up to [`GROUP`] rows, and what their gradients are made of, one row a lane.
 #[inline(always)]
 pub(super) unsafe fn general_results<S: Simd>(
     simd: S,
-    top: Top,
+    count: usize,
     formula: &General<'_>,
-    sums: &GeneralSums,
-) -> GeneralResults {
+    rows: &mut GeneralRows,
+) {
     let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
-    let (others, distance) = (splat(zero, sums.others), splat(zero, sums.distance));
-    let (mut rest, at_top) = (splat(zero, sums.rest), splat(zero, sums.at_top));
+    let link = formula.link;
     let (t, delta) = SHIFT.terms_of_words((zero, zero));
     let own = fast_two_sum(t, t * delta);
-    let (sum, low) = add(own, others);
-    let all = fast_two_sum(sum, low);
+    for i in 0..count.min(GROUP) {
+        let is_large = rows.has_large >> i & 1 == 1;
+        rows.headroom.set(i, if is_large { 1.0 } else { HEADROOM });
+    }
+    let mut at = 0;
+    while at < count.min(GROUP) {
+        let load = |row: &PerRow| unsafe { simd.load(row.at(at)) };
+        let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
+        let mut rest = rows.rest.load(simd, at);
+        let at_top = formula.coefficients.of(load(&rows.target), load(&rows.weight));
+        let (sum, low) = add(own, others);
+        let all = fast_two_sum(sum, low);
 
-    let surprise = ln_1p_positive_words(divide(others, own));
-    let mut mass = add(rest, at_top);
-    let mut loss = finite(product(mass, surprise));
-    if surprise.0.first() < 1.0 / HEADROOM {
-        // It is the ratio, whose digits a subnormal may have lost; and is rounded once.
-        let others = (others.0 * HEADROOM, others.1 * HEADROOM);
-        let (high, low) = finite(product(mass, divide(others, own)));
-        loss = ((high + low) * (1.0 / HEADROOM), zero);
-    }
-    loss = finite(add(loss, distance));
-    if formula.z != 0.0 {
-        let half = formula.link.half(simd.splat(top.x));
-        let (high, low) = finite(product(half, splat(zero, formula.link.factor)));
-        let ln = finite(add(finite((high * 2.0, low * 2.0)), surprise));
-        loss = finite(add(loss, finite(times(simd.splat(formula.z), finite(product(ln, ln))))));
-        let (slope, slope_low) = finite(times(simd.splat(formula.z), ln));
-        let slope = finite((slope * 2.0, slope_low * 2.0));
-        (mass, rest) = (finite(add(mass, slope)), finite(add(rest, slope)));
-    }
-    let most = [sums.largest, mass.0.first().abs(), rest.0.first().abs()];
-    let is_large = most.iter().any(|most| *most > LARGE);
-    let headroom = if is_large { 1.0 } else { HEADROOM };
-    let share = divide((own.0 * headroom, own.1 * headroom), all);
-    let share_of_others = divide((others.0 * headroom, others.1 * headroom), all);
-    let factor = finite(product(mass, divide((one * headroom, zero), all)));
-    let (minus, low) = finite(product(at_top, share_of_others));
-    let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
-    GeneralResults {
-        loss: rounded(loss).first(),
-        factor: first(factor),
-        at_top: formula.link.chain(at_top, simd.splat(top.x), headroom).first(),
-        headroom,
+        let surprise = ln_1p_positive_words(divide(others, own));
+        let mut mass = add(rest, at_top);
+        // A small surprise is the ratio, whose digits a subnormal may have lost; and is rounded
+        // once.
+        let ratio = divide((others.0 * HEADROOM, others.1 * HEADROOM), own);
+        let (high, low) = finite(product(mass, ratio));
+        let is_small = surprise.0.lt(one * (1.0 / HEADROOM));
+        let loss = finite(product(mass, surprise));
+        let mut loss = (
+            S::F32::select(is_small, (high + low) * (1.0 / HEADROOM), loss.0),
+            S::F32::select(is_small, zero, loss.1),
+        );
+        loss = finite(add(loss, distance));
+        if formula.z != 0.0 {
+            let half = rows.half.load(simd, at);
+            let (high, low) = finite(product(half, splat(zero, link.factor)));
+            let ln = finite(add(finite((high * 2.0, low * 2.0)), surprise));
+            let square = finite(product(ln, ln));
+            loss = finite(add(loss, finite(times(simd.splat(formula.z), square))));
+            let (slope, slope_low) = finite(times(simd.splat(formula.z), ln));
+            let slope = finite((slope * 2.0, slope_low * 2.0));
+            (mass, rest) = (finite(add(mass, slope)), finite(add(rest, slope)));
+        }
+        let largest = at_top.0.abs().max(mass.0.abs()).max(rest.0.abs());
+        let is_large = one.splat(LARGE).lt(largest);
+        let headroom = S::F32::select(is_large, one, load(&rows.headroom));
+        let share = divide((own.0 * headroom, own.1 * headroom), all);
+        let share_of_others = divide((others.0 * headroom, others.1 * headroom), all);
+        let factor = finite(product(mass, divide((headroom, zero), all)));
+        let (minus, low) = finite(product(at_top, share_of_others));
+        let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
+        let at_top = link.chain(at_top, load(&rows.top), one / headroom);
+        unsafe {
+            simd.store(rounded(loss), rows.loss.at_mut(at));
+            simd.store(at_top, rows.at_top.at_mut(at));
+            simd.store(headroom, rows.headroom.at_mut(at));
+        }
+        rows.factor.store(simd, at, factor);
+        at += S::F32::COUNT;
     }
 }
 
-/// Writes the gradient of a piece of a row that was just summed; at its largest score it is
-/// another.
+/// Writes the gradients of a piece of rows that was just summed, but for their largest scores.
 #[inline(always)]
 pub(super) unsafe fn general_write<S: Simd>(
     simd: S,
-    row: &Tile<'_>,
+    tile: &Tile<'_>,
     formula: &General<'_>,
-    results: &GeneralResults,
+    rows: &GeneralRows,
     piece: &mut Piece,
 ) {
     let zero = simd.splat(0.0);
-    let (factor, headroom) = (splat(zero, results.factor), results.headroom);
-    let mut at = 0;
-    while at < row.columns.min(PIECE) {
-        let count = row.columns - at;
-        unsafe {
-            let x = simd.load_part(row.x.add(at), count, 0.0);
-            let e = piece.load(simd, 0, at);
-            let p = finite(product(e, factor));
-            // Nothing of an infinity is nothing.
-            let is_nothing = e.0.eq(zero);
-            let p = (S::F32::select(is_nothing, zero, p.0), S::F32::select(is_nothing, zero, p.1));
-            let (a, low) = piece.load(simd, 2, at);
-            let y = finite(add(p, (-(a * headroom), -(low * headroom))));
-            simd.store_part(formula.link.chain(y, x, headroom), row.out.add(at), count);
+    let columns = tile.columns.min(PIECE);
+    for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
+        let (x, out) = (i * tile.x_stride, i * tile.out_stride);
+        let factor = splat(zero, rows.factor.get(i));
+        let headroom = rows.headroom.get(i);
+        let inverse = simd.splat(1.0 / headroom);
+        let mut at = 0;
+        while at < columns {
+            let count = columns - at;
+            unsafe {
+                let x = simd.load_part(tile.x.wrapping_add(x + at), count, 0.0);
+                let e = piece.load(simd, 0, i * columns + at);
+                let p = finite(product(e, factor));
+                // Nothing of an infinity is nothing.
+                let is_nothing = e.0.eq(zero);
+                let p =
+                    (S::F32::select(is_nothing, zero, p.0), S::F32::select(is_nothing, zero, p.1));
+                let (a, low) = piece.load(simd, 2, i * columns + at);
+                let y = finite(add(p, (-(a * headroom), -(low * headroom))));
+                let y = formula.link.chain(y, x, inverse);
+                simd.store_part(y, tile.out.wrapping_add(out + at), count);
+            }
+            at += S::F32::COUNT;
         }
-        at += S::F32::COUNT;
     }
 }

@@ -180,9 +180,10 @@ impl Numbers {
 /// four of them would be unrolled.
 #[inline(never)]
 fn fold(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], half: usize) {
-    for i in 0..half.min(BLOCK / 2) {
-        let second = (high[i + half], low[i + half]);
-        (high[i], low[i]) = add_words((high[i], low[i]), second);
+    let (high, second) = high.split_at_mut(half.min(BLOCK));
+    let (low, second_low) = low.split_at_mut(half.min(BLOCK));
+    for ((high, low), second) in high.iter_mut().zip(low).zip(second.iter().zip(second_low)) {
+        (*high, *low) = add_words((*high, *low), (*second.0, *second.1));
     }
 }
 

@@ -74,61 +74,27 @@ impl Passes {
     }
 }
 
-/// Declares passes: from each body one function for each backend, and a method of [`Passes`].
-macro_rules! passes {
-    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;)*) => {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        mod avx512 {
-            use super::*;
-            $(
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-                #[inline(never)]
-                pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
-                    // SAFETY: see the module.
-                    unsafe { $body(crate::simd::avx512::Avx512::new(), $($arg),*) }
-                }
-            )*
-        }
+/// From each body of a list a function of a backend, with an attribute.
+macro_rules! functions {
+    ($simd:expr, #$attribute:tt, $(
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
+    )*) => {
+        use super::*;
+        $(
+            #$attribute
+            pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
+                // SAFETY: see the module.
+                unsafe { $body($simd, $($arg),*) }
+            }
+        )*
+    };
+}
 
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        mod avx2 {
-            use super::*;
-            $(
-                #[target_feature(enable = "avx2,fma")]
-                #[inline(never)]
-                pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
-                    // SAFETY: see the module.
-                    unsafe { $body(crate::simd::avx2::Avx2::new(), $($arg),*) }
-                }
-            )*
-        }
-
-        #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
-        mod portable {
-            use super::*;
-            $(
-                #[inline(never)]
-                pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
-                    // SAFETY: see the module.
-                    unsafe { $body(crate::simd::portable::Portable, $($arg),*) }
-                }
-            )*
-        }
-
-        mod scalar {
-            use super::*;
-            $(
-                #[cfg_attr(
-                    not(all(target_os = "none", target_pointer_width = "32")),
-                    inline(never)
-                )]
-                pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
-                    // SAFETY: see the module.
-                    unsafe { $body(Scalar, $($arg),*) }
-                }
-            )*
-        }
-
+/// From a list of passes the methods of [`Passes`], each of which calls one of the functions.
+macro_rules! methods {
+    ($(
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
+    )*) => {
         /// The passes of the scalar backend where there are others: only a program that asks for
         /// that backend names this table, and links them.
         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
@@ -163,121 +129,189 @@ macro_rules! passes {
     };
 }
 
+/// The names of a list of passes, in AVX2's module.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+macro_rules! names_of_avx2 {
+    ($(
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
+    )*) => {
+        pub(super) use super::avx2::{$($name),*};
+    };
+}
+
+/// Declares passes. AVX-512 has no functions of its own for those that are rarely called, but
+/// AVX2's, which give the same bits.
+macro_rules! passes {
+    (often { $($often:tt)* } rarely { $($rarely:tt)* }) => {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        mod avx512 {
+            functions! {
+                crate::simd::avx512::Avx512::new(),
+                #[cfg_attr(
+                    true,
+                    target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
+                    inline(never)
+                )],
+                $($often)*
+            }
+            names_of_avx2! { $($rarely)* }
+        }
+
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        mod avx2 {
+            functions! {
+                crate::simd::avx2::Avx2::new(),
+                #[cfg_attr(true, target_feature(enable = "avx2,fma"), inline(never))],
+                $($often)* $($rarely)*
+            }
+        }
+
+        #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+        mod portable {
+            functions! {
+                crate::simd::portable::Portable,
+                #[inline(never)],
+                $($often)* $($rarely)*
+            }
+        }
+
+        mod scalar {
+            functions! {
+                Scalar,
+                #[cfg_attr(
+                    not(all(target_os = "none", target_pointer_width = "32")),
+                    inline(never)
+                )],
+                $($often)* $($rarely)*
+            }
+        }
+
+        methods! { $($often)* $($rarely)* }
+    };
+}
+
 passes! {
-    // Elementwise: a tile of one row of any length.
-    /// e^x.
-    fn map_exp(tile: &Tile<'_>) = map::exp;
-    /// e^x − 1.
-    fn map_exp_m1(tile: &Tile<'_>) = map::exp_m1;
-    /// ln x.
-    fn map_ln(tile: &Tile<'_>) = map::ln;
-    /// ln(1 + x).
-    fn map_ln_1p(tile: &Tile<'_>) = map::ln_1p;
-    /// 1 / (1 + e^-x).
-    fn map_sigmoid(tile: &Tile<'_>) = map::sigmoid;
-    /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
-    fn map_softplus(tile: &Tile<'_>, sign: f32) = map::softplus;
+    often {
+        // Elementwise: a tile of one row of any length.
+        /// e^x.
+        fn map_exp(tile: &Tile<'_>) = map::exp;
+        /// e^x − 1.
+        fn map_exp_m1(tile: &Tile<'_>) = map::exp_m1;
+        /// ln x.
+        fn map_ln(tile: &Tile<'_>) = map::ln;
+        /// ln(1 + x).
+        fn map_ln_1p(tile: &Tile<'_>) = map::ln_1p;
+        /// 1 / (1 + e^-x).
+        fn map_sigmoid(tile: &Tile<'_>) = map::sigmoid;
+        /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
+        fn map_softplus(tile: &Tile<'_>, sign: f32) = map::softplus;
 
-    // One row of at most `LINE` elements in registers.
-    /// Softmax, if no |s·x| is large: else false, and nothing is written.
-    fn line_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::line_softmax;
-    /// ln Σ e^x in two words, if no |x| is large, else NaN.
-    fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
+        // One row of at most `LINE` elements in registers.
+        /// Softmax, if no |s·x| is large: else false, and nothing is written.
+        fn line_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::line_softmax;
+        /// ln Σ e^x in two words, if no |x| is large, else NaN.
+        fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
 
-    /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
-    fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
+        /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
+        fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
 
-    // e^x · 2^-N and its sums.
-    /// The largest element of each row but the skipped, and N for all of the row; a bit for each
-    /// row whose maximum is extreme or not finite.
-    fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
-    /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
-    fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
-    /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
-    fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
-    /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
-    fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
-    /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
-    fn sums(rows: usize, totals: &mut Totals, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
+        // e^x · 2^-N and its sums.
+        /// The largest element of each row but the skipped, and N for all of the row; a bit for each
+        /// row whose maximum is extreme or not finite.
+        fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
+        /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
+        fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
+        /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
+        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
+        /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
+        fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
+        /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
+        fn sums(rows: usize, totals: &mut Totals, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
 
-    // Numbers of rows.
-    /// Reciprocals of sums, and the probabilities of the largest elements.
-    fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words, largest: &mut PerRow) = rows::factors;
-    /// Logarithms of sums, and which rows need a second look.
-    fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> Marked = rows::logarithms;
-    /// The logarithm of the share of one element a row, by what the others leave of it.
-    fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
-    /// What a term of each row must exceed to be dominant.
-    fn limits(rows: usize, sums: &Words, limits: &mut PerRow) = rows::limits;
-    /// The logarithm of the share of each row's dominant element, by sums with and without it.
-    fn shares_of_rest(rows: usize, sums: &Words, others: &Words, ln: &mut PerRow) = rows::shares_of_rest;
-    /// s·x less a logarithm of short rows, of which dominant elements have their own.
-    fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
+        // Numbers of rows.
+        /// Reciprocals of sums, and the probabilities of the largest elements.
+        fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words, largest: &mut PerRow) = rows::factors;
+        /// Logarithms of sums, and which rows need a second look.
+        fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> Marked = rows::logarithms;
+        /// The logarithm of the share of one element a row, by what the others leave of it.
+        fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
+        /// What a term of each row must exceed to be dominant.
+        fn limits(rows: usize, sums: &Words, limits: &mut PerRow) = rows::limits;
+        /// The logarithm of the share of each row's dominant element, by sums with and without it.
+        fn shares_of_rest(rows: usize, sums: &Words, others: &Words, ln: &mut PerRow) = rows::shares_of_rest;
+        /// s·x less a logarithm of short rows, of which dominant elements have their own.
+        fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
 
-    /// The losses of rows; a bit for each that is to be taken another way.
-    fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
-    /// Σ (x + offset) of each row, or Σ a and Σ a·(x + offset) of all but the skipped element.
-    fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
-    /// The place of the largest coefficient of each row of targets; a bit for each row with a
-    /// negative target.
-    fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
+        /// The losses of rows; a bit for each that is to be taken another way.
+        fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
+        /// Σ (x + offset) of each row, or Σ a and Σ a·(x + offset) of all but the skipped element.
+        fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
+        /// The place of the largest coefficient of each row of targets; a bit for each row with a
+        /// negative target.
+        fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
-    // Cross-entropy with every option, of any scores.
-    /// Where the largest scores of up to `GROUP` rows are, and what is there.
-    fn general_tops(tile: &Tile<'_>, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows) = general::general_tops;
-    /// Adds a piece of rows to their sums, and keeps what they are of.
-    fn general_sums(tile: &Tile<'_>, start: usize, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows, piece: &mut Piece, totals: &mut [Totals; 3]) = general::general_sums;
-    /// The losses of rows, and what their gradients are made of.
-    fn general_results(count: usize, formula: &General<'_>, rows: &mut GeneralRows) = general::general_results;
-    /// Writes the gradients of a piece of rows that was just summed.
-    fn general_write(tile: &Tile<'_>, formula: &General<'_>, rows: &GeneralRows, piece: &mut Piece) = general::general_write;
+        // Results.
+        /// Kept e^x · 2^-N times the factor of its row.
+        fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>, stream: bool) = write::scale;
+        /// Short rows' e^x · 2^-N times the factor of its row.
+        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, any_size: bool) = write::short_write;
+        /// Short rows' e^x · 2^-N times the factor of its row, less a target.
+        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>) = write::short_write_less;
+        /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
+        fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>, stream: bool) = write::exp_write;
+        /// (x − center)·power of a row; −∞ stays so.
+        fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
+        /// s·(x − center) less a logarithm.
+        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words, stream: bool) = write::subtract;
 
-    // Results.
-    /// ln(e^a + e^b) of logarithms in two words.
-    fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
-    /// Kept e^x · 2^-N times the factor of its row.
-    fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>, stream: bool) = write::scale;
-    /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-    fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>, any_size: bool) = write::short_write;
-    /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
-    fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Target<'_>, stream: bool) = write::exp_write;
-    /// (x − center)·power of a row; −∞ stays so.
-    fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
-    /// s·(x − center) less a logarithm.
-    fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words, stream: bool) = write::subtract;
+        // Of a row: a tile of one row of any length, or two of which the shorter counts.
+        /// The largest element: NaN if one is NaN, −∞ if there is none.
+        fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
+        /// Where the first element that equals a value is: `usize::MAX` if none does.
+        fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
+        /// −Σ p·ln q: the entropy where q is p.
+        fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
+        /// Σ p·ln(p/q).
+        fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;
+        /// ½KL(P‖M) + ½KL(Q‖M).
+        fn js_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::js_divergence;
+        /// H(softmax(x)).
+        fn entropy_of_scores(x: &Tile<'_>) -> f32 = entropy_of_scores::entropy;
+        /// KL(softmax(x)‖softmax(y)); the derivatives by y go where the results of y go, if that is
+        /// anywhere.
+        fn kl_divergence_of_scores(x: &Tile<'_>, y: &Tile<'_>) -> f32
+            = kl_divergence_of_scores::kl_divergence;
+        /// y·(g − Σ y·g), the results of g.
+        fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::softmax;
+        /// g − e^y·Σ g, the results of g.
+        fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
+        /// W x + b, the results of the bias; the weights have a row a class.
+        fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
+        // Pairs of an x and a target, any number of them: the sum of the losses.
+        /// Binary cross-entropy of scores.
+        fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)
+            = binary::scores;
+        /// Binary cross-entropy of probabilities.
+        fn binary_probabilities(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights)
+            -> (f32, f32) = binary::probabilities;
+        /// Focal loss of scores.
+        fn binary_focal(
+            tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights, gamma: f32
+        ) -> (f32, f32) = focal::focal;
+    }
 
-    // Of a row: a tile of one row of any length, or two of which the shorter counts.
-    /// The largest element: NaN if one is NaN, −∞ if there is none.
-    fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
-    /// Where the first element that equals a value is: `usize::MAX` if none does.
-    fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
-    /// −Σ p·ln q: the entropy where q is p.
-    fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
-    /// Σ p·ln(p/q).
-    fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;
-    /// ½KL(P‖M) + ½KL(Q‖M).
-    fn js_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::js_divergence;
-    /// H(softmax(x)).
-    fn entropy_of_scores(x: &Tile<'_>) -> f32 = entropy_of_scores::entropy;
-    /// KL(softmax(x)‖softmax(y)); the derivatives by y go where the results of y go, if that is
-    /// anywhere.
-    fn kl_divergence_of_scores(x: &Tile<'_>, y: &Tile<'_>) -> f32
-        = kl_divergence_of_scores::kl_divergence;
-    /// y·(g − Σ y·g), the results of g.
-    fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::softmax;
-    /// g − e^y·Σ g, the results of g.
-    fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
-    /// W x + b, the results of the bias; the weights have a row a class.
-    fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
-    // Pairs of an x and a target, any number of them: the sum of the losses.
-    /// Binary cross-entropy of scores.
-    fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)
-        = binary::scores;
-    /// Binary cross-entropy of probabilities.
-    fn binary_probabilities(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights)
-        -> (f32, f32) = binary::probabilities;
-    /// Focal loss of scores.
-    fn binary_focal(
-        tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights, gamma: f32
-    ) -> (f32, f32) = focal::focal;
+    rarely {
+        /// ln(e^a + e^b) of logarithms in two words.
+        fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
+
+        // Cross-entropy with every option, of any scores.
+        /// Where the largest scores of up to `GROUP` rows are, and what is there.
+        fn general_tops(tile: &Tile<'_>, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows) = general::general_tops;
+        /// Adds a piece of rows to their sums, and keeps what they are of.
+        fn general_sums(tile: &Tile<'_>, start: usize, against: Against<'_>, formula: &General<'_>, rows: &mut GeneralRows, piece: &mut Piece, totals: &mut [Totals; 3]) = general::general_sums;
+        /// The losses of rows, and what their gradients are made of.
+        fn general_results(count: usize, formula: &General<'_>, rows: &mut GeneralRows) = general::general_results;
+        /// Writes the gradients of a piece of rows that was just summed.
+        fn general_write(tile: &Tile<'_>, formula: &General<'_>, rows: &GeneralRows, piece: &mut Piece) = general::general_write;
+    }
 }

@@ -258,8 +258,12 @@ impl<'a> Batch<'a> {
         marked |= b.losses(rows, formula, of_rows, &others, self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
         let target = target_of(formula, targets.as_ref());
-        self.finish(marked, &mut |of_rows, part, first| {
-            b.short_write(part, first, &scratch, &of_rows.factor, target.from(first), any_size);
+        self.finish(marked, &mut |of_rows, part, first| match target {
+            None => b.short_write(part, first, &scratch, &of_rows.factor, any_size),
+            Some(target) => {
+                let target = target.from(first);
+                b.short_write_less(part, first, &scratch, &of_rows.factor, target);
+            }
         });
     }
 
@@ -271,7 +275,7 @@ impl<'a> Batch<'a> {
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
         // Kept apart: a row that is marked needs its scores once more.
-        let keeps = tile.writes() && matches!(target, Target::None);
+        let keeps = tile.writes() && target.is_none();
         let kept = if keeps { scratch.keep(tile) } else { tile.input() };
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
@@ -284,7 +288,7 @@ impl<'a> Batch<'a> {
             } else {
                 let again =
                     Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
-                b.exp_write(part, first, again, target.from(first), stream);
+                b.exp_write(part, first, again, target.map(|target| target.from(first)), stream);
             }
         });
     }
@@ -294,7 +298,7 @@ impl<'a> Batch<'a> {
         let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
-        let keeps = row.writes() && !stream && !row.is_in_place() && matches!(target, Target::None);
+        let keeps = row.writes() && !stream && !row.is_in_place() && target.is_none();
         let mut sum = if self.ignored != 0 {
             Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
         } else if keeps {
@@ -311,7 +315,7 @@ impl<'a> Batch<'a> {
             } else {
                 let again =
                     Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
-                b.exp_write(part, first, again, target.from(first), stream);
+                b.exp_write(part, first, again, target.map(|target| target.from(first)), stream);
             }
         });
     }
@@ -365,12 +369,15 @@ impl<'a> Batch<'a> {
 }
 
 /// What is subtracted from multiples of probabilities.
-fn target_of<'a>(formula: &'a LossFormula<'a>, targets: Option<&'a Tile<'a>>) -> Target<'a> {
+fn target_of<'a>(
+    formula: &'a LossFormula<'a>,
+    targets: Option<&'a Tile<'a>>,
+) -> Option<Target<'a>> {
     let (coefficients, scale) = (&formula.coefficients, formula.scale.words);
     match formula.spread {
-        Spread::Label => Target::None,
-        Spread::Even => Target::Uniform(formula.scaled),
-        Spread::Each => Target::Rows(TargetRows { targets, coefficients, scale, before: 0 }),
+        Spread::Label => None,
+        Spread::Even => Some(Target::Uniform(formula.scaled)),
+        Spread::Each => Some(Target::Rows(TargetRows { targets, coefficients, scale, before: 0 })),
     }
 }
 

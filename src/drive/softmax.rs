@@ -15,9 +15,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::exp2;
-use crate::pass::{
-    LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Target, Tile, Totals, Words,
-};
+use crate::pass::{LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -104,7 +102,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     let (mut sums, mut largest) = (Words::new(), PerRow::new());
     short_sums(b, tile, &scratch, None, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
-    b.short_write(tile, 0, &scratch, &sums, Target::None, !is_moderate);
+    b.short_write(tile, 0, &scratch, &sums, !is_moderate);
 }
 
 /// Longer rows, of a tile each unless they are extreme.

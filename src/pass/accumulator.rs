@@ -54,7 +54,7 @@ impl<S: Simd> Accumulator<S> {
     #[inline(always)]
     pub(super) fn add_at(&mut self, at: usize, t: S::F32, delta: S::F32) {
         let vectors = BLOCK / S::F32::COUNT;
-        if const { BLOCK / S::F32::COUNT > 4 } {
+        if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
             self.add(at / S::F32::COUNT % vectors, t, delta);
         } else {
             // By an index that is not constant, lanes would be in memory.
@@ -68,7 +68,7 @@ impl<S: Simd> Accumulator<S> {
     #[inline(always)]
     pub(super) fn add_positive_at(&mut self, at: usize, t: S::F32, low: S::F32) {
         let vectors = BLOCK / S::F32::COUNT;
-        if const { BLOCK / S::F32::COUNT > 4 } {
+        if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
             self.add_positive(at / S::F32::COUNT % vectors, t, low);
         } else {
             unroll!(j in 0..BLOCK / S::F32::COUNT, if at / S::F32::COUNT % vectors == j {
@@ -77,16 +77,29 @@ impl<S: Simd> Accumulator<S> {
         }
     }
 
-    /// Adds a double-word term of any sign to the lanes of the vector that begins at an element.
+    /// Adds a double-word term of any sign to the lanes of vector j.
+    #[inline(always)]
+    fn add_signed(&mut self, j: usize, t: S::F32, low: S::F32) {
+        let (sum, error) = two_sum(self.high.as_ref()[j], t);
+        self.high.as_mut()[j] = sum;
+        self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
+    }
+
+    /// [`add_signed`](Self::add_signed) to the lanes of the vector that begins at an element.
     #[inline(always)]
     pub(super) fn add_signed_at(&mut self, at: usize, t: S::F32, low: S::F32) {
-        each!(S, j, {
-            if at / S::F32::COUNT % (BLOCK / S::F32::COUNT) == j {
-                let (sum, error) = two_sum(self.high.as_ref()[j], t);
-                self.high.as_mut()[j] = sum;
-                self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
-            }
-        });
+        let vectors = BLOCK / S::F32::COUNT;
+        if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
+            self.add_signed(at / S::F32::COUNT % vectors, t, low);
+        } else {
+            each!(
+                S,
+                j,
+                if at / S::F32::COUNT % vectors == j {
+                    self.add_signed(j, t, low);
+                }
+            );
+        }
     }
 
     /// Moves into `high` what fits there: then additions to `low` round little.

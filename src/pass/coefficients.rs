@@ -1,7 +1,8 @@
 //! What a loss multiplies each class's −ln p by.
 
 use crate::math::words::{add, times};
-use crate::simd::Lanes;
+use crate::math::{Formula, value};
+use crate::simd::{Lanes, Simd};
 
 /// a[k] = w[k]·((1 − ε)·t[k] + ε/K), where t is a row of targets, or 1 at a label and 0 elsewhere.
 #[derive(Clone, Copy)]
@@ -23,16 +24,25 @@ impl Coefficients<'_> {
     /// Those of classes with targets t and weights, as double-word numbers.
     #[inline(always)]
     pub(super) fn of<V: Lanes>(&self, t: V, weight: V) -> (V, V) {
-        let mut a = (t, t.splat(0.0));
-        if self.keep.0 != 1.0 {
-            a = add(times(t, splat(t, self.keep)), splat(t, self.uniform));
+        struct Of;
+        impl<V: Lanes> Formula<V> for Of {
+            type Arguments = ([(f32, f32); 2], bool, V, V);
+            type Value = (V, V);
+            #[inline(always)]
+            fn value(([keep, uniform], has_weights, t, weight): Self::Arguments) -> Self::Value {
+                let mut a = (t, t.splat(0.0));
+                if keep.0 != 1.0 {
+                    a = add(times(t, splat(t, keep)), splat(t, uniform));
+                }
+                if has_weights { times(weight, a) } else { a }
+            }
         }
-        if self.weights.is_empty() { a } else { times(weight, a) }
+        value::<V, Of>(([self.keep, self.uniform], !self.weights.is_empty(), t, weight))
     }
 
     /// The weights from a class on, `count` of which are there; anything where all are 1.
     #[inline(always)]
-    pub(super) fn weights<S: crate::simd::Simd>(&self, simd: S, at: usize, count: usize) -> S::F32 {
+    pub(super) fn weights<S: Simd>(&self, simd: S, at: usize, count: usize) -> S::F32 {
         match self.weights.get(at..at + count.min(S::F32::COUNT)) {
             // SAFETY: there are as many.
             Some(weights) => unsafe { simd.load_part(weights.as_ptr(), count, 0.0) },

@@ -36,6 +36,7 @@ use crate::math::shift::{LEVEL, Shift};
 use crate::math::shifted_exp::Scale;
 use crate::math::tanh::{SCALE, tanh, tanh_derivative};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
+use crate::math::{Formula, value};
 use crate::simd::scalar::F32;
 use crate::simd::{BLOCK, Lanes, Simd};
 use core::mem::MaybeUninit;
@@ -113,27 +114,45 @@ impl Link {
     /// μ·(u(x) − u(m)) in two words, from halves of both.
     #[inline(always)]
     fn difference<V: Lanes>(self, half: (V, V), top: (V, V)) -> (V, V) {
-        let (difference, error) = two_sum(half.0, -top.0);
-        let (high, low) = finite((difference, error + (half.1 - top.1)));
-        let half = finite(fast_two_sum(high, low));
-        let (high, low) = product(half, splat(half.0, self.factor));
-        let (high, low) = finite((high * 2.0, low * 2.0));
-        finite(fast_two_sum(high, low))
+        struct Difference;
+        impl<V: Lanes> Formula<V> for Difference {
+            type Arguments = ((V, V), (V, V), Number);
+            type Value = (V, V);
+            #[inline(always)]
+            fn value((half, top, factor): Self::Arguments) -> Self::Value {
+                let (difference, error) = two_sum(half.0, -top.0);
+                let (high, low) = finite((difference, error + (half.1 - top.1)));
+                let half = finite(fast_two_sum(high, low));
+                let (high, low) = product(half, splat(half.0, factor));
+                let (high, low) = finite((high * 2.0, low * 2.0));
+                finite(fast_two_sum(high, low))
+            }
+        }
+        value::<V, Difference>((half, top, self.factor))
     }
 
     /// y·s′(x) for a double-word y, times a power of two.
     #[inline(always)]
     fn chain<V: Lanes>(self, y: (V, V), x: V, power: V) -> V {
-        let slope = splat(x, self.inverse);
-        let Some(inverse) = self.cap else {
-            let (high, low) = finite(product(y, slope));
-            return (high + low) * power;
-        };
-        let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
-        let (high, low) = finite(product(y, product(derivative, slope)));
-        // At the cap nothing moves the loss, be y infinite.
-        let at_cap = derivative.0.eq(x.splat(0.0));
-        V::select(at_cap, x.splat(0.0), (high + low) * (power * (1.0 / SCALE)))
+        struct Chain;
+        impl<V: Lanes> Formula<V> for Chain {
+            type Arguments = ((V, V), V, V, Link);
+            type Value = V;
+            #[inline(always)]
+            fn value((y, x, power, link): Self::Arguments) -> V {
+                let slope = splat(x, link.inverse);
+                let Some(inverse) = link.cap else {
+                    let (high, low) = finite(product(y, slope));
+                    return (high + low) * power;
+                };
+                let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
+                let (high, low) = finite(product(y, product(derivative, slope)));
+                // At the cap nothing moves the loss, be y infinite.
+                let at_cap = derivative.0.eq(x.splat(0.0));
+                V::select(at_cap, x.splat(0.0), (high + low) * (power * (1.0 / SCALE)))
+            }
+        }
+        value::<V, Chain>((y, x, power, self))
     }
 }
 
@@ -262,9 +281,6 @@ pub(super) unsafe fn general_tops<S: Simd>(
     rows: &mut GeneralRows,
 ) {
     let count = tile.rows.min(GROUP);
-    rows.top.fill(count, 0.0);
-    rows.target.fill(count, 0.0);
-    rows.weight.fill(count, 0.0);
     for (i, at) in rows.at.iter_mut().enumerate().take(count) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let top = unsafe { maximum(simd, x, tile.columns) };
@@ -369,10 +385,14 @@ pub(super) unsafe fn general_results<S: Simd>(
     }
     let mut at = 0;
     while at < count.min(GROUP) {
-        let load = |row: &PerRow| unsafe { simd.load(row.at(at)) };
+        let (top, target, weight, headroom) = unsafe {
+            let [top, target, weight] = [&rows.top, &rows.target, &rows.weight];
+            let headroom = simd.load(rows.headroom.at(at));
+            (simd.load(top.at(at)), simd.load(target.at(at)), simd.load(weight.at(at)), headroom)
+        };
         let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
         let mut rest = rows.rest.load(simd, at);
-        let at_top = formula.coefficients.of(load(&rows.target), load(&rows.weight));
+        let at_top = formula.coefficients.of(target, weight);
         let (sum, low) = add(own, others);
         let all = fast_two_sum(sum, low);
 
@@ -401,13 +421,13 @@ pub(super) unsafe fn general_results<S: Simd>(
         }
         let largest = at_top.0.abs().max(mass.0.abs()).max(rest.0.abs());
         let is_large = one.splat(LARGE).lt(largest);
-        let headroom = S::F32::select(is_large, one, load(&rows.headroom));
+        let headroom = S::F32::select(is_large, one, headroom);
         let share = divide((own.0 * headroom, own.1 * headroom), all);
         let share_of_others = divide((others.0 * headroom, others.1 * headroom), all);
         let factor = finite(product(mass, divide((headroom, zero), all)));
         let (minus, low) = finite(product(at_top, share_of_others));
         let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
-        let at_top = link.chain(at_top, load(&rows.top), one / headroom);
+        let at_top = link.chain(at_top, top, one / headroom);
         unsafe {
             simd.store(rounded(loss), rows.loss.at_mut(at));
             simd.store(at_top, rows.at_top.at_mut(at));

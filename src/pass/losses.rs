@@ -307,6 +307,22 @@ pub(super) unsafe fn moments<S: Simd>(
     }
 }
 
+/// The targets of a row from a place on, and the first words of their coefficients: −∞ beyond its
+/// end.
+#[inline(always)]
+unsafe fn coefficients_of<S: Simd>(
+    simd: S,
+    targets: *const f32,
+    columns: usize,
+    coefficients: &Coefficients<'_>,
+    at: usize,
+) -> (S::F32, S::F32) {
+    let rest = columns - at;
+    let t = unsafe { simd.load_part(targets.wrapping_add(at), rest, 0.0) };
+    let (a, _) = coefficients.of(t, coefficients.weights(simd, at, rest));
+    (t, if rest < S::F32::COUNT { simd.keep_first(a, rest, f32::NEG_INFINITY) } else { a })
+}
+
 /// The place of the largest coefficient of each row of targets; a bit for each row with a negative
 /// target or a NaN.
 #[inline(always)]
@@ -317,32 +333,24 @@ pub(super) unsafe fn likeliest<S: Simd>(
     places: &mut [usize; ROWS],
 ) -> u64 {
     let mut marked = 0;
-    let below = f32::NEG_INFINITY;
     for (i, place) in places.iter_mut().enumerate().take(targets.rows) {
         let t = targets.x.wrapping_add(i * targets.x_stride);
-        // The coefficients from a place on, and the targets that they are of.
-        let load = |at, instead| {
-            let rest = targets.columns - at;
-            let t = unsafe { simd.load_part(t.wrapping_add(at), rest, 0.0) };
-            let (a, _) = coefficients.of(t, coefficients.weights(simd, at, rest));
-            let a = if rest < S::F32::COUNT { simd.keep_first(a, rest, instead) } else { a };
-            (t, a)
-        };
-        let (mut most, mut is_negative) = (simd.splat(below), false);
+        let (mut most, mut is_negative) = (simd.splat(f32::NEG_INFINITY), false);
         let mut at = 0;
         while at < targets.columns {
-            let (t, a) = load(at, below);
+            let (t, a) = unsafe { coefficients_of(simd, t, targets.columns, coefficients, at) };
             is_negative |= !t.splat(0.0).le(t).all();
             most = a.max(most);
             at += S::F32::COUNT;
         }
-        let mut block = simd.block(simd.splat(below));
+        let mut block = simd.block(simd.splat(f32::NEG_INFINITY));
         block.as_mut()[0] = most;
         let most = simd.splat(simd.largest(block));
         *place = 0;
         at = 0;
         while at < targets.columns {
-            let found = S::F32::bits(load(at, f32::NAN).1.eq(most));
+            let (_, a) = unsafe { coefficients_of(simd, t, targets.columns, coefficients, at) };
+            let found = S::F32::bits(a.eq(most));
             if found != 0 {
                 *place = at + found.trailing_zeros() as usize;
                 break;

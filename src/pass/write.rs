@@ -13,8 +13,6 @@ use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
 /// What is subtracted from a multiple of a probability.
 #[derive(Clone, Copy)]
 pub(crate) enum Target<'a> {
-    /// Nothing.
-    None,
     /// A number in two words from each.
     Uniform((f32, f32)),
     /// From each what is its own.
@@ -177,7 +175,7 @@ pub(super) unsafe fn exp_write<S: Simd>(
     tile: &Tile<'_>,
     first: usize,
     formula: Again<'_>,
-    target: Target<'_>,
+    target: Option<Target<'_>>,
     stream: bool,
 ) {
     let Again { scale, shifts, factors, largest } = formula;
@@ -200,8 +198,8 @@ pub(super) unsafe fn exp_write<S: Simd>(
             unsafe {
                 let x = simd.load_part(x.add(at), count, 0.0);
                 let (t, delta) = terms(scale, floor.max(x), zero_point);
-                let y = if let Some(target) = target_of(simd, target, i, at, count) {
-                    less((t, t * delta), factor, target)
+                let y = if let Some(target) = target {
+                    less((t, t * delta), factor, target_of(simd, target, i, at, count))
                 } else {
                     plain.times(t.mul_add(delta, t))
                 };
@@ -236,10 +234,9 @@ unsafe fn target_of<S: Simd>(
     i: usize,
     at: usize,
     rest: usize,
-) -> Option<(S::F32, S::F32)> {
+) -> (S::F32, S::F32) {
     match target {
-        Target::None => None,
-        Target::Uniform((high, low)) => Some((simd.splat(high), simd.splat(low))),
+        Target::Uniform(words) => splat(simd.splat(0.0), words),
         Target::Rows(TargetRows { targets, coefficients, scale, before }) => {
             let zero = simd.splat(0.0);
             let mut t = zero;
@@ -248,18 +245,14 @@ unsafe fn target_of<S: Simd>(
                 t = unsafe { simd.load_part(from, rest, 0.0) };
             }
             let a = coefficients.of(t, coefficients.weights(simd, at, rest));
-            Some(words::product(a, splat(zero, scale)))
+            words::product(a, splat(zero, scale))
         }
     }
 }
 
-/// A short row's e^(s·x) · 2^-N times its factor, less a target if there is one; `any_size` if the
-/// product may be [`SMALL`].
+/// A short row's e^(s·x) · 2^-N times its factor; `any_size` if the product may be [`SMALL`].
 #[inline(always)]
-fn short_result<V: Lanes>(e: (V, V), factor: (V, V), target: Option<(V, V)>, any_size: bool) -> V {
-    if let Some(target) = target {
-        return less(e, factor, target);
-    }
+fn short_product<V: Lanes>(e: (V, V), factor: (V, V), any_size: bool) -> V {
     let y = product_rounded(e, factor);
     if !any_size {
         return y;
@@ -269,9 +262,8 @@ fn short_result<V: Lanes>(e: (V, V), factor: (V, V), target: Option<(V, V)>, any
     V::select(y.abs().lt(y.splat(SMALL)), small, y)
 }
 
-/// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row less a
-/// target; `any_size` if products may be [`SMALL`]. The tile's first row is that of number
-/// `first` there.
+/// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row;
+/// `any_size` if products may be [`SMALL`]. The tile's first row is that of number `first` there.
 #[inline(always)]
 pub(super) unsafe fn short_write<S: Simd>(
     simd: S,
@@ -279,21 +271,19 @@ pub(super) unsafe fn short_write<S: Simd>(
     first: usize,
     scratch: &Scratch,
     factors: &Words,
-    target: Target<'_>,
     any_size: bool,
 ) {
     let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
     let [high, low] = scratch.places();
     // What a row's last vector writes beyond it is written again by the next.
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
-    let is_plain = !S::F32::CALLS && !any_size && matches!(target, Target::None);
     for i in 0..rows {
         let (factor, factor_low) = factors.get(first + i);
         let factor = (simd.splat(factor), simd.splat(factor_low));
         let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;
         // Whole vectors of the usual kind, without a question for each.
-        while is_plain && at + count <= columns {
+        while const { !S::F32::CALLS } && !any_size && at + count <= columns {
             unsafe {
                 let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
                 simd.store(product_rounded(e, factor), tile.out.wrapping_add(to + at));
@@ -304,8 +294,7 @@ pub(super) unsafe fn short_write<S: Simd>(
             let rest = columns - at;
             unsafe {
                 let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
-                let target = target_of(simd, target, i, at, rest);
-                let y = short_result(e, factor, target, any_size);
+                let y = short_product(e, factor, any_size);
                 let out = tile.out.wrapping_add(to + at);
                 if rest >= count || to + at + count <= end {
                     simd.store(y, out);
@@ -314,6 +303,36 @@ pub(super) unsafe fn short_write<S: Simd>(
                 }
             }
             at += count;
+        }
+    }
+}
+
+/// [`short_write`] less a target.
+#[inline(always)]
+pub(super) unsafe fn short_write_less<S: Simd>(
+    simd: S,
+    tile: &Tile<'_>,
+    first: usize,
+    scratch: &Scratch,
+    factors: &Words,
+    target: Target<'_>,
+) {
+    let columns = tile.columns;
+    let [high, low] = scratch.places();
+    for i in 0..tile.rows.min(ROWS) {
+        let (factor, factor_low) = factors.get(first + i);
+        let factor = (simd.splat(factor), simd.splat(factor_low));
+        let from = (first + i) * columns;
+        let out = tile.out.wrapping_add(i * tile.out_stride);
+        let mut at = 0;
+        while at < columns {
+            let rest = columns - at;
+            unsafe {
+                let e = (simd.load(high.add(from + at)), simd.load(low.add(from + at)));
+                let target = target_of(simd, target, i, at, rest);
+                simd.store_part(less(e, factor, target), out.wrapping_add(at), rest);
+            }
+            at += S::F32::COUNT;
         }
     }
 }

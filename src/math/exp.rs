@@ -195,31 +195,23 @@ pub(crate) fn exp_words<V: Lanes>(x: V) -> (V, V) {
     (high, table.mul_add(exp_m1, table - high))
 }
 
-/// e^(x + low) in two words for |x| ≤ `NORMAL`, with what r and e^r − 1 are rounded by: no
-/// error but the polynomial's and 2^-32.
+/// e^(x + low) · 2^-N in two words, for |x| < 177 and a `zero_point` of EIGHTHS − N by which the
+/// result is normal; with what r and e^r − 1 are rounded by: no error but the polynomial's and
+/// 2^-32.
 #[inline(always)]
-pub(crate) fn exp_precise<V: Lanes>(x: (V, V)) -> (V, V) {
-    struct ExpPrecise;
-    impl<V: Lanes> Formula<V> for ExpPrecise {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((x, low): Self::Arguments) -> Self::Value {
-            let zero_point = x.splat(EIGHTHS);
-            let power = x.mul_add(x.splat(LOG2_E), zero_point);
-            let k = power - zero_point;
-            let ln_2 = if V::FUSED { LN_2 } else { LN_2_13 };
-            let r = k.mul_add(x.splat(-ln_2[0]), x);
-            let (r, r_low) = two_sum(r, k.mul_add(x.splat(-ln_2[1]), low));
-            let [table, table_low] = power.lookup([&Table::BITS.high, &Table::BITS.low]);
-            let table = table.add_power::<8>(power);
-            let (m, m_low) = fast_two_sum(r, (r * r).mul_add(horner(r, POLYNOMIAL), table_low));
-            let (product, product_low) = two_product(table, m);
-            let (high, error) = fast_two_sum(table, product);
-            (high, error + table.mul_add(m_low + r_low, product_low))
-        }
-    }
-    value::<V, ExpPrecise>(x)
+pub(crate) fn exp_precise<V: Lanes>(x: (V, V), zero_point: V) -> (V, V) {
+    let (x, low) = x;
+    let power = x.mul_add(x.splat(LOG2_E), zero_point);
+    let k = power - zero_point;
+    let ln_2 = if V::FUSED { LN_2 } else { LN_2_13 };
+    let r = k.mul_add(x.splat(-ln_2[0]), x);
+    let (r, r_low) = two_sum(r, k.mul_add(x.splat(-ln_2[1]), low));
+    let [table, table_low] = power.lookup([&Table::BITS.high, &Table::BITS.low]);
+    let table = table.add_power::<8>(power);
+    let (m, m_low) = fast_two_sum(r, (r * r).mul_add(horner(r, POLYNOMIAL), table_low));
+    let (product, product_low) = two_product(table, m);
+    let (high, error) = fast_two_sum(table, product);
+    (high, error + table.mul_add(m_low + r_low, product_low))
 }
 
 /// e^x for every x.

@@ -34,7 +34,7 @@ use super::{Coefficients, GROUP, PerRow, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
 use crate::math::shifted_exp::Scale;
-use crate::math::tanh::{SCALE, tanh, tanh_derivative};
+use crate::math::tanh::{SCALE, tanh};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::scalar::F32;
@@ -101,14 +101,15 @@ impl Link {
         self.cap.is_some()
     }
 
-    /// u(x)/2 in two words.
+    /// u(x)/2 and, with a soft cap, u′(x) times [`SCALE`], in two words.
     #[inline(always)]
-    fn half<V: Lanes>(self, x: V) -> (V, V) {
-        if let Some(inverse) = self.cap {
-            let (high, low) = tanh(finite(times(x, splat(x, inverse))));
-            return (high * 0.5, low * 0.5);
-        }
-        (x * 0.5, x.splat(0.0))
+    fn half<V: Lanes>(self, x: V) -> [(V, V); 2] {
+        let zero = x.splat(0.0);
+        let Some(inverse) = self.cap else {
+            return [(x * 0.5, zero), (zero, zero)];
+        };
+        let [(high, low), slope] = tanh(finite(times(x, splat(x, inverse))));
+        [(high * 0.5, low * 0.5), slope]
     }
 
     /// μ·(u(x) − u(m)) in two words, from halves of both.
@@ -131,28 +132,19 @@ impl Link {
         value::<V, Difference>((half, top, self.factor))
     }
 
-    /// y·s′(x) for a double-word y, times a power of two.
+    /// y·s′(x) for a double-word y, times a power of two; of u′(x) times [`SCALE`].
     #[inline(always)]
-    fn chain<V: Lanes>(self, y: (V, V), x: V, power: V) -> V {
-        struct Chain;
-        impl<V: Lanes> Formula<V> for Chain {
-            type Arguments = ((V, V), V, V, Link);
-            type Value = V;
-            #[inline(always)]
-            fn value((y, x, power, link): Self::Arguments) -> V {
-                let slope = splat(x, link.inverse);
-                let Some(inverse) = link.cap else {
-                    let (high, low) = finite(product(y, slope));
-                    return (high + low) * power;
-                };
-                let derivative = tanh_derivative(finite(times(x, splat(x, inverse))));
-                let (high, low) = finite(product(y, product(derivative, slope)));
-                // At the cap nothing moves the loss, be y infinite.
-                let at_cap = derivative.0.eq(x.splat(0.0));
-                V::select(at_cap, x.splat(0.0), (high + low) * (power * (1.0 / SCALE)))
-            }
+    fn chain<V: Lanes>(self, y: (V, V), derivative: (V, V), power: V) -> V {
+        let slope = splat(power, self.inverse);
+        if self.cap.is_none() {
+            let (high, low) = finite(product(y, slope));
+            return (high + low) * power;
         }
-        value::<V, Chain>((y, x, power, self))
+        let (high, low) = finite(product(y, product(derivative, slope)));
+        // At the cap nothing moves the loss, be y infinite.
+        let zero = power.splat(0.0);
+        let at_cap = derivative.0.eq(zero);
+        V::select(at_cap, zero, (high + low) * (power * (1.0 / SCALE)))
     }
 }
 
@@ -195,9 +187,9 @@ impl Against<'_> {
 }
 
 /// e^d · 2^-N and the coefficients of a piece of a row, or of several rows without gaps; as
-/// double-word numbers, and 0 for the largest scores.
+/// double-word numbers, and 0 for the largest scores. And u′(x), with a soft cap.
 #[repr(C, align(64))]
-pub(crate) struct Piece(MaybeUninit<[[f32; PIECE + BLOCK]; 4]>);
+pub(crate) struct Piece(MaybeUninit<[[f32; PIECE + BLOCK]; 6]>);
 
 impl Piece {
     /// Nothing yet.
@@ -206,7 +198,7 @@ impl Piece {
         Self(MaybeUninit::uninit())
     }
 
-    /// The k-th of its four rows from a place on.
+    /// The k-th of its six rows from a place on.
     #[inline(always)]
     fn place(&mut self, k: usize, at: usize) -> *mut f32 {
         self.0.as_mut_ptr().cast::<f32>().wrapping_add(k * (PIECE + BLOCK) + at)
@@ -229,10 +221,11 @@ impl Piece {
 /// Up to [`GROUP`] rows: where their largest scores are, what their elements sum up to, and what
 /// that comes to.
 pub(crate) struct GeneralRows {
-    /// m, x[m], u(x[m])/2, t[m] and w[m].
+    /// m, x[m], u(x[m])/2, u′(x[m]), t[m] and w[m].
     pub(crate) at: [usize; GROUP],
     pub(crate) top: PerRow,
     half: Words,
+    slope: Words,
     target: PerRow,
     weight: PerRow,
     /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
@@ -257,6 +250,7 @@ impl GeneralRows {
             at: [usize::MAX; GROUP],
             top: PerRow::new(),
             half: Words::new(),
+            slope: Words::new(),
             target: PerRow::new(),
             weight: PerRow::new(),
             has_large: 0,
@@ -291,8 +285,9 @@ pub(super) unsafe fn general_tops<S: Simd>(
     }
     let mut at = 0;
     while at < count {
-        let half = formula.link.half(unsafe { simd.load(rows.top.at(at)) });
+        let [half, slope] = formula.link.half(unsafe { simd.load(rows.top.at(at)) });
         rows.half.store(simd, at, half);
+        rows.slope.store(simd, at, slope);
         at += S::F32::COUNT;
     }
 }
@@ -329,7 +324,8 @@ pub(super) unsafe fn general_sums<S: Simd>(
             let t = unsafe { against.load(simd, i, start + at, count) };
             let weight = formula.coefficients.weights(simd, start + at, count);
             let mut a = formula.coefficients.of(t, weight);
-            let d = formula.link.difference(formula.link.half(x), half_top);
+            let [half, slope] = formula.link.half(x);
+            let d = formula.link.difference(half, half_top);
             let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
             let (power, delta) = SHIFT.terms_of_words(d);
             let mut e = (
@@ -357,6 +353,9 @@ pub(super) unsafe fn general_sums<S: Simd>(
             unsafe {
                 piece.store(simd, 0, i * columns + at, e);
                 piece.store(simd, 2, i * columns + at, a);
+                if formula.link.has_cap() {
+                    piece.store(simd, 4, i * columns + at, slope);
+                }
             }
             at += S::F32::COUNT;
         }
@@ -385,10 +384,9 @@ pub(super) unsafe fn general_results<S: Simd>(
     }
     let mut at = 0;
     while at < count.min(GROUP) {
-        let (top, target, weight, headroom) = unsafe {
-            let [top, target, weight] = [&rows.top, &rows.target, &rows.weight];
-            let headroom = simd.load(rows.headroom.at(at));
-            (simd.load(top.at(at)), simd.load(target.at(at)), simd.load(weight.at(at)), headroom)
+        let (target, weight, headroom) = unsafe {
+            let [target, weight, headroom] = [&rows.target, &rows.weight, &rows.headroom];
+            (simd.load(target.at(at)), simd.load(weight.at(at)), simd.load(headroom.at(at)))
         };
         let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
         let mut rest = rows.rest.load(simd, at);
@@ -427,7 +425,7 @@ pub(super) unsafe fn general_results<S: Simd>(
         let factor = finite(product(mass, divide((headroom, zero), all)));
         let (minus, low) = finite(product(at_top, share_of_others));
         let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
-        let at_top = link.chain(at_top, top, one / headroom);
+        let at_top = link.chain(at_top, rows.slope.load(simd, at), one / headroom);
         unsafe {
             simd.store(rounded(loss), rows.loss.at_mut(at));
             simd.store(at_top, rows.at_top.at_mut(at));
@@ -450,7 +448,7 @@ pub(super) unsafe fn general_write<S: Simd>(
     let zero = simd.splat(0.0);
     let columns = tile.columns.min(PIECE);
     for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
-        let (x, out) = (i * tile.x_stride, i * tile.out_stride);
+        let out = tile.out.wrapping_add(i * tile.out_stride);
         let factor = splat(zero, rows.factor.get(i));
         let headroom = rows.headroom.get(i);
         let inverse = simd.splat(1.0 / headroom);
@@ -458,7 +456,6 @@ pub(super) unsafe fn general_write<S: Simd>(
         while at < columns {
             let count = columns - at;
             unsafe {
-                let x = simd.load_part(tile.x.wrapping_add(x + at), count, 0.0);
                 let e = piece.load(simd, 0, i * columns + at);
                 let p = finite(product(e, factor));
                 // Nothing of an infinity is nothing.
@@ -467,8 +464,13 @@ pub(super) unsafe fn general_write<S: Simd>(
                     (S::F32::select(is_nothing, zero, p.0), S::F32::select(is_nothing, zero, p.1));
                 let (a, low) = piece.load(simd, 2, i * columns + at);
                 let y = finite(add(p, (-(a * headroom), -(low * headroom))));
-                let y = formula.link.chain(y, x, inverse);
-                simd.store_part(y, tile.out.wrapping_add(out + at), count);
+                let slope = if formula.link.has_cap() {
+                    piece.load(simd, 4, i * columns + at)
+                } else {
+                    (zero, zero)
+                };
+                let y = formula.link.chain(y, slope, inverse);
+                simd.store_part(y, out.wrapping_add(at), count);
             }
             at += S::F32::COUNT;
         }

@@ -160,11 +160,18 @@ impl<V: Lanes> Terms<V> {
         let loss = rounded(loss);
         let (high, low) = add(others, own);
         let inverse = inverse(fast_two_sum(high, low));
-        let (minus, low) = product(at_label, product(others, inverse));
-        let at_label = add(product(rest, product(own, inverse)), (-minus, -low));
-        let (at_label, at_label_low) = product(at_label, s);
-        let factor = product(product(mass, inverse), s);
-        let results = Results { loss, at_label: at_label + at_label_low, factor };
+        let (high, low) = product(at_label, product(others, inverse));
+        let mut at_label = (-high, -low);
+        if formula.spread != Spread::Label || formula.z != 0.0 {
+            at_label = add(product(rest, product(own, inverse)), at_label);
+        }
+        let mut factor = product(mass, inverse);
+        if !formula.scale.is_one() {
+            (at_label, factor) = (product(at_label, s), product(factor, s));
+        }
+        // Of −0 makes 0.
+        let at_label = (score.splat(0.0) + at_label.0) + at_label.1;
+        let results = Results { loss, at_label, factor };
         (results, is_ordinary(tail.0, loss).and(has_mass))
     }
 }

@@ -53,7 +53,12 @@ pub(crate) fn tanh<V: Lanes>(y: (V, V)) -> [(V, V); 2] {
 
             let zero_point = y.splat(EIGHTHS + 64.0);
             let (large, large_low) = exp_precise((distance * -2.0, low * -2.0), zero_point);
-            let u = (large * (1.0 / SCALE), large_low * (1.0 / SCALE));
+            // Below 2^-60 u changes nothing, and as a subnormal number it would take long.
+            let is_large = large.splat(16.0).lt(large);
+            let u = (
+                V::select(is_large, large, zero) * (1.0 / SCALE),
+                V::select(is_large, large_low, zero) * (1.0 / SCALE),
+            );
             let inverse = inverse_of_1p(u);
             let (difference, error) = fast_two_sum(y.splat(1.0), -u.0);
             let (far, far_low) = product((difference, error - u.1), inverse);

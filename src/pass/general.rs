@@ -108,7 +108,7 @@ impl Link {
         let Some(inverse) = self.cap else {
             return [(x * 0.5, zero), (zero, zero)];
         };
-        let [(high, low), slope] = tanh(finite(times(x, splat(x, inverse))));
+        let [(high, low), slope] = tanh(times(x, splat(x, inverse)));
         [(high * 0.5, low * 0.5), slope]
     }
 
@@ -122,11 +122,13 @@ impl Link {
             #[inline(always)]
             fn value((half, top, factor): Self::Arguments) -> Self::Value {
                 let (difference, error) = two_sum(half.0, -top.0);
-                let (high, low) = finite((difference, error + (half.1 - top.1)));
-                let half = finite(fast_two_sum(high, low));
+                // A difference that is infinite, also as a product, has no second word.
+                let size = difference * (2.0 * factor.0);
+                let half = fast_two_sum(difference, error + (half.1 - top.1));
                 let (high, low) = product(half, splat(half.0, factor));
-                let (high, low) = finite((high * 2.0, low * 2.0));
-                finite(fast_two_sum(high, low))
+                let (high, low) = fast_two_sum(high * 2.0, low * 2.0);
+                let is_finite = size.abs().lt(size.splat(f32::INFINITY));
+                (V::select(is_finite, high, size), V::select(is_finite, low, size.splat(0.0)))
             }
         }
         value::<V, Difference>((half, top, self.factor))

@@ -129,18 +129,18 @@ macro_rules! methods {
     };
 }
 
-/// The names of a list of passes, in AVX2's module.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-macro_rules! names_of_avx2 {
-    ($(
+/// The names of a list of passes, in another backend's module.
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+macro_rules! names {
+    ($module:ident, $(
         $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
     )*) => {
-        pub(super) use super::avx2::{$($name),*};
+        pub(super) use super::$module::{$($name),*};
     };
 }
 
-/// Declares passes. AVX-512 has no functions of its own for those that are rarely called, but
-/// AVX2's, which give the same bits.
+/// Declares passes. Those that are rarely called exist for AVX2 and scalar only, whose functions
+/// AVX-512 and portable have, too: they give the same bits.
 macro_rules! passes {
     (often { $($often:tt)* } rarely { $($rarely:tt)* }) => {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -154,7 +154,7 @@ macro_rules! passes {
                 )],
                 $($often)*
             }
-            names_of_avx2! { $($rarely)* }
+            names! { avx2, $($rarely)* }
         }
 
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -171,8 +171,9 @@ macro_rules! passes {
             functions! {
                 crate::simd::portable::Portable,
                 #[inline(never)],
-                $($often)* $($rarely)*
+                $($often)*
             }
+            names! { scalar, $($rarely)* }
         }
 
         mod scalar {

@@ -261,6 +261,15 @@ fn labels_are_not_negative_but_may_be_ignored() -> Result<(), Error> {
     let display = "label of row 2 is -1, expected less than 4 columns";
     refuses_loss(loss, &[0, -100, -1], negative(2, -1), display);
     assert_eq!(loss.loss(Rows::new(&scores, 4)?, &[0, -100, 3])?.count, 2);
+    // Of `usize` the largest, as which -1 is often written.
+    let loss = CrossEntropy::new().ignored_label(usize::MAX as i64);
+    assert_eq!(loss.loss(Rows::new(&scores, 4)?, &[0, usize::MAX, 3])?.count, 2);
+    refuses_loss(
+        loss,
+        &[0, 4, usize::MAX],
+        Error::Label { row: 1, label: 4, columns: 4 },
+        "label of row 1 is 4, expected less than 4 columns",
+    );
     Ok(())
 }
 

@@ -9,7 +9,9 @@ pub trait Label: Erase {}
 pub trait Erase: Copy {
     /// The labels without their type: the code that reads them exists once for all types.
     fn erase(labels: &[Self]) -> Erased<'_>;
-    /// The label, `i64::MAX` if it is larger.
+    /// Whether labels may be negative.
+    const IS_SIGNED: bool;
+    /// The label; one that is larger than `i64::MAX` becomes negative, as by `as i64`.
     fn wide(self) -> i64;
 }
 
@@ -40,15 +42,17 @@ macro_rules! labels {
             impl Label for $integer {}
 
             impl Erase for $integer {
+                const IS_SIGNED: bool = <$integer>::MIN != 0;
+
                 #[inline]
                 fn erase(labels: &[Self]) -> Erased<'_> {
                     Erased::$variant(labels)
                 }
 
                 #[inline(always)]
-                #[allow(clippy::unnecessary_fallible_conversions)] // not for usize
+                #[allow(clippy::unnecessary_cast, clippy::cast_lossless)] // not for all types
                 fn wide(self) -> i64 {
-                    i64::try_from(self).unwrap_or(i64::MAX)
+                    self as i64
                 }
             }
         )*
@@ -77,6 +81,8 @@ impl<'a> Labels<'a> {
             let label = label.wide();
             // A negative one is very large.
             if label as u64 >= columns as u64 && Some(label) != ignored {
+                let is_huge = label < 0 && !L::IS_SIGNED;
+                let label = if is_huge { i64::MAX } else { label };
                 return Err(Error::Label { row, label, columns });
             }
         }
@@ -87,14 +93,10 @@ impl<'a> Labels<'a> {
     /// count.
     #[inline]
     pub(crate) fn read(self, first: usize, classes: &mut [usize]) {
-        let Self { labels, ignored } = self;
-        match ignored {
-            None => labels.read(first, classes, |label| label as usize),
-            Some(ignored) => {
-                let class = |label| if label == ignored { NOWHERE } else { label as usize };
-                labels.read(first, classes, class);
-            }
-        }
+        // No checked label is negative but one to be ignored.
+        let ignored = self.ignored.unwrap_or(-1);
+        let class = |label| if label == ignored { NOWHERE } else { label as usize };
+        self.labels.read(first, classes, class);
     }
 }
 

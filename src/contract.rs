@@ -233,24 +233,24 @@ pub const LOSS: f64 = 1.52; // measured 1.469 with weights, 0.983 without
 /// ten thousand with a weight has been found at 2.07.
 pub const GRADIENT: f64 = 2.0; // measured 1.945
 
-/// The largest error of a row's cross-entropy loss with any options and targets, in ULP of
-/// the sum of the magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below ⅛ counting ⅛: where no
-/// target is negative and L no such zero of its own terms, of the loss.
-pub const TARGET_LOSS: f64 = 0.9; // measured 0.856
+/// The largest error of a row's cross-entropy loss with a soft cap, in ULP of the sum of the
+/// magnitudes of aₖ·(L − sₖ) and λ·L², an |L| below ⅛ counting ⅛: where no target is negative
+/// and L is not near 0, of the loss.
+pub const CAPPED_LOSS: f64 = 0.9; // measured 0.856
 
 /// The largest error of each element of its gradient, in ULP of itself, unless the two terms
 /// whose difference it is cancel to less than half of the larger: then of that half.
 ///
 /// They are (Σa + 2λL)·pₖ and aₖ, or for the likeliest class what is left of them without
 /// aₖ·pₖ, an |L| below ⅛ counting ⅛; times the slope of the soft cap.
-pub const TARGET_GRADIENT: f64 = 1.12; // measured 1.074
+pub const CAPPED_GRADIENT: f64 = 1.12; // measured 1.074
 
 /// The largest error of a row's cross-entropy loss with label smoothing or z-loss, or on a
-/// distribution, without class weights and a soft cap: measured as that of [`TARGET_LOSS`] is,
-/// but that an |L| below 1 counts 1.
+/// distribution, without a soft cap: measured as that of [`CAPPED_LOSS`] is, but that an |L|
+/// below 1 counts 1.
 pub const SMOOTH_LOSS: f64 = 1.0; // measured 0.952
 
-/// The largest error of each element of its gradient, measured as that of [`TARGET_GRADIENT`]
+/// The largest error of each element of its gradient, measured as that of [`CAPPED_GRADIENT`]
 /// is, but that an |L| below 1 counts 1.
 pub const SMOOTH_GRADIENT: f64 = 2.0; // measured 1.934
 

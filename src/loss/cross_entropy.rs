@@ -48,8 +48,8 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// | with | loss | gradient |
 /// |---|---|---|
 /// | labels, also with an ignored one, class weights or a temperature | [`LOSS`](crate::contract::LOSS) | [`GRADIENT`](crate::contract::GRADIENT) |
-/// | label smoothing or z-loss, or distributions; a temperature, but no class weights | [`SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) | [`SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) |
-/// | anything else | [`TARGET_LOSS`](crate::contract::TARGET_LOSS) | [`TARGET_GRADIENT`](crate::contract::TARGET_GRADIENT) |
+/// | label smoothing, z-loss or distributions; also with class weights or a temperature | [`SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) | [`SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) |
+/// | a soft cap, and anything else | [`CAPPED_LOSS`](crate::contract::CAPPED_LOSS) | [`CAPPED_GRADIENT`](crate::contract::CAPPED_GRADIENT) |
 ///
 /// The last two hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
 /// 2⁴⁰, for targets that are 0 or at least 2⁻¹⁰⁰, and for temperatures and caps from 2⁻⁴⁰ to

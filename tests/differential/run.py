@@ -503,10 +503,10 @@ def cross_entropies(random, ours, report):
     # The bounds of labels, of further options and soft targets, and of all options.
     if labels is not None and set(chosen) <= {"class_weights", "temperature"}:
         kind, contract = "cross_entropy of labels", "loss"
-    elif set(chosen) <= ({"label_smoothing"} if labels is not None else set()) | {"z_loss", "temperature"}:
+    elif "soft_cap" not in chosen:
         kind, contract = "cross_entropy, more options or soft targets", "smooth_loss"
     else:
-        kind, contract = "cross_entropy, any options", "target_loss"
+        kind, contract = "cross_entropy, a soft cap", "capped_loss"
     bounds = ours.contract[contract]
     given = ", ".join(f"{k} = {show(v)}" for k, v in o.items())
 

@@ -35,7 +35,7 @@ fn promises() -> Answer {
     answer.put("divergence", &[contract::DIVERGENCE]);
     answer.put("loss", &[contract::LOSS, contract::GRADIENT]);
     answer.put("smooth_loss", &[contract::SMOOTH_LOSS, contract::SMOOTH_GRADIENT]);
-    answer.put("target_loss", &[contract::TARGET_LOSS, contract::TARGET_GRADIENT]);
+    answer.put("capped_loss", &[contract::CAPPED_LOSS, contract::CAPPED_GRADIENT]);
     let [plain, weighted] =
         [0, 1].map(|i| [contract::BINARY_LOSS[i], contract::BINARY_GRADIENT[i]]);
     answer.put("binary", &plain);

@@ -40,6 +40,10 @@
 //! - The best instructions of the CPU are found at run time ([`Backend`]). Results
 //!   have the same bits on all backends that fuse multiplication and addition, and on
 //!   all that do not, whatever the alignment, length or batch, in place or not.
+//! - All this is said of the usual mode of arithmetic: to nearest, with subnormal numbers.
+//!   Where the host flushes those to zero, subnormal inputs and results are 0, and results below
+//!   2⁻¹⁰² may have lost digits. Where it rounds in another direction, results are within 4 ULP
+//!   of the larger of their usual value and 1/16. No mode makes a NaN of what is none.
 //!
 //! A program that is built in debug mode should optimise this crate all the same, or
 //! its functions are many times slower. In the program's `Cargo.toml`:

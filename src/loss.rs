@@ -51,7 +51,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// The loss of an average row: `sum / weight`, NaN if no row counted.
+    /// The loss of an average row: `sum / weight`, NaN if no row counted, or only rows of weight 0.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -66,10 +66,35 @@ impl Loss {
         self.sum / self.weight
     }
 
-    /// As [`mean`](Self::mean), but `value` if no row counted.
+    /// As [`mean`](Self::mean), but `value` if no row counted, or only rows of weight 0.
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
-        if self.count == 0 { value } else { self.mean() }
+        if self.weight == 0.0 { value } else { self.mean() }
+    }
+
+    /// Makes the gradient of the sum that of the mean, in place: each element divided by
+    /// `weight`, rounded once; all are 0 if that is 0.
+    ///
+    /// ```
+    /// use logits::{Rows, RowsMut, loss::CrossEntropy};
+    ///
+    /// let (scores, mut gradient) = (Rows::new(&[1.0; 4], 2)?, [0.0; 4]);
+    /// let out = RowsMut::new(&mut gradient, 2)?;
+    /// let loss = CrossEntropy::new().loss_and_gradient(scores, &[0, 1], out)?;
+    /// loss.mean_gradient(&mut gradient);
+    /// assert_eq!(gradient, [-0.25, 0.25, 0.25, -0.25]);
+    ///
+    /// let out = RowsMut::new(&mut gradient, 2)?;
+    /// let all_ignored = CrossEntropy::new().ignored_label(0);
+    /// let loss = all_ignored.loss_and_gradient(scores, &[0, 0], out)?;
+    /// loss.mean_gradient(&mut gradient);
+    /// assert_eq!((loss.mean_or(0.0), gradient), (0.0, [0.0; 4]));
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    pub fn mean_gradient(self, gradient: &mut [f32]) {
+        for g in gradient {
+            *g = if self.weight == 0.0 { 0.0 } else { *g / self.weight };
+        }
     }
 
     /// One loss.

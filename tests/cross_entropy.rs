@@ -664,6 +664,16 @@ fn means_divide_by_the_weights_of_the_labels() -> Result<(), Error> {
     assert_eq!((found.weight, found.count), (4.0, 4));
     assert!(ulp(found.mean(), sum / weight) <= 2.0, "{found:?}");
 
+    // Rows that count, and whose weight is 0; and none at all.
+    for labels in [[2; 5], [-100; 5]] {
+        let mut gradient = x.clone();
+        let nothing =
+            loss.loss_and_gradient(scores, &labels, RowsMut::new(&mut gradient, columns)?)?;
+        assert!(nothing.mean().is_nan() && nothing.mean_or(7.0) == 7.0, "{nothing:?}");
+        nothing.mean_gradient(&mut gradient);
+        assert_eq!(gradient, [0.0; 20]);
+    }
+
     let epsilon_wide = f64::from(epsilon);
     let exact = (1.0 - epsilon_wide) * sum + epsilon_wide / columns as f64 * uniform;
     let found = loss.label_smoothing(epsilon).loss(scores, &labels)?;
@@ -866,8 +876,8 @@ fn finite_scores_never_give_nan() {
     const MAX: f32 = f32::MAX;
     let (least, most) = (libm::exp2f(-60.0), libm::exp2f(60.0));
     let scales = [1.0, 0.7, 30.0, 1e-9, 1e9, least, most];
-    // Up to about 2^40.
-    let factors = [0.0, 1e-45, 1e-30, 0.01, 1.0, 1e12];
+    let factors = [0.0, 1e-45, 1e-30, 0.01, 1.0, 1e12, most];
+    let targets = [0.0, 1e-45, 1e-30, 0.01, 1.0, 1e12, 1e20, 1e30, MAX];
     let sizes = [0.0, 1e-45, 1.0, 40.0, 224.0, 1e9, 1e30, MAX];
     let mut random = Random::new(39);
     for round in 0..1500 {
@@ -892,9 +902,9 @@ fn finite_scores_never_give_nan() {
             temperature: any(&mut random, &scales),
         };
         let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
-        let targets: Vec<f32> = (0..x.len()).map(|_| any(&mut random, &factors)).collect();
-        let [scores, targets] = [&x, &targets].map(|x| Rows::new(x, columns).unwrap());
-        for against in [Against::Labels(&labels), Against::Soft(targets)] {
+        let soft: Vec<f32> = (0..x.len()).map(|_| any(&mut random, &targets)).collect();
+        let [scores, soft] = [&x, &soft].map(|x| Rows::new(x, columns).unwrap());
+        for against in [Against::Labels(&labels), Against::Soft(soft)] {
             let is_soft = matches!(against, Against::Soft(_));
             for backend in backends() {
                 let (_, losses, gradient) = run(backend, options.loss(), scores, against);

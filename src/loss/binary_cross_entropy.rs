@@ -150,7 +150,7 @@ impl BinaryCrossEntropy {
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
-    /// derivative of the mean, divide by [`Loss::weight`].
+    /// derivative of the mean, use [`Loss::mean_gradient`].
     ///
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::Length`] if `gradient` has another length

@@ -1,5 +1,5 @@
 use super::label::Labels;
-use super::{Label, Loss, check_finite};
+use super::{Label, Loss};
 use crate::Backend;
 use crate::drive::cross_entropy::{Targets, cross_entropy};
 use crate::drive::loss_options::Options;
@@ -40,8 +40,7 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// target whose score is −∞ in any other row has loss +∞ and a finite gradient, −1 at
 /// the label. If every other score is −∞, loss and gradient are 0. A coefficient aₖ = 0
 /// wins over an infinity. Through [`soft_cap`](Self::soft_cap) infinite scores are
-/// finite, and their gradient is 0. With weights, targets and λ up to 2⁴⁰, finite scores
-/// never give NaN.
+/// finite, and their gradient is 0. Finite scores never give NaN, unless targets are negative.
 ///
 /// **Accuracy.** The largest errors are
 ///
@@ -244,8 +243,7 @@ impl<'a> CrossEntropy<'a> {
     ///
     /// # Errors
     /// [`Error::Parameter`] for a smoothing that is not from 0 to below 1, a z-loss or class
-    /// weight that is negative or not finite, or a soft cap or temperature outside 2^-60 to
-    /// 2^60; [`Error::Length`] if there is not one class weight a column, or not one label
+    /// weight outside 0 to 2^60, or a soft cap or temperature outside 2^-60 to 2^60; [`Error::Length`] if there is not one class weight a column, or not one label
     /// a row; [`Error::Label`] for the first label that is neither a column's number nor
     /// ignored.
     #[inline]
@@ -279,7 +277,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every score. For the
-    /// derivative of the mean, divide by [`Loss::weight`].
+    /// derivative of the mean, use [`Loss::mean_gradient`].
     ///
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::RowCount`] or [`Error::ColumnCount`] if
@@ -433,7 +431,7 @@ impl<'a> CrossEntropy<'a> {
             let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
             return Err(Error::Parameter { name, expected, found: smoothing });
         }
-        check_finite("z_loss", z)?;
+        check_factor("z_loss", z)?;
         check_moderate("soft_cap", cap.unwrap_or(1.0))?;
         check_moderate("temperature", temperature)?;
         let weights = self.weights(columns)?;
@@ -445,15 +443,27 @@ impl<'a> CrossEntropy<'a> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
         check_length("class_weights", columns, weights.len())?;
         for &weight in weights {
-            check_finite("class_weights", weight)?;
+            check_factor("class_weights", weight)?;
         }
         Ok(weights)
     }
 }
 
+/// 2^60
+const MOST: f32 = 1.152_921_5e18;
+
+/// `Ok` for a number from 0 to 2^60.
+fn check_factor(name: &'static str, found: f32) -> Result<(), Error> {
+    if (0.0..=MOST).contains(&found) {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, expected: "a number from 0 to 2^60", found })
+    }
+}
+
 /// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
 fn check_moderate(name: &'static str, found: f32) -> Result<(), Error> {
-    if (8.673_617_4e-19..=1.152_921_5e18).contains(&found) {
+    if (1.0 / MOST..=MOST).contains(&found) {
         Ok(())
     } else {
         Err(Error::Parameter { name, expected: "a number from 2^-60 to 2^60", found })

@@ -24,20 +24,29 @@ impl Coefficients<'_> {
     /// Those of classes with targets t and weights, as double-word numbers.
     #[inline(always)]
     pub(super) fn of<V: Lanes>(&self, t: V, weight: V) -> (V, V) {
+        self.times(t, weight, t.splat(1.0))
+    }
+
+    /// [`of`](Self::of) times a power of two, by which targets of any size leave room for weights.
+    #[inline(always)]
+    pub(super) fn times<V: Lanes>(&self, t: V, weight: V, power: V) -> (V, V) {
         struct Of;
         impl<V: Lanes> Formula<V> for Of {
-            type Arguments = ([(f32, f32); 2], bool, V, V);
+            type Arguments = ([(f32, f32); 2], bool, [V; 3]);
             type Value = (V, V);
             #[inline(always)]
-            fn value(([keep, uniform], has_weights, t, weight): Self::Arguments) -> Self::Value {
+            fn value(
+                ([keep, uniform], has_weights, [t, weight, power]): Self::Arguments,
+            ) -> (V, V) {
                 let mut a = (t, t.splat(0.0));
                 if keep.0 != 1.0 {
                     a = add(times(t, splat(t, keep)), splat(t, uniform));
                 }
+                a = (a.0 * power, a.1 * power);
                 if has_weights { times(weight, a) } else { a }
             }
         }
-        value::<V, Of>(([self.keep, self.uniform], !self.weights.is_empty(), t, weight))
+        value::<V, Of>(([self.keep, self.uniform], !self.weights.is_empty(), [t, weight, power]))
     }
 
     /// The weights from a class on, `count` of which are there; anything where all are 1.

@@ -48,6 +48,10 @@ pub(crate) const PIECE: usize = if super::TILE < 512 { super::TILE } else { 512 
 /// coefficient is so large that the product might overflow.
 const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
 const LARGE: f32 = 1_099_511_627_776.0; // 2^40
+/// A row with a target above this is computed by 2^-100 as large: its coefficients may have
+/// weights, and are summed.
+const MOST_TARGET: f32 = 1_152_921_504_606_846_976.0;
+const DOWN: f32 = 7.888_609e-31;
 
 /// Terms are e^d · 2^LEVEL.
 const SHIFT: Shift = Shift { scale: Scale::ONE, center: 0.0, exponent: -LEVEL };
@@ -230,6 +234,8 @@ pub(crate) struct GeneralRows {
     slope: Words,
     target: PerRow,
     weight: PerRow,
+    /// 1 or [`DOWN`].
+    down: PerRow,
     /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
     has_large: u64,
     /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of −a[k]·d[k].
@@ -255,6 +261,7 @@ impl GeneralRows {
             slope: Words::new(),
             target: PerRow::new(),
             weight: PerRow::new(),
+            down: PerRow::new(),
             has_large: 0,
             others: Words::new(),
             rest: Words::new(),
@@ -284,6 +291,14 @@ pub(super) unsafe fn general_tops<S: Simd>(
         rows.top.set(i, top);
         rows.target.set(i, against.get(i, *at));
         rows.weight.set(i, formula.coefficients.weights.get(*at).copied().unwrap_or(1.0));
+        let (mut largest, mut at) = (simd.splat(0.0), 0);
+        while against.targets.is_some() && at < tile.columns {
+            largest =
+                largest.max_magnitude(unsafe { against.load(simd, i, at, tile.columns - at) });
+            at += S::F32::COUNT;
+        }
+        let is_usual = S::F32::all_within([largest], MOST_TARGET);
+        rows.down.set(i, if is_usual { 1.0 } else { DOWN });
     }
     let mut at = 0;
     while at < count {
@@ -317,7 +332,7 @@ pub(super) unsafe fn general_sums<S: Simd>(
     for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let half_top = splat(zero, rows.half.get(i));
-        let top = rows.at[i].wrapping_sub(start);
+        let (top, down) = (rows.at[i].wrapping_sub(start), simd.splat(rows.down.get(i)));
         let (mut e_sum, mut a_sum, mut far_sum, mut largest) = (empty, empty, empty, zero);
         let mut at = 0;
         while at < columns {
@@ -325,7 +340,7 @@ pub(super) unsafe fn general_sums<S: Simd>(
             let x = unsafe { simd.load_part(x.add(at), count, f32::NEG_INFINITY) };
             let t = unsafe { against.load(simd, i, start + at, count) };
             let weight = formula.coefficients.weights(simd, start + at, count);
-            let mut a = formula.coefficients.of(t, weight);
+            let mut a = formula.coefficients.times(t, weight, down);
             let [half, slope] = formula.link.half(x);
             let d = formula.link.difference(half, half_top);
             let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
@@ -386,13 +401,13 @@ pub(super) unsafe fn general_results<S: Simd>(
     }
     let mut at = 0;
     while at < count.min(GROUP) {
-        let (target, weight, headroom) = unsafe {
-            let [target, weight, headroom] = [&rows.target, &rows.weight, &rows.headroom];
-            (simd.load(target.at(at)), simd.load(weight.at(at)), simd.load(headroom.at(at)))
+        let (target, weight, down, headroom) = unsafe {
+            let (target, weight) = (simd.load(rows.target.at(at)), simd.load(rows.weight.at(at)));
+            (target, weight, simd.load(rows.down.at(at)), simd.load(rows.headroom.at(at)))
         };
         let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
         let mut rest = rows.rest.load(simd, at);
-        let at_top = formula.coefficients.of(target, weight);
+        let at_top = formula.coefficients.times(target, weight, down);
         let (sum, low) = add(own, others);
         let all = fast_two_sum(sum, low);
 
@@ -414,9 +429,11 @@ pub(super) unsafe fn general_results<S: Simd>(
             let (high, low) = finite(product(half, splat(zero, link.factor)));
             let ln = finite(add(finite((high * 2.0, low * 2.0)), surprise));
             let square = finite(product(ln, ln));
-            loss = finite(add(loss, finite(times(simd.splat(formula.z), square))));
-            let (slope, slope_low) = finite(times(simd.splat(formula.z), ln));
-            let slope = finite((slope * 2.0, slope_low * 2.0));
+            let z = simd.splat(formula.z);
+            let (square, low) = finite(times(z, square));
+            loss = finite(add(loss, (square * down, low * down)));
+            let (slope, low) = finite(times(z, ln));
+            let slope = finite((slope * 2.0 * down, low * 2.0 * down));
             (mass, rest) = (finite(add(mass, slope)), finite(add(rest, slope)));
         }
         let largest = at_top.0.abs().max(mass.0.abs()).max(rest.0.abs());
@@ -427,9 +444,9 @@ pub(super) unsafe fn general_results<S: Simd>(
         let factor = finite(product(mass, divide((headroom, zero), all)));
         let (minus, low) = finite(product(at_top, share_of_others));
         let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
-        let at_top = link.chain(at_top, rows.slope.load(simd, at), one / headroom);
+        let at_top = link.chain(at_top, rows.slope.load(simd, at), one / headroom) / down;
         unsafe {
-            simd.store(rounded(loss), rows.loss.at_mut(at));
+            simd.store(rounded(loss) / down, rows.loss.at_mut(at));
             simd.store(at_top, rows.at_top.at_mut(at));
             simd.store(headroom, rows.headroom.at_mut(at));
         }
@@ -453,7 +470,7 @@ pub(super) unsafe fn general_write<S: Simd>(
         let out = tile.out.wrapping_add(i * tile.out_stride);
         let factor = splat(zero, rows.factor.get(i));
         let headroom = rows.headroom.get(i);
-        let inverse = simd.splat(1.0 / headroom);
+        let (inverse, up) = (simd.splat(1.0 / headroom), 1.0 / rows.down.get(i));
         let mut at = 0;
         while at < columns {
             let count = columns - at;
@@ -472,7 +489,7 @@ pub(super) unsafe fn general_write<S: Simd>(
                     (zero, zero)
                 };
                 let y = formula.link.chain(y, slope, inverse);
-                simd.store_part(y, out.wrapping_add(at), count);
+                simd.store_part(y * up, out.wrapping_add(at), count);
             }
             at += S::F32::COUNT;
         }

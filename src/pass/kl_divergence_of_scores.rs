@@ -237,6 +237,8 @@ impl Terms<2, 1> for Summand {
             return [(near, near_low)];
         }
 
+        // Where results are rounded down, the least finite number less another is none.
+        let y = (y.0.splat(f32::MIN / 2.0).max(y.0), y.1);
         let (other, other_low) = SHIFT.words(difference(y, (-mean.0, -mean.1)));
         let (change, change_error) = two_sum(other, -e);
         let (product, product_low) = times(e, (v, v_low));

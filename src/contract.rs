@@ -194,10 +194,16 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
 
 /// The largest error of each softmax output, in ULP, of random rows and with any scale.
 ///
-/// A search for the worst row has found 2.07, see `tests/rows.rs`. None reaches 2.5: half
-/// an ULP for the last rounding, 1 for that of e^x where it is stored, 0.42 for e^x and 0.55
-/// for the sum.
+/// Of every row there is, see [`SOFTMAX_WORST`].
 pub const SOFTMAX: f64 = 2.0; // measured 1.945 as a gradient, 1.17 for rows of 2 to 8
+
+/// The largest error of each softmax output, and of each element of the gradient of a loss of
+/// labels, in ULP, of every row there is.
+///
+/// It is the sum of all that may be rounded: half an ULP for the result, 1 for e^x where it is
+/// stored, 0.42 for the error of e^x and 0.55 for that of the sum, which is one of e^x again and
+/// of its reciprocal. `tests/rows.rs` has the worst row that a search has found.
+pub const SOFTMAX_WORST: f64 = 2.5; // found 2.071
 
 /// The largest error of log-sum-exp, in ULP of the larger of 1 and the result.
 pub const LOG_SUM_EXP: f64 = 0.71; // measured 0.677
@@ -229,8 +235,7 @@ pub const LOG_SOFTMAX_BACKWARD: f64 = 1.51; // measured 1.434
 pub const LOSS: f64 = 1.52; // measured 1.469 with weights, 0.983 without
 
 /// The largest error of each element of the loss's gradient, in ULP, of random rows and with
-/// such weights: elsewhere as that of [`SOFTMAX`]. Where multiplication is not fused, a row of
-/// ten thousand with a weight has been found at 2.07.
+/// such weights. Of every row there is, see [`SOFTMAX_WORST`].
 pub const GRADIENT: f64 = 2.0; // measured 1.945
 
 /// The largest error of a row's cross-entropy loss with a soft cap, in ULP of the sum of the

@@ -42,7 +42,7 @@
 //!   all that do not, whatever the alignment, length or batch, in place or not.
 //! - All this is said of the usual mode of arithmetic: to nearest, with subnormal numbers.
 //!   Where the host flushes those to zero, subnormal inputs and results are 0, and results below
-//!   2⁻⁹⁶ may have lost digits. Where it rounds in another direction, results are within 8 ULP
+//!   2⁻⁸⁸ may have lost digits. Where it rounds in another direction, results are within 32 ULP
 //!   of the larger of their usual value and ½. No mode makes a NaN of what is none.
 //!
 //! A program that is built in debug mode should optimise this crate all the same, or
@@ -287,7 +287,8 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 /// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
 /// two numbers of which the logarithms are known.
 ///
-/// The same to the bit with a and b exchanged.
+/// The same to the bit with a and b exchanged. To fold many numbers with it rounds once for each:
+/// [`LogSumExp`] rounds once for all.
 ///
 /// **Special values.** a where b is −∞, to the bit, and b where a is; a NaN gives NaN,
 /// and without one a +∞ gives +∞.

@@ -6,7 +6,6 @@
 
 use crate::backend::Backend;
 use crate::error::Error;
-use core::slice::{Chunks, ChunksMut};
 
 /// A matrix read row by row.
 ///
@@ -99,6 +98,21 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// So many rows of no columns, which no data can tell.
+    ///
+    /// ```
+    /// use logits::{Rows, rows};
+    ///
+    /// let mut out = [0.0; 2];
+    /// rows::log_sum_exp(Rows::without_columns(2), &mut out)?;
+    /// assert_eq!(out, [f32::NEG_INFINITY; 2]);
+    /// # Ok::<(), logits::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn without_columns(rows: usize) -> Self {
+        Self { data: &[], count: rows, columns: 0, stride: 0 }
+    }
+
     /// Where the first row begins.
     #[inline]
     pub(crate) const fn as_ptr(&self) -> *const f32 {
@@ -129,15 +143,15 @@ impl<'a> Rows<'a> {
     #[inline]
     #[must_use]
     pub fn row(&self, i: usize) -> Option<&'a [f32]> {
-        let start = i.checked_mul(self.stride)?;
-        self.data.get(start..start.checked_add(self.columns)?).filter(|row| !row.is_empty())
+        let start = if i < self.count { i * self.stride } else { return None };
+        self.data.get(start..start + self.columns)
     }
 
     /// The rows in order.
     #[inline]
     #[must_use]
     pub fn iter(&self) -> Iter<'a> {
-        Iter { chunks: self.data.chunks(at_least_one(self.stride)), columns: self.columns }
+        Iter { rows: *self, next: 0 }
     }
 }
 
@@ -164,6 +178,12 @@ impl<'a> RowsMut<'a> {
             Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Rows::without_columns`].
+    #[must_use]
+    pub const fn without_columns(rows: usize) -> Self {
+        Self { data: &mut [], count: rows, columns: 0, stride: 0 }
     }
 
     /// Where the first row begins.
@@ -196,8 +216,8 @@ impl<'a> RowsMut<'a> {
     #[inline]
     #[must_use]
     pub fn row(&mut self, i: usize) -> Option<&mut [f32]> {
-        let start = i.checked_mul(self.stride)?;
-        self.data.get_mut(start..start.checked_add(self.columns)?).filter(|row| !row.is_empty())
+        let start = if i < self.count { i * self.stride } else { return None };
+        self.data.get_mut(start..start + self.columns)
     }
 
     /// The rows in order.
@@ -222,16 +242,11 @@ impl<'a> RowsMut<'a> {
     }
 }
 
-/// A stride for chunks: that of no data at all does not matter.
-const fn at_least_one(stride: usize) -> usize {
-    if stride == 0 { 1 } else { stride }
-}
-
 /// The rows of a [`Rows`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
-    chunks: Chunks<'a, f32>,
-    columns: usize,
+    rows: Rows<'a>,
+    next: usize,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -239,13 +254,15 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.chunks.next()?;
-        rows.get(..self.columns.min(rows.len()))
+        let row = self.rows.row(self.next)?;
+        self.next += 1;
+        Some(row)
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.chunks.size_hint()
+        let left = self.rows.count - self.next;
+        (left, Some(left))
     }
 }
 
@@ -254,8 +271,8 @@ impl ExactSizeIterator for Iter<'_> {}
 /// The rows of a [`RowsMut`].
 #[derive(Debug)]
 pub struct IterMut<'a> {
-    chunks: ChunksMut<'a, f32>,
-    columns: usize,
+    /// Those that are left.
+    rows: RowsMut<'a>,
 }
 
 impl<'a> Iterator for IterMut<'a> {
@@ -263,13 +280,16 @@ impl<'a> Iterator for IterMut<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.chunks.next()?;
-        rows.get_mut(..self.columns.min(rows.len()))
+        self.rows.count = self.rows.count.checked_sub(1)?;
+        let data = core::mem::take(&mut self.rows.data);
+        let (row, rest) = data.split_at_mut(self.rows.stride.min(data.len()));
+        self.rows.data = rest;
+        row.get_mut(..self.rows.columns)
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.chunks.size_hint()
+        (self.rows.count, Some(self.rows.count))
     }
 }
 
@@ -301,7 +321,7 @@ impl<'a> IntoIterator for RowsMut<'a> {
 
     #[inline]
     fn into_iter(self) -> IterMut<'a> {
-        IterMut { chunks: self.data.chunks_mut(at_least_one(self.stride)), columns: self.columns }
+        IterMut { rows: self }
     }
 }
 

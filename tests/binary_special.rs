@@ -299,3 +299,23 @@ fn no_weight_gives_nan_of_probabilities() {
         }
     }
 }
+
+/// A gradient that is too small for a number is a zero of its sign.
+#[test]
+fn focal_gradients_that_underflow_keep_their_sign() {
+    for backend in backends() {
+        for gamma in [0.5, 2.0, 5.0] {
+            for (x, target) in [(80.0, 1.0), (110.0, 1.0), (1e4, 1.0), (-80.0, 0.0), (-1e4, 0.0)] {
+                let mut gradient = [7.0];
+                let loss = BinaryCrossEntropy::new().focal(gamma).on(backend);
+                loss.loss_and_gradient(&[x], &[target], &mut gradient).unwrap();
+                let is_negative = target == 1.0;
+                assert_eq!(
+                    gradient[0].is_sign_negative(),
+                    is_negative,
+                    "{x}, {gamma}: {gradient:?}"
+                );
+            }
+        }
+    }
+}

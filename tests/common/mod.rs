@@ -1,7 +1,8 @@
 //! What every test needs: the backends, a measure of error, and hostile data.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
-use logits::{Backend, Error, contract};
+use logits::loss::{BinaryCrossEntropy, CrossEntropy};
+use logits::{Backend, Error, Rows, RowsMut, Softmax, contract};
 
 /// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
 /// missing one into a failure.
@@ -228,4 +229,107 @@ pub fn js_term(p: f32, q: f32) -> f64 {
         return 0.5 * m * z * (1.0 + z * (1.0 / 6.0 + z * (1.0 / 15.0 + z / 28.0)));
     }
     0.5 * (x_ln_x_over_y(p, m) + x_ln_x_over_y(q, m))
+}
+
+/// A function of rows: of scores and of probabilities, of so many columns, with a place for
+/// results that holds scores before the call.
+pub type Call = fn(Backend, [&[f32]; 2], usize, &mut [f32]);
+
+/// Every function, and whether it has a result for each row instead of each element.
+pub fn every() -> Vec<(&'static str, bool, Call)> {
+    fn rows(x: &[f32], columns: usize) -> Rows<'_> {
+        Rows::new(x, columns).unwrap()
+    }
+    fn out(x: &mut [f32], columns: usize) -> RowsMut<'_> {
+        RowsMut::new(x, columns).unwrap()
+    }
+    fn labels(x: &[f32], columns: usize) -> Vec<u32> {
+        (0..x.len() / columns).map(|i| (i % columns) as u32).collect()
+    }
+    /// As many probabilities in another order.
+    fn other(p: &[f32]) -> Vec<f32> {
+        p.iter().rev().copied().collect()
+    }
+    fn losses(b: Backend, loss: CrossEntropy<'_>, x: &[f32], c: usize, y: &mut [f32]) {
+        loss.on(b).losses(rows(x, c), &labels(x, c), y).unwrap();
+    }
+    fn gradient(b: Backend, loss: CrossEntropy<'_>, x: &[f32], c: usize, y: &mut [f32]) {
+        loss.on(b).loss_and_gradient(rows(x, c), &labels(x, c), out(y, c)).unwrap();
+    }
+    vec![
+        ("exp", false, |b, [x, _], _, y| b.exp(x, y).unwrap()),
+        ("exp_in_place", false, |b, _, _, y| b.exp_in_place(y)),
+        ("exp_m1", false, |b, [x, _], _, y| b.exp_m1(x, y).unwrap()),
+        ("ln", false, |b, [_, p], _, y| b.ln(p, y).unwrap()),
+        ("ln_1p", false, |b, [_, p], _, y| b.ln_1p(p, y).unwrap()),
+        ("sigmoid", false, |b, [x, _], _, y| b.sigmoid(x, y).unwrap()),
+        ("log_sigmoid", false, |b, [x, _], _, y| b.log_sigmoid(x, y).unwrap()),
+        ("softplus", false, |b, [x, _], _, y| b.softplus(x, y).unwrap()),
+        ("softmax", false, |b, [x, _], c, y| b.rows_softmax(rows(x, c), out(y, c)).unwrap()),
+        ("softmax_in_place", false, |b, _, c, y| b.rows_softmax_in_place(out(y, c))),
+        ("scaled_softmax", false, |b, [x, _], c, y| {
+            Softmax::new().scale(0.7).on(b).softmax_rows(rows(x, c), out(y, c)).unwrap();
+        }),
+        ("log_softmax", false, |b, [x, _], c, y| {
+            b.rows_log_softmax(rows(x, c), out(y, c)).unwrap();
+        }),
+        ("log_softmax_in_place", false, |b, _, c, y| b.rows_log_softmax_in_place(out(y, c))),
+        ("softmax_backward", false, |b, [x, p], c, y| {
+            b.rows_softmax_backward(rows(p, c), rows(x, c), out(y, c)).unwrap();
+        }),
+        ("log_softmax_backward", false, |b, [x, p], c, y| {
+            let log_p: Vec<f32> = p.iter().map(|p| p.ln()).collect();
+            b.rows_log_softmax_backward(rows(&log_p, c), rows(x, c), out(y, c)).unwrap();
+        }),
+        ("gradient", false, |b, [x, _], c, y| gradient(b, CrossEntropy::new(), x, c, y)),
+        ("gradient_in_place", false, |b, [x, _], c, y| {
+            CrossEntropy::new().on(b).gradient_in_place(out(y, c), &labels(x, c)).unwrap();
+        }),
+        ("gradient, smooth", false, |b, [x, _], c, y| {
+            gradient(b, CrossEntropy::new().label_smoothing(0.1), x, c, y);
+        }),
+        ("gradient, weighted", false, |b, [x, p], c, y| {
+            let loss = CrossEntropy::new().label_smoothing(0.1).class_weights(&p[..c]);
+            gradient(b, loss, x, c, y);
+        }),
+        ("gradient, capped", false, |b, [x, _], c, y| {
+            gradient(b, CrossEntropy::new().soft_cap(30.0), x, c, y);
+        }),
+        ("gradient, soft", false, |b, [x, p], c, y| {
+            let loss = CrossEntropy::new().z_loss(0.01).on(b);
+            loss.loss_and_gradient_soft(rows(x, c), rows(p, c), out(y, c)).unwrap();
+        }),
+        ("binary gradient", false, |b, [x, p], _, y| {
+            BinaryCrossEntropy::new().on(b).loss_and_gradient(x, p, y).unwrap();
+        }),
+        ("focal gradient", false, |b, [x, p], _, y| {
+            BinaryCrossEntropy::new().focal(2.0).on(b).loss_and_gradient(x, p, y).unwrap();
+        }),
+        ("kl_divergence_of_scores, gradient", false, |b, [x, p], c, y| {
+            let mut divergences = vec![0.0; x.len() / c];
+            let (x, z) = (rows(x, c), rows(p, c));
+            b.rows_kl_divergence_of_scores_and_gradient(x, z, &mut divergences, out(y, c)).unwrap();
+        }),
+        ("log_sum_exp", true, |b, [x, _], c, y| b.rows_log_sum_exp(rows(x, c), y).unwrap()),
+        ("loss", true, |b, [x, _], c, y| losses(b, CrossEntropy::new(), x, c, y)),
+        ("loss, smooth", true, |b, [x, _], c, y| {
+            losses(b, CrossEntropy::new().label_smoothing(0.1), x, c, y);
+        }),
+        ("loss, capped", true, |b, [x, _], c, y| {
+            losses(b, CrossEntropy::new().soft_cap(30.0), x, c, y);
+        }),
+        ("entropy", true, |b, [_, p], c, y| b.rows_entropy(rows(p, c), y).unwrap()),
+        ("entropy_of_scores", true, |b, [x, _], c, y| {
+            b.rows_entropy_of_scores(rows(x, c), y).unwrap();
+        }),
+        ("cross_entropy", true, |b, [_, p], c, y| {
+            b.rows_cross_entropy(rows(p, c), rows(&other(p), c), y).unwrap();
+        }),
+        ("kl_divergence", true, |b, [_, p], c, y| {
+            b.rows_kl_divergence(rows(p, c), rows(&other(p), c), y).unwrap();
+        }),
+        ("js_divergence", true, |b, [_, p], c, y| {
+            b.rows_js_divergence(rows(p, c), rows(&other(p), c), y).unwrap();
+        }),
+    ]
 }

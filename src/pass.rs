@@ -245,7 +245,7 @@ passes! {
 
         /// The losses of rows; a bit for each that is to be taken another way.
         fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
-        /// Σ (x + offset) of each row, or Σ a and Σ a·(x + offset) of all but the skipped element.
+        /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
         /// The place of the largest coefficient of each row of targets; a bit for each row with a
         /// negative target.

@@ -256,7 +256,8 @@ fn run(
         let (row, against) = (Rows::new(x, columns).unwrap(), against.row(i));
         against.gradient(loss, row, &mut own);
         against.losses(loss, row, &mut own_loss);
-        let what = format_args!("row {i} alone on {backend:?}");
+        let t = if let Against::Soft(t) = against { t.row(0) } else { None };
+        let what = format!("row {i} alone on {backend:?}: {loss:?} of {x:?}, {t:?}");
         assert_same(&own, gradient, &what);
         assert_same(&own_loss, &losses[i..=i], &what);
     }

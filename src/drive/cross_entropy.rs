@@ -230,7 +230,7 @@ impl<'a> Batch<'a> {
             let labels = self.labels.get(first..).unwrap_or(&[]);
             let totals = [&mut sums, &mut moments];
             self.b.moments(&tile, targets.as_ref(), labels, formula, totals);
-            self.b.sums(tile.rows(), &mut moments, false, first, &mut self.of_rows.moment);
+            self.b.sums(tile.rows(), &mut moments, true, first, &mut self.of_rows.moment);
             if formula.spread == Spread::Each {
                 self.b.sums(tile.rows(), &mut sums, false, first, &mut self.of_rows.rest);
             }

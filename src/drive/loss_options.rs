@@ -62,10 +62,8 @@ impl<'a> Options<'a> {
             most =
                 uniform.0 * weights.iter().fold(0.0, |most, w| if *w > most { *w } else { most });
         }
-        // A power of two above any |x| of a row that is not extreme.
-        let offset = f32::from_bits((512.0 * scale.inverse).to_bits() & f32::INFINITY.to_bits());
         let (z, columns, scaled) = (self.z, columns as f32, (high, low));
-        Some(LossFormula { scale, z, spread, coefficients, columns, scaled, offset, most })
+        Some(LossFormula { scale, z, spread, coefficients, columns, scaled, most })
     }
 
     /// All options, as the general passes take them.

@@ -55,8 +55,6 @@ pub(crate) struct LossFormula<'a> {
     pub(crate) columns: f32,
     /// s·ε/K as a double-word number.
     pub(crate) scaled: (f32, f32),
-    /// By which scores are raised in moments, so that none is negative.
-    pub(crate) offset: f32,
     /// No other coefficient is above this, or the label's is the largest.
     pub(crate) most: f32,
 }
@@ -69,7 +67,7 @@ pub(crate) struct LossRows {
     /// t at the label, and Σ a of the others.
     pub(crate) target: PerRow,
     pub(crate) rest: Words,
-    /// Σ (x + offset), or Σ a·(x + offset) of the others.
+    /// Σ x, or Σ a·x of the others.
     pub(crate) moment: Words,
     pub(crate) loss: PerRow,
     /// The gradient at the label.
@@ -131,7 +129,7 @@ impl<V: Lanes> Terms<V> {
         }
         // Zero less the share: where it is 0, so is the gradient.
         let at_label = zero - (share.0 + share.1);
-        let has_mass = is_mass(weight * scale.words.0);
+        let has_mass = is_mass(weight, scale);
         (Results { loss, at_label, factor }, is_ordinary(tail.0, loss).and(has_mass))
     }
 
@@ -146,7 +144,7 @@ impl<V: Lanes> Terms<V> {
     ) -> (Results<V>, V::Mask) {
         let Self { others, own } = self;
         let [at_label, mut rest, mut mass, distance] = coefficients;
-        let has_mass = is_mass(mass.0 * formula.scale.words.0);
+        let mut has_mass = is_mass(mass.0, &formula.scale);
         let s = splat(score, formula.scale.words);
         let tail = product(others, inverse(own));
         let surprise = ln_1p_positive_words(tail);
@@ -156,6 +154,7 @@ impl<V: Lanes> Terms<V> {
             loss = add(loss, times(score.splat(formula.z), product(ln, ln)));
             let slope = times(score.splat(2.0 * formula.z), ln);
             (mass, rest) = (add(mass, slope), add(rest, slope));
+            has_mass = has_mass.and(is_mass(mass.0.abs(), &formula.scale));
         }
         let loss = rounded(loss);
         let (high, low) = add(others, own);
@@ -176,11 +175,12 @@ impl<V: Lanes> Terms<V> {
     }
 }
 
-/// Whether a weight or a sum of targets is 0 or within [`MASS`].
+/// Whether a weight or a sum of targets is 0, or s times it is within [`MASS`].
 #[inline(always)]
-fn is_mass<V: Lanes>(mass: V) -> V::Mask {
-    let mass = V::select(mass.eq(mass.splat(0.0)), mass.splat(1.0), mass);
-    mass.splat(MASS[0]).lt(mass).and(mass.lt(mass.splat(MASS[1])))
+fn is_mass<V: Lanes>(mass: V, scale: &Scale) -> V::Mask {
+    let is_zero = mass.eq(mass.splat(0.0));
+    let size = V::select(is_zero, mass.splat(1.0), mass * scale.words.0);
+    size.splat(MASS[0]).lt(size).and(size.lt(size.splat(MASS[1])))
 }
 
 /// Whether both words of a tail are there, and its loss is finite.
@@ -242,24 +242,23 @@ unsafe fn coefficients<S: Simd>(
         return [(weight, zero), (zero, zero), (weight, zero), (zero, zero)];
     }
     let (moment, moment_low) = all.moment.load(simd, at);
-    let (score, offset) = ((score, zero), simd.splat(formula.offset));
+    let moment = (-moment, -moment_low);
     if formula.spread == Spread::Even {
         let columns = simd.splat(formula.columns);
-        let scores = add(times(columns, score), (columns * offset, zero));
-        let distance = product(add(scores, (-moment, -moment_low)), splat(zero, *scaled));
+        let distance = add(times(columns, (score, zero)), moment);
+        let distance = product(distance, splat(zero, *scaled));
         let at_label = add(splat(zero, coefficients.keep), splat(zero, coefficients.uniform));
         let one = (simd.splat(1.0), zero);
         return [at_label, add(one, (-at_label.0, -at_label.1)), one, distance];
     }
     let own = coefficients.of(target, weight);
     let rest = all.rest.load(simd, at);
-    let distance = add(product(rest, add((offset, zero), score)), (-moment, -moment_low));
+    let distance = add(times(score, rest), moment);
     [own, rest, add(own, rest), product(distance, splat(zero, formula.scale.words))]
 }
 
-/// Σ (x + offset) of each of up to [`GROUP`] rows; or, where each class has its own coefficient,
-/// Σ a and Σ a·(x + offset) of each row but the skipped element. The sums mean nothing where a
-/// term is negative.
+/// Σ x of each of up to [`GROUP`] rows; or, where each class has its own coefficient, Σ a and
+/// Σ a·x of each row but the skipped element. Σ a means nothing where one is negative.
 #[inline(always)]
 pub(super) unsafe fn moments<S: Simd>(
     simd: S,
@@ -271,7 +270,7 @@ pub(super) unsafe fn moments<S: Simd>(
 ) {
     /// Elements after which what gathers in the low part of a sum is carried into the high.
     const RUN: usize = 32 * BLOCK;
-    let LossFormula { spread, coefficients, offset, .. } = formula;
+    let LossFormula { spread, coefficients, .. } = formula;
     let zero = simd.splat(0.0);
     let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
     for i in 0..tile.rows.min(GROUP) {
@@ -281,8 +280,7 @@ pub(super) unsafe fn moments<S: Simd>(
         let mut at = 0;
         while at < tile.columns {
             let rest = tile.columns - at;
-            let x = unsafe { simd.load_part(x.add(at), rest, -offset) };
-            let raised = fast_two_sum(simd.splat(*offset), x);
+            let x = unsafe { simd.load_part(x.add(at), rest, 0.0) };
             if *spread == Spread::Each {
                 let mut t = zero;
                 if let Some(targets) = targets {
@@ -297,11 +295,11 @@ pub(super) unsafe fn moments<S: Simd>(
                 if lane < S::F32::COUNT {
                     a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
                 }
-                let term = product(a, raised);
+                let term = times(x, a);
                 sum.add_positive_at(at, a.0, a.1);
-                moment.add_positive_at(at, term.0, term.1);
+                moment.add_signed_at(at, term.0, term.1);
             } else {
-                moment.add_positive_at(at, raised.0, raised.1);
+                moment.add_signed_at(at, x, zero);
             }
             at += S::F32::COUNT;
             if at % RUN == 0 {

@@ -36,7 +36,7 @@ impl Target<'_> {
     pub(crate) fn from(self, first: usize) -> Self {
         match self {
             Self::Rows(rows) => Self::Rows(TargetRows { before: rows.before + first, ..rows }),
-            other => other,
+            Self::Uniform(words) => Self::Uniform(words),
         }
     }
 }

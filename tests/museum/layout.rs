@@ -1,0 +1,134 @@
+//! In place and strides, tails and alignment, and reproducibility.
+
+use crate::common::{Random, assert_same, backends, elementwise, same};
+use crate::{NAN, assert_close, of};
+use logits::contract::SOFTMAX;
+use logits::loss::CrossEntropy;
+use logits::{Backend, Rows, RowsMut};
+
+// In place and strides.
+
+/// exp and log read strided input as if it were contiguous. Here rows with a stride give the
+/// bits of rows without, and what lies between them is neither read nor written.
+#[test]
+fn numpy_13512() {
+    let mut random = Random::new(13_512);
+    for (columns, gap) in [(1, 1), (3, 2), (7, 9), (16, 1), (33, 5), (100, 3)] {
+        let (count, stride) = (5, columns + gap);
+        let dense = random.normal(count * columns, 3.0);
+        let mut strided = vec![NAN; (count - 1) * stride + columns];
+        for (i, row) in dense.chunks(columns).enumerate() {
+            strided[i * stride..][..columns].copy_from_slice(row);
+        }
+        let rows = || Rows::with_stride(&strided, columns, stride).unwrap();
+        let dense_rows = || Rows::new(&dense, columns).unwrap();
+        for backend in backends() {
+            let what = format!("{columns} of {stride} columns on {backend:?}");
+            let (mut a, mut b) = (vec![9.0; count], vec![9.0; count]);
+            backend.rows_log_sum_exp(rows(), &mut a).unwrap();
+            backend.rows_log_sum_exp(dense_rows(), &mut b).unwrap();
+            assert_same(&a, &b, &what);
+            let mut expected = vec![9.0; dense.len()];
+            let place = RowsMut::new(&mut expected, columns).unwrap();
+            backend.rows_log_softmax(dense_rows(), place).unwrap();
+            let mut out = vec![77.0; strided.len()];
+            let place = RowsMut::with_stride(&mut out, columns, stride).unwrap();
+            backend.rows_log_softmax(rows(), place).unwrap();
+            let mut in_place = strided.clone();
+            let place = RowsMut::with_stride(&mut in_place, columns, stride).unwrap();
+            backend.rows_log_softmax_in_place(place);
+            for (i, expected) in expected.chunks(columns).enumerate() {
+                assert_same(&out[i * stride..][..columns], expected, &what);
+                assert_same(&in_place[i * stride..][..columns], expected, &what);
+            }
+            for i in (0..out.len()).filter(|i| i % stride >= columns) {
+                assert!(out[i] == 77.0 && in_place[i].is_nan(), "between rows: {what}");
+            }
+        }
+    }
+}
+
+// Tails and alignment.
+
+/// A masked load of the last elements, where there are not 16, crashed. Here every length and
+/// alignment gives the same bits, and nothing beyond the slice is written.
+#[test]
+fn numpy_32017() {
+    let mut random = Random::new(32_017);
+    for n in 0..=67 {
+        let x = random.vector(n, 0.1, 8.0);
+        for backend in backends() {
+            for case in elementwise() {
+                let what = format!("{} of {n} on {backend:?}", case.contract.name);
+                let expected = of(case.map, backend, &x);
+                let exact: Vec<_> = x.iter().map(|&x| (case.exact)(f64::from(x))).collect();
+                assert_close(&expected, &exact, case.contract.error(backend).ulp, backend);
+                for start in [0, 1, 3, 15] {
+                    let (mut input, mut out) = (vec![NAN; start + n], vec![77.0; start + n + 1]);
+                    input[start..].copy_from_slice(&x);
+                    // The input ends where its allocation does.
+                    input.shrink_to_fit();
+                    (case.map)(backend, &input[start..], &mut out[start..start + n]).unwrap();
+                    assert_same(&out[start..start + n], &expected, &what);
+                    (case.in_place)(backend, &mut input[start..]);
+                    assert_same(&input[start..], &expected, &what);
+                    let outside = out[..start].iter().chain(&out[start + n..]);
+                    assert!(outside.copied().all(|x| x == 77.0), "outside: {what}");
+                }
+            }
+            let p = of(Backend::softmax, backend, &x);
+            assert_close(&p, &crate::common::softmax(&x), SOFTMAX, backend);
+        }
+    }
+}
+
+/// Elements of the tail went through scalar code and differed from the same ones in a vector.
+/// Here a value has one result at every place of every length.
+#[test]
+fn pytorch_196999() {
+    for x in [0.3, 0.37, 0.9999, 1.7, 5.1, 12.3, 30.0, 80.0, -0.6, -3.3, -20.0, -90.0] {
+        for backend in backends() {
+            for case in elementwise() {
+                let expected = of(case.map, backend, &[x])[0];
+                for n in (1..=67).chain([257]) {
+                    let found = of(case.map, backend, &vec![x; n]);
+                    assert!(
+                        found.iter().all(|&y| same(y, expected)),
+                        "{} of {n} times {x} on {backend:?}",
+                        case.contract.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+// Reproducibility.
+
+/// Results changed in the last digits with the vector instructions of the machine. Here all
+/// backends that fuse multiplication and addition give the same bits, as do those that do not.
+#[test]
+fn numpy_23523() {
+    let mut random = Random::new(23_523);
+    for fused in [false, true] {
+        let alike: Vec<_> = backends().into_iter().filter(|b| b.is_fused() == fused).collect();
+        let Some((&first, others)) = alike.split_first() else { continue };
+        for n in [1, 7, 16, 33, 100, 1000, 4099] {
+            let x = random.normal(n, 6.0);
+            let mut functions = elementwise().map(|case| case.map).to_vec();
+            functions.extend([Backend::softmax, Backend::log_softmax]);
+            for &backend in others {
+                let what = format!("{n} elements on {first:?} and {backend:?}");
+                for &function in &functions {
+                    assert_same(&of(function, first, &x), &of(function, backend, &x), &what);
+                }
+                let rows = Rows::new(&x, n).unwrap();
+                let sums = [first, backend].map(|backend| {
+                    let loss = CrossEntropy::new().on(backend).loss(rows, &[n - 1]).unwrap();
+                    [backend.log_sum_exp(&x), loss.sum]
+                });
+                assert_same(&sums[0], &sums[1], &what);
+            }
+        }
+    }
+}

@@ -35,6 +35,16 @@ fn scipy_18295() {
     }
 }
 
+/// e^x − 1 of small x was 0, as e^x is rounded to 1 before the difference. Here it is x and a
+/// little more.
+#[test]
+fn llama_cpp_23759() {
+    let x = [1e-1f32, 1e-3, 1e-5, 1e-7, 1e-8, 1e-20, 1e-40, 0.0];
+    assert_function("exp_m1", &x);
+    assert_function("exp_m1", &x.map(|x| -x));
+    assert_special("exp_m1", &[(1e-8, 1e-8), (-1e-20, -1e-20), (1e-40, 1e-40)]);
+}
+
 /// Log-softmax of an element 17 above the other was 0, so a confident answer cost nothing.
 /// Here it is −e^-17: the tail is kept.
 #[test]

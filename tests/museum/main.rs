@@ -12,10 +12,10 @@ mod layout;
 mod overflow;
 mod special;
 
-use common::{Elementwise, backends, elementwise, same, ulp, unit};
+use common::{Elementwise, MapFunction, backends, elementwise, same, ulp, unit};
 use logits::contract::{GRADIENT, LOSS};
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
-use logits::{Backend, Error, Rows, RowsMut};
+use logits::{Backend, Rows, RowsMut};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -27,11 +27,7 @@ fn function(name: &str) -> Elementwise {
 
 /// What a function that writes to a slice gives for `x`.
 #[track_caller]
-fn of(
-    f: fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>,
-    backend: Backend,
-    x: &[f32],
-) -> Vec<f32> {
+fn of(f: MapFunction, backend: Backend, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.5; x.len()];
     f(backend, x, &mut out).unwrap();
     out

@@ -155,6 +155,22 @@ fn xgboost_213() {
     }
 }
 
+/// Binary cross-entropy of a large score was NaN: σ(x) is 1, and ln(1 − 1) came times 0. Here
+/// the score itself gives the loss.
+#[test]
+fn candle_2561() {
+    let (scores, targets) = ([17.0, 50.0, 104.0, 1e4, 50.0], [1.0, 1.0, 1.0, 1.0, 0.0]);
+    let tail = |x: f32| libm::log1p(libm::exp(-f64::from(x)));
+    let exact = [0, 1, 2, 3, 4].map(|i| tail(scores[i]) + if i == 4 { 50.0 } else { 0.0 });
+    for backend in backends() {
+        let mut losses = [9.0; 5];
+        let of = BinaryCrossEntropy::new().on(backend);
+        let loss = of.losses(&scores, &targets, &mut losses).unwrap();
+        assert_close(&losses, &exact, BINARY_LOSS[0], backend);
+        assert!(ulp(loss.sum, losses.iter().map(|&x| f64::from(x)).sum()) <= 0.51);
+    }
+}
+
 /// Cross-entropy was NaN for 100,000 classes all masked but the label's, for the first block
 /// of them had nothing but −∞. Here loss and gradient are 0 wherever the label is.
 #[test]

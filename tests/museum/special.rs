@@ -229,6 +229,24 @@ fn pytorch_102894() {
     }
 }
 
+/// The same for a score of −∞ with a target of 0, or next to others. Here it is 0; with a target
+/// of 1 it is infinite and not NaN, and between them, too.
+#[test]
+fn pytorch_49844() {
+    let (scores, targets) = ([-INF, 0.0, -INF, -INF], [0.0, 1.0, 0.0, 0.0]);
+    for backend in backends() {
+        let of = BinaryCrossEntropy::new().on(backend);
+        let (mut losses, mut gradient) = ([9.0; 4], [9.0; 4]);
+        let loss = of.losses(&scores, &targets, &mut losses).unwrap();
+        of.loss_and_gradient(&scores, &targets, &mut gradient).unwrap();
+        let ln_2 = core::f32::consts::LN_2;
+        assert_eq!((losses, loss.sum), ([0.0, ln_2, 0.0, 0.0], ln_2), "{backend:?}");
+        assert_eq!(gradient, [0.0, -0.5, 0.0, 0.0], "{backend:?}");
+        assert_eq!(of.loss(&[-INF], &[1.0]).unwrap().sum, INF, "{backend:?}");
+        assert_eq!(binary(of, -INF, 0.25), (INF, -0.25), "{backend:?}");
+    }
+}
+
 /// e^x was 0 for NaN, +∞ and overflow; ln was +∞ at 0 and −∞ at −∞. Here they have the
 /// values of IEEE 754.
 #[test]

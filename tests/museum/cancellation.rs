@@ -98,7 +98,7 @@ fn mlx_4169() {
     }
 }
 
-/// Cross-entropy of scores with a large offset was 0 or off by whole units. Here it is that of
+/// Cross-entropy of scores with a large offset lost its digits, down to 0. Here it is that of
 /// their differences, and so is the gradient.
 #[test]
 fn mlx_4188() {

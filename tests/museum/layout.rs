@@ -132,3 +132,48 @@ fn numpy_23523() {
         }
     }
 }
+
+/// Log-probabilities of a prompt changed with the number of prompts in the batch. Here a row has
+/// the same bits in every batch, from the linear layer to the loss and its gradient.
+#[test]
+fn vllm_11778() {
+    let mut random = Random::new(11_778);
+    for (features, classes) in [(3, 2), (20, 7), (64, 33), (50, 1000)] {
+        let batch = 9;
+        let x = random.normal(batch * features, 1.0);
+        let weights = random.normal(classes * features, 1.0);
+        let bias = random.normal(classes, 1.0);
+        let labels: Vec<_> = (0..batch).map(|_| random.below(classes)).collect();
+        for backend in backends() {
+            // Scores, log-probabilities, losses and gradients of the rows from a to b.
+            let run = |a: usize, b: usize| {
+                let x = Rows::new(&x[a * features..b * features], features).unwrap();
+                let weights = Rows::new(&weights, features).unwrap();
+                let mut scores = vec![9.0; (b - a) * classes];
+                let place = RowsMut::new(&mut scores, classes).unwrap();
+                backend.rows_linear(x, weights, &bias, place).unwrap();
+                let rows = Rows::new(&scores, classes).unwrap();
+                let mut log = vec![9.0; scores.len()];
+                let place = RowsMut::new(&mut log, classes).unwrap();
+                backend.rows_log_softmax(rows, place).unwrap();
+                let (mut losses, mut gradient) = (vec![9.0; b - a], vec![9.0; scores.len()]);
+                let loss = CrossEntropy::new().on(backend);
+                loss.losses(rows, &labels[a..b], &mut losses).unwrap();
+                let place = RowsMut::new(&mut gradient, classes).unwrap();
+                loss.loss_and_gradient(rows, &labels[a..b], place).unwrap();
+                [scores, log, losses, gradient]
+            };
+            let alone: Vec<_> = (0..batch).map(|i| run(i, i + 1)).collect();
+            for size in [2, 3, 4, 8, 9] {
+                for start in [0, batch - size] {
+                    for (k, found) in run(start, start + size).iter().enumerate() {
+                        let rows = alone[start..start + size].iter();
+                        let expected: Vec<_> = rows.flat_map(|row| row[k].clone()).collect();
+                        let what = format!("[{k}] of {size} rows of {classes} on {backend:?}");
+                        assert_same(found, &expected, &what);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Labels and reductions: labels out of range, ignored rows, weights, smoothing and means.
 
 use crate::common::{backends, same};
-use crate::{INF, NAN, assert_close, exact_loss, row_loss};
-use logits::contract::{GRADIENT, LOSS, SMOOTH_LOSS, TARGET_LOSS};
+use crate::{INF, NAN, assert_close, assert_near, exact_loss, row_loss};
+use logits::contract::{GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_LOSS};
 use logits::loss::{CrossEntropy, Loss};
 use logits::{Error, Rows, RowsMut};
 
@@ -65,6 +65,34 @@ fn caffe_2143() {
             assert_eq!(of.loss(rows, &[columns as i32]), error, "{backend:?}");
             assert_eq!(of.loss(rows, &[columns]), error, "{backend:?}");
             assert!(of.loss(rows, &[columns - 1]).is_ok(), "{backend:?}");
+        }
+    }
+}
+
+/// A label in the data, and not its row, said where to read: past the probabilities, with weights
+/// or without. Here every form and option checks it before anything is written.
+#[test]
+fn onnxruntime_27568() {
+    let scores = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+    let rows = Rows::new(&scores, 3).unwrap();
+    for backend in backends() {
+        let plain = CrossEntropy::new().on(backend);
+        let weighted = plain.class_weights(&[1.0, 2.0, 3.0]);
+        let options = [plain, weighted, weighted.label_smoothing(0.1), plain.z_loss(0.01)];
+        for of in options.into_iter().chain([plain.soft_cap(9.0), plain.ignored_label(-100)]) {
+            for label in [3, 1 << 20, 1 << 40, -1, -3] {
+                let (labels, error) = ([0, label], Err(Error::Label { row: 1, label, columns: 3 }));
+                assert_eq!(of.loss(rows, &labels), error, "{of:?}");
+                let mut each = [9.0; 2];
+                assert_eq!(of.losses(rows, &labels, &mut each), error, "{of:?}");
+                let mut gradient = [9.0; 6];
+                let place = RowsMut::new(&mut gradient, 3).unwrap();
+                assert_eq!(of.loss_and_gradient(rows, &labels, place), error, "{of:?}");
+                let mut in_place = scores;
+                let place = RowsMut::new(&mut in_place, 3).unwrap();
+                assert_eq!(of.gradient_in_place(place, &labels), error, "{of:?}");
+                assert_eq!((each, gradient, in_place), ([9.0; 2], [9.0; 6], scores), "{of:?}");
+            }
         }
     }
 }
@@ -168,6 +196,38 @@ fn pytorch_73205() {
         assert_close(&each, &[exact, 0.0], SMOOTH_LOSS, backend);
         assert_eq!((loss.sum, loss.mean(), loss.count), (each[0], each[0], 1), "{backend:?}");
         assert_eq!(gradient[3..], [0.0; 3], "{backend:?}");
+    }
+}
+
+/// The derivation of z-loss had m + d for L = ln Σ e^x, without the logarithm of the sum d. Here
+/// the loss has λ·L² and the gradient 2λ·L·p, next to smoothing, and not for ignored rows.
+#[test]
+fn liger_239() {
+    let (epsilon, lambda) = (0.1f32, 0.01f32);
+    for (row, label) in [([1.0, 2.0, -0.5, 4.0], 1), ([30.0, 31.0, 29.5, 30.5], 1)] {
+        let (p, l) = (crate::common::softmax(&row), crate::common::log_sum_exp(&row));
+        let z = f64::from(lambda) * l;
+        let exact = exact_smooth(&row, label, epsilon, &[1.0; 4]) + z * l;
+        let epsilon_64 = f64::from(epsilon);
+        let target = |k| epsilon_64 / 4.0 + if k == label { 1.0 - epsilon_64 } else { 0.0 };
+        let top = (0..4).fold(0, |top, k| if row[k] > row[top] { k } else { top });
+        let terms = |k: usize| {
+            let (likely, target) = ((1.0 + 2.0 * z) * p[k], target(k));
+            // What both have of the likeliest class cancels first.
+            let both = if k == top { target * p[k] } else { 0.0 };
+            (likely - both, target - both)
+        };
+        let gradient = [0, 1, 2, 3].map(|k| terms(k).0 - terms(k).1);
+        let size = |k: usize| gradient[k].abs().max(terms(k).0.max(terms(k).1) / 2.0);
+        let sizes = [0, 1, 2, 3].map(size);
+        for backend in backends() {
+            let of = CrossEntropy::new().ignored_label(-100).on(backend);
+            let of = of.label_smoothing(epsilon).z_loss(lambda);
+            let (loss, found, each) = losses(of, &row.repeat(2), 4, &[label as i64, -100]);
+            assert_close(&each, &[exact, 0.0], SMOOTH_LOSS, backend);
+            assert_near(&found[..4], &gradient, &sizes, SMOOTH_GRADIENT, backend);
+            assert_eq!((loss.sum, &found[4..]), (each[0], &[0.0; 4][..]), "{backend:?}");
+        }
     }
 }
 

@@ -48,6 +48,49 @@ fn numpy_13512() {
     }
 }
 
+/// Where output overlapped input, vectors were read after they had been written. Here the forms
+/// in place give the bits of those that are not, at every length.
+#[test]
+fn numpy_15612() {
+    let mut random = Random::new(15_612);
+    for n in (1..=67).chain([200, 1000]) {
+        let (x, g) = (random.vector(n, 0.1, 5.0), random.normal(n, 1.0));
+        let label = [random.below(n)];
+        for backend in backends() {
+            let what = format!("{n} elements on {backend:?}");
+            for case in elementwise() {
+                let mut in_place = x.clone();
+                (case.in_place)(backend, &mut in_place);
+                assert_same(&in_place, &of(case.map, backend, &x), &what);
+            }
+            let (p, log) =
+                (of(Backend::softmax, backend, &x), of(Backend::log_softmax, backend, &x));
+            let mut in_place = x.clone();
+            backend.softmax_in_place(&mut in_place);
+            assert_same(&in_place, &p, &what);
+            in_place.copy_from_slice(&x);
+            backend.log_softmax_in_place(&mut in_place);
+            assert_same(&in_place, &log, &what);
+            let mut out = vec![9.0; n];
+            backend.softmax_backward(&p, &g, &mut out).unwrap();
+            in_place.copy_from_slice(&g);
+            backend.softmax_backward_in_place(&p, &mut in_place).unwrap();
+            assert_same(&in_place, &out, &what);
+            backend.log_softmax_backward(&log, &g, &mut out).unwrap();
+            in_place.copy_from_slice(&g);
+            backend.log_softmax_backward_in_place(&log, &mut in_place).unwrap();
+            assert_same(&in_place, &out, &what);
+            let loss = CrossEntropy::new().on(backend);
+            let place = RowsMut::new(&mut out, n).unwrap();
+            loss.loss_and_gradient(Rows::new(&x, n).unwrap(), &label, place).unwrap();
+            in_place.copy_from_slice(&x);
+            let place = RowsMut::new(&mut in_place, n).unwrap();
+            loss.gradient_in_place(place, &label).unwrap();
+            assert_same(&in_place, &out, &what);
+        }
+    }
+}
+
 // Tails and alignment.
 
 /// A masked load of the last elements, where there are not 16, crashed. Here every length and

@@ -146,6 +146,26 @@ fn pytorch_196999() {
     }
 }
 
+/// Sigmoid of 65 numbers alike was one value 64 times and another once, in the remainder. Here
+/// alike scores have alike results, in whole rows and in their probabilities, too.
+#[test]
+fn pytorch_107030() {
+    let sigmoid = |x: f32| 1.0 / (1.0 + libm::exp(-f64::from(x)));
+    for backend in backends() {
+        let bound = crate::function("sigmoid").contract.error(backend).ulp;
+        for n in [63, 64, 65, 66, 75, 79, 81, 127, 129] {
+            for x in [0.5 / 255.0, 0.25, 1.0, -2.5, 16.0, 514.0] {
+                let found = of(Backend::sigmoid, backend, &vec![x; n]);
+                assert_close(&found, &vec![sigmoid(x); n], bound, backend);
+                assert_same(&found, &vec![found[0]; n], &format!("{n} times {x} on {backend:?}"));
+                let found = of(Backend::softmax, backend, &vec![x; n]);
+                assert_close(&found, &vec![1.0 / n as f64; n], SOFTMAX, backend);
+                assert_same(&found, &vec![found[0]; n], &format!("{n} times {x} on {backend:?}"));
+            }
+        }
+    }
+}
+
 // Reproducibility.
 
 /// Results changed in the last digits with the vector instructions of the machine. Here all

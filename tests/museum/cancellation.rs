@@ -61,8 +61,8 @@ fn pytorch_113708() {
     }
 }
 
-/// The same in categorical cross-entropy: from about 16 on, the loss of a right answer was 0.
-/// Here loss and gradient fall as e^-x.
+/// Cross-entropy of a right answer was 0 from a lead of about 16 on. Here loss and gradient fall
+/// as e^-x.
 #[test]
 fn tensorflow_62400() {
     let top = (1.0 - libm::log(1e-7)) as f32;

@@ -50,7 +50,7 @@ fn tensorflow_8484() {
 }
 
 /// Labels were not checked at all and read what lies behind the row. Here labels of every type
-/// are, whatever the row's length, and the label next to the last is an error.
+/// are, whatever the row's length, and the one just past the last class is an error.
 #[test]
 fn caffe_2143() {
     for backend in backends() {
@@ -165,8 +165,8 @@ fn pytorch_69339() {
     }
 }
 
-/// The same with weights of 1: the mean failed in the gradient's kernel. Here it is the mean of
-/// the two rows that count.
+/// The mean alone, and not the sum, looked up the weight of an ignored label: an index error.
+/// Here it is the mean of the two rows that count.
 #[test]
 fn pytorch_91383() {
     let (row, ones) = ([1.0, 0.0, 0.0], [1.0; 3]);

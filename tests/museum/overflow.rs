@@ -54,8 +54,8 @@ fn onednn_30() {
     }
 }
 
-/// A loss of 1.5e11 was taken for a defect, and training died of it. Here it is the scores'
-/// difference, as there, and the gradient is 1 and −1.
+/// A loss of 1.5e11 was reported as a defect, and is right. Here, too, it is the difference of the
+/// scores, and the gradient is 1 and −1.
 #[test]
 fn tensorflow_1513() {
     let rows = [

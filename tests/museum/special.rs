@@ -54,7 +54,7 @@ fn mlx_1467() {
     }
 }
 
-/// Softmax of a wholly masked row was NaN without a word in the manual. Here it is documented:
+/// Softmax of a wholly masked row was NaN, and a warning was wished for. Here that is documented:
 /// there is no such distribution, and nothing but NaN says so.
 #[test]
 fn pytorch_25110() {
@@ -229,8 +229,8 @@ fn pytorch_102894() {
     }
 }
 
-/// The same for a score of −∞ with a target of 0, or next to others. Here it is 0; with a target
-/// of 1 it is infinite and not NaN, and between them, too.
+/// Binary cross-entropy was NaN for a score of −∞ with a target of 0. Here it is 0, and infinite
+/// for any other target, with a finite gradient.
 #[test]
 fn pytorch_49844() {
     let (scores, targets) = ([-INF, 0.0, -INF, -INF], [0.0, 1.0, 0.0, 0.0]);

@@ -44,7 +44,7 @@ pub(crate) use coefficients::Coefficients;
 pub(crate) use general::{Against, General, GeneralRows, Link, PIECE, Piece, quotient};
 pub(crate) use losses::{LossFormula, LossRows, Spread};
 pub(crate) use rows::Marked;
-pub(crate) use shifts::{Shift, Shifts};
+pub(crate) use shifts::Shifts;
 pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 pub(crate) use write::{Again, Logarithms, Target, TargetRows};
 

@@ -7,8 +7,8 @@
 use super::each;
 use super::log_softmax::log_softmax;
 use super::softmax::softmax;
+use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
-use crate::pass::shifts::is_extreme;
 use crate::pass::{Passes, Tile};
 
 /// softmax(s·x) of each row, or its logarithm.

@@ -13,8 +13,8 @@ use super::each;
 use super::sum::{Sum, center, height, short_sums, streams};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
+use crate::math::shift::exp2;
 use crate::math::shifted_exp::Scale;
-use crate::pass::shifts::exp2;
 use crate::pass::{LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 

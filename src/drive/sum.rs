@@ -1,10 +1,9 @@
 //! Σ e^(s·x) of a row of any length, tile by tile.
 
+use crate::math::shift::{Shift, is_extreme};
 use crate::math::shifted_exp::Scale;
-use crate::pass::shifts::{is_extreme, room};
-use crate::pass::{
-    GROUP, Passes, PerRow, ROWS, SHORT, Scratch, Shift, Shifts, TILE, Tile, Totals, Words,
-};
+use crate::pass::shifts::room;
+use crate::pass::{GROUP, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 
 /// Elements of the rows of a tile whose results are written: they stay in the nearest cache.
 const BATCH: usize = 2 * TILE;

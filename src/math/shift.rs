@@ -24,13 +24,11 @@ const EXTREME: f32 = 224.0;
 pub(crate) const LEVEL: f32 = 50.0;
 /// Powers of two below N where terms stop falling: 2^24 of those, over a sum of 2^50, are less
 /// than half the least subnormal number.
-const DEPTH: f32 = 125.0;
+pub(crate) const DEPTH: f32 = 125.0;
 
 /// What is taken from the scores of a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Shift {
-    /// s, by which scores are multiplied.
-    pub(crate) scale: Scale,
     /// Subtracted from x: 0, or the row's maximum where that is extreme.
     pub(crate) center: f32,
     /// N, subtracted from the power of two: a whole number.
@@ -38,21 +36,29 @@ pub(crate) struct Shift {
 }
 
 impl Shift {
-    /// The shift of a row whose maximum is about `max`, a finite number.
+    /// For a row with a maximum; NaN where that is not finite.
     #[inline(always)]
-    pub(crate) fn new(scale: Scale, max: f32) -> Self {
-        if is_extreme(scale, max) {
-            Self { scale, center: max, exponent: -LEVEL }
+    pub(crate) fn of(scale: &Scale, max: f32) -> Self {
+        if !is_extreme(scale, max) {
+            Self::moderate(scale, max)
+        } else if max.is_finite() {
+            Self { center: max, exponent: -LEVEL }
         } else {
-            Self { scale, center: 0.0, exponent: whole(max * scale.log2_e) - LEVEL }
+            Self { center: f32::NAN, exponent: f32::NAN }
         }
     }
 
+    /// For a row with a maximum that is not extreme.
+    #[inline(always)]
+    pub(crate) fn moderate(scale: &Scale, max: f32) -> Self {
+        Self { center: 0.0, exponent: exponent_of(scale, max) }
+    }
+
     /// `(t, δ)` with t · (1 + δ) = FACTOR · e^x · 2^-N, for a double-word x from which the center
-    /// has been taken and which is not below the [`floor`](Self::floor), and a scale of 1.
+    /// has been taken and which is not below the [`floor`](Self::floor).
     #[inline(always)]
     pub(crate) fn terms_of_words<V: Lanes>(self, x: (V, V)) -> (V, V) {
-        let zero_point = self.zero_point(x.0);
+        let zero_point = x.0.splat(SIXTEENTHS - self.exponent);
         shifted_exp::shifted_exp_of_words(x, Scale::ONE.power(x.0, zero_point), zero_point)
     }
 
@@ -65,7 +71,7 @@ impl Shift {
             type Value = (V, V);
             #[inline(always)]
             fn value((x, exponent): Self::Arguments) -> Self::Value {
-                let shift = Shift { scale: Scale::ONE, center: 0.0, exponent };
+                let shift = Shift { center: 0.0, exponent };
                 let (t, delta) = shift.terms_of_words(x);
                 let (is_nothing, zero) = (x.0.le(t.splat(shift.floor())), t.splat(0.0));
                 let (e, low) = fast_two_sum(t, t * delta);
@@ -75,30 +81,36 @@ impl Shift {
         value::<V, Words>((x, self.exponent))
     }
 
-    /// Where terms stop falling: an x from which the center has been taken.
+    /// Where terms stop falling, for s = 1: an x from which the center has been taken.
     #[inline(always)]
     pub(crate) fn floor(self) -> f32 {
-        (self.exponent - DEPTH) * self.scale.octave
-    }
-
-    /// What [`Scale::power`] subtracts N with.
-    #[inline(always)]
-    fn zero_point<V: Lanes>(self, x: V) -> V {
-        x.splat(SIXTEENTHS - self.exponent)
+        floor_of(&Scale::ONE, self.exponent)
     }
 }
 
 /// Whether s·x is extreme, or a NaN.
 #[inline(always)]
-fn is_extreme(scale: Scale, x: f32) -> bool {
+pub(crate) fn is_extreme(scale: &Scale, x: f32) -> bool {
     let is_moderate = x.abs() * scale.words.0 < EXTREME;
     !is_moderate
 }
 
 /// The nearest whole number, for |x| < 2^22.
 #[inline(always)]
-fn whole(x: f32) -> f32 {
+pub(crate) fn whole(x: f32) -> f32 {
     (x + 12_582_912.0) - 12_582_912.0 // 1.5 · 2^23
+}
+
+/// N of a row with a maximum that is not extreme.
+#[inline(always)]
+pub(crate) fn exponent_of(scale: &Scale, max: f32) -> f32 {
+    whole(max * scale.log2_e) - LEVEL
+}
+
+/// Where FACTOR · e^(s·x) · 2^-N stops falling.
+#[inline(always)]
+pub(crate) fn floor_of(scale: &Scale, exponent: f32) -> f32 {
+    (exponent - DEPTH) * scale.octave
 }
 
 /// 2^n for whole n up to 127; 0 from −127 down.
@@ -159,7 +171,7 @@ mod tests {
     #[test]
     fn terms_are_exponentials_of_what_the_maximum_leaves() {
         for max in [0.0, -0.0, 1.0, -90.0, 223.0, 224.0, -1e4, 3e38] {
-            let shift = Shift::new(Scale::ONE, max);
+            let shift = Shift::of(&Scale::ONE, max);
             for below in [0.0, 0.5, 17.0, 80.0] {
                 let x = max - below;
                 let exponent = f64::from(x) - f64::from(shift.center);

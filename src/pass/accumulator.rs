@@ -8,6 +8,7 @@
 
 use super::sum::sum_of_lanes;
 use super::{GROUP, PerRow, Scratch, Words};
+use crate::math::shift::exp2;
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lanes, Simd, unroll};
 use core::mem::MaybeUninit;
@@ -213,7 +214,7 @@ impl Totals {
 
     /// Times 2^n, for n ≤ 0, of the first row.
     pub(crate) fn scale_first(&mut self, n: f32) {
-        let factor = super::shifts::exp2(n);
+        let factor = exp2(n);
         for j in 0..2 * BLOCK {
             // SAFETY: the place is there.
             unsafe { *self.place(0).wrapping_add(j) *= factor };

@@ -32,7 +32,7 @@ pub(super) unsafe fn entropy<S: Simd>(simd: S, x: &Tile<'_>) -> f32 {
     if !max.is_finite() {
         return f32::NAN;
     }
-    let row = Uncertainty { shift: Shift::new(Scale::ONE, max), max };
+    let row = Uncertainty { shift: Shift::of(&Scale::ONE, max), max };
     let [others, sum] = unsafe {
         let top = position(simd, x.x, x.columns, max);
         sums(simd, row, [x.x], x.columns, top)

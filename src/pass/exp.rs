@@ -5,9 +5,10 @@
 #![allow(unsafe_code)] // a tile has what it says
 
 use super::accumulator::{Accumulator, Totals};
-use super::shifts::{MODERATE, Shifts, bias_above, floor_of};
+use super::shifts::{MODERATE, Shifts, bias_above};
 use super::skip::Skip;
 use super::{GROUP, ROWS, Scratch, TILE, Tile};
+use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
 use crate::simd::{BLOCK, Lanes, SIXTEENTHS, Simd, Vectors, unroll};
 

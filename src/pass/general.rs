@@ -33,7 +33,6 @@ use super::search::{maximum, position};
 use super::{Coefficients, GROUP, PerRow, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
-use crate::math::shifted_exp::Scale;
 use crate::math::tanh::{SCALE, tanh};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::{Formula, value};
@@ -54,7 +53,7 @@ const MOST_TARGET: f32 = 1_152_921_504_606_846_976.0;
 const DOWN: f32 = 7.888_609e-31;
 
 /// Terms are e^d · 2^LEVEL.
-const SHIFT: Shift = Shift { scale: Scale::ONE, center: 0.0, exponent: -LEVEL };
+const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
 
 /// A double-word number.
 type Number = (f32, f32);

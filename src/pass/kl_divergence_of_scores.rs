@@ -44,13 +44,12 @@ use crate::math::exp_m1::{SMALL, exp_m1_small};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::polynomial::horner;
 use crate::math::shift::{LEVEL, Scaled, Shift};
-use crate::math::shifted_exp::Scale;
 use crate::math::words::{add, add_words, divide, product, times, two_product, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 
 /// Sums are of e^x · 2^LEVEL, x less its row's largest.
-const SHIFT: Shift = Shift { scale: Scale::ONE, center: 0.0, exponent: -LEVEL };
+const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
 /// Differences of scores are multiplied by this, so that no product with them overflows. 2^-64
 const DISTANCE: f32 = 5.421_010_862_427_522e-20;
 /// From this KL on, the difference of logarithms is as good as the sum of what is not negative.

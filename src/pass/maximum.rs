@@ -1,9 +1,10 @@
 //! The largest element of each row of a tile: what tells N.
 #![allow(unsafe_code)] // a tile has what it says
 
-use super::shifts::{Shifts, exponent_of, is_extreme};
+use super::shifts::Shifts;
 use super::skip::Skip;
 use super::{ROWS, Tile};
+use crate::math::shift::{exponent_of, is_extreme};
 use crate::math::shifted_exp::Scale;
 use crate::simd::{Lanes, Simd, Vectors, unroll};
 

@@ -5,9 +5,10 @@
 use super::exp::terms;
 use super::shifts::{Shifts, floors_of};
 use super::{PerRow, ROWS, Words};
-use crate::math::ln::{ln_1p_positive, ln_scaled};
+use crate::math::ln::ln_1p_positive;
 use crate::math::log_add_exp::log_add_exp;
-use crate::math::shifted_exp::{LN_FACTOR, Scale};
+use crate::math::shift::ln_of_shifted;
+use crate::math::shifted_exp::Scale;
 use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
 use crate::simd::{Lanes, SIXTEENTHS, Simd};
 
@@ -93,9 +94,7 @@ pub(super) unsafe fn factors<S: Simd>(
 /// ln((high + low) / FACTOR · 2^exponent) in two words.
 #[inline(always)]
 pub(super) fn logarithm_of<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
-    let (high, low) = ln_scaled(sum, exponent);
-    let (high, error) = two_sum(high, high.splat(-LN_FACTOR[0]));
-    let (high, low) = fast_two_sum(high, error + (low - LN_FACTOR[1]));
+    let (high, low) = ln_of_shifted(sum, exponent);
     // Not every backend's logarithm keeps a NaN.
     (V::select(sum.0.eq(sum.0), high, sum.0), low)
 }

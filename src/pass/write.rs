@@ -4,8 +4,9 @@
 use super::coefficients::splat;
 use super::exp::terms;
 use super::rows::product_rounded;
-use super::shifts::{Shifts, floor_of};
+use super::shifts::Shifts;
 use super::{Coefficients, PerRow, ROWS, Scratch, Tile, Words};
+use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
 use crate::math::words::{self, two_product};
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};

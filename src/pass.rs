@@ -45,7 +45,7 @@ pub(crate) use general::{Against, General, GeneralRows, Link, PIECE, Piece, quot
 pub(crate) use losses::{LossFormula, LossRows, Spread};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::Shifts;
-pub(crate) use tile::{GROUP, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
+pub(crate) use tile::{GROUP, KEPT, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
 pub(crate) use write::{Again, Logarithms, Target, TargetRows};
 
 /// The passes of an instruction set. One exists only where the CPU was seen to have it.

@@ -15,8 +15,8 @@ use super::{ones, runs, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::pass::{
-    Again, Against, GROUP, General, GeneralRows, LINE, LossFormula, LossRows, PIECE, Passes, Piece,
-    ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
+    Again, Against, GROUP, General, GeneralRows, KEPT, LINE, LossFormula, LossRows, PIECE, Passes,
+    Piece, ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
 };
 use crate::rows::Rows;
 
@@ -298,20 +298,26 @@ impl<'a> Batch<'a> {
         let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
-        let keeps = row.writes() && !stream && !row.is_in_place() && target.is_none();
-        let mut sum = if self.ignored != 0 {
-            Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
-        } else if keeps {
-            Sum::of(b, row, self.labels[0], scale)
+        let mut scratch = Scratch::new();
+        // What general passes may need once more is not overwritten.
+        let is_near = row.columns() <= KEPT;
+        let keeps = row.writes() && target.is_none() && (is_near || !stream && !row.is_in_place());
+        let kept = match keeps {
+            false => row.input(),
+            true if is_near => scratch.keep(row),
+            true => *row,
+        };
+        let mut sum = if self.ignored == 0 {
+            Sum::of(b, &kept, self.labels[0], scale)
         } else {
-            Sum::of(b, &row.input(), self.labels[0], scale)
+            Sum::of(b, &row.piece(0, 0), NOWHERE, scale)
         };
         let (others, shifts) = (sum.value(b), sum.shifts());
         marked |= u64::from(sum.shift.center != 0.0);
         marked |= b.losses(1, formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
-                softmax::write_kept(b, part, &sum, &of_rows.factor, None);
+                softmax::write_kept(b, &kept.output(), part, &sum, &of_rows.factor, None, stream);
             } else {
                 let again =
                     Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };

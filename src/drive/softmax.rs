@@ -5,7 +5,7 @@
 //! | 1 to 32, alone | one, in registers |
 //! | 2 to 128 | e^x in two words · sums · reciprocals · products |
 //! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
-//! | more | the same tile by tile |
+//! | more | as before, tile by tile |
 //!
 //! All ways take the same steps for a row, so that no bit depends on what other rows there are.
 
@@ -15,7 +15,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shift::exp2;
 use crate::math::shifted_exp::Scale;
-use crate::pass::{LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{KEPT, LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -122,51 +122,61 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
     b.scale(&kept, 0, &sums, Some(&largest), stream);
 }
 
-/// One row, tile by tile. What is streamed is not kept, but computed once more.
+/// One row, tile by tile. What is streamed is kept in near memory, or computed once more if there
+/// is no room.
 #[inline(never)]
 fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
-    if stream {
-        let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
-        let (mut factor, mut largest) = (sum.value(b), PerRow::new());
-        let (shifts, mut centered, mut kept) = (sum.shifts(), Scratch::new(), Scratch::new());
-        b.factors(1, scale, Some(&shifts), &mut factor, &mut largest);
-        let mut at = 0;
-        while at < row.columns() {
-            let piece = row.piece(at, at + TILE);
-            let from = if sum.shift.center == 0.0 {
-                piece
-            } else {
-                let centered = centered.tile(piece.columns(), piece);
-                center(b, &piece, sum.shift.center, &centered);
-                centered
-            };
-            let kept = kept.keep(&from);
-            b.exp_sums(&kept, &[], scale, &shifts, true, &mut Totals::new());
-            b.scale(&kept.output().with_output_of(&piece), 0, &factor, Some(&largest), true);
-            at += TILE;
-        }
-        return;
+    if stream && row.columns() > KEPT {
+        return again(b, row, scale);
     }
-    let mut sum = Sum::of(b, row, usize::MAX, scale);
+    let mut scratch = Scratch::new();
+    let kept = if stream { scratch.keep(row) } else { *row };
+    let mut sum = Sum::of(b, &kept, usize::MAX, scale);
     let (mut factor, mut largest) = (sum.value(b), PerRow::new());
     b.factors(1, scale, Some(&sum.shifts()), &mut factor, &mut largest);
-    write_kept(b, row, &sum, &factor, Some(&largest));
+    write_kept(b, &kept.output(), row, &sum, &factor, Some(&largest), stream);
 }
 
-/// Multiplies what a sum has kept of a row by a factor. The last tiles come first: they are in
-/// the nearest cache.
+/// One row whose results are streamed, from its scores once more.
+fn again(b: Passes, row: &Tile<'_>, scale: &Scale) {
+    let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
+    let (mut factor, mut largest) = (sum.value(b), PerRow::new());
+    let (shifts, mut centered, mut kept) = (sum.shifts(), Scratch::new(), Scratch::new());
+    b.factors(1, scale, Some(&shifts), &mut factor, &mut largest);
+    let mut at = 0;
+    while at < row.columns() {
+        let piece = row.piece(at, at + TILE);
+        let from = if sum.shift.center == 0.0 {
+            piece
+        } else {
+            let centered = centered.tile(piece.columns(), piece);
+            center(b, &piece, sum.shift.center, &centered);
+            centered
+        };
+        let kept = kept.keep(&from);
+        b.exp_sums(&kept, &[], scale, &shifts, true, &mut Totals::new());
+        b.scale(&kept.output().with_output_of(&piece), 0, &factor, Some(&largest), true);
+        at += TILE;
+    }
+}
+
+/// Writes what a sum has kept of a row, in place, times a factor, where another row goes. The last
+/// tiles come first: they are in the nearest cache.
 pub(super) fn write_kept(
     b: Passes,
+    kept: &Tile<'_>,
     row: &Tile<'_>,
     sum: &Sum,
     factor: &Words,
     largest: Option<&PerRow>,
+    stream: bool,
 ) {
-    let kept = row.output();
     let mut end = row.columns();
     while end > 0 {
         let at = (end - 1) / TILE * TILE;
         let piece = kept.piece(at, end);
+        let to = piece.with_output_of(&row.piece(at, end));
+        let mut of_piece = largest;
         if at < sum.split {
             // From one N to the other in two steps, each of which there is a power of two for.
             let is_lost = sum.shift.center != 0.0;
@@ -176,10 +186,9 @@ pub(super) fn write_kept(
                 factor.set(0, (exp2(power), 0.0));
                 b.scale(&piece, 0, &factor, None, false);
             }
-            b.scale(&piece, 0, factor, None, false);
-        } else {
-            b.scale(&piece, 0, factor, largest, false);
+            of_piece = None;
         }
+        b.scale(&to, 0, factor, of_piece, stream);
         end = at;
     }
 }

@@ -21,6 +21,8 @@ pub(crate) const GROUP: usize = BLOCK;
 pub(crate) const ROWS: usize = if IS_SMALL { 1 } else { 4 * GROUP };
 /// Elements of a tile of one row, and of a scratch: they stay in the nearest cache.
 pub(crate) const TILE: usize = if IS_SMALL { SHORT } else { 2048 };
+/// Elements of which e^x, rounded, find room in a scratch.
+pub(crate) const KEPT: usize = 2 * TILE;
 /// Elements of a short row, at most: its e^x are kept in two words.
 pub(crate) const SHORT: usize = 128;
 /// Elements of a row that stays in registers, alone.
@@ -349,10 +351,10 @@ impl Scratch {
         Tile { x: self.high.as_ptr().cast(), x_stride: columns, rows: 1, columns, ..results }
     }
 
-    /// The rows of a tile of up to two scratches' elements, of which e^x goes here.
+    /// The rows of a tile of up to [`KEPT`] elements, of which e^x goes here.
     #[inline]
     pub(crate) fn keep<'a>(&'a mut self, tile: &Tile<'a>) -> Tile<'a> {
-        let rows = tile.rows.min((2 * TILE) / tile.columns.max(1));
+        let rows = tile.rows.min(KEPT / tile.columns.max(1));
         let out = (&raw mut *self).cast::<f32>();
         Tile { out, out_stride: tile.columns, rows, ..*tile }
     }

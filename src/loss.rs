@@ -162,7 +162,7 @@ impl Numbers {
             if self.length == 0
                 && let Some((block, rest)) = x.split_first_chunk()
             {
-                self.add_block(block);
+                add(&mut self.high, &mut self.low, block, &[0.0; BLOCK]);
                 x = rest;
                 continue;
             }
@@ -173,25 +173,20 @@ impl Numbers {
             }
             x = x.get(self.length - added..).unwrap_or(&[]);
             if self.length == BLOCK {
-                self.add_block(&{ self.last });
+                add(&mut self.high, &mut self.low, &self.last, &[0.0; BLOCK]);
                 self.length = 0;
             }
-        }
-    }
-
-    #[inline(never)]
-    fn add_block(&mut self, x: &[f32; BLOCK]) {
-        for ((high, low), x) in self.high.iter_mut().zip(&mut self.low).zip(x) {
-            (*high, *low) = add_words((*high, *low), (*x, 0.0));
         }
     }
 
     /// By halves: one lane after the other, each would wait for the one before.
     fn sum(&self) -> (f32, f32) {
         let (mut high, mut low) = (self.high, self.low);
-        for (i, last) in self.last.iter().enumerate().take(self.length) {
-            (high[i], low[i]) = add_words((high[i], low[i]), (*last, 0.0));
+        let mut last = [0.0; BLOCK];
+        for (last, x) in last.iter_mut().zip(&self.last).take(self.length) {
+            *last = *x;
         }
+        add(&mut high, &mut low, &last, &[0.0; BLOCK]);
         let mut half = BLOCK / 2;
         while half > 0 {
             fold(&mut high, &mut low, half);
@@ -201,14 +196,22 @@ impl Numbers {
     }
 }
 
-/// Adds to each of the first `half` sums the one that is `half` further on. A call: in place, all
-/// four of them would be unrolled.
+/// Adds to each sum the one that is `half` further on, if there is one.
 #[inline(never)]
 fn fold(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], half: usize) {
-    let (high, second) = high.split_at_mut(half.min(BLOCK));
-    let (low, second_low) = low.split_at_mut(half.min(BLOCK));
-    for ((high, low), second) in high.iter_mut().zip(low).zip(second.iter().zip(second_low)) {
-        (*high, *low) = add_words((*high, *low), (*second.0, *second.1));
+    let (mut second, mut second_low) = ([0.0; BLOCK], [0.0; BLOCK]);
+    let rest = high.iter().zip(&*low).skip(half);
+    for ((second, second_low), x) in second.iter_mut().zip(&mut second_low).zip(rest) {
+        (*second, *second_low) = (*x.0, *x.1);
+    }
+    add(high, low, &second, &second_low);
+}
+
+/// Adds numbers to sums, both in two words. A call: in place, it would be unrolled many times.
+#[inline(never)]
+fn add(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], x: &[f32; BLOCK], x_low: &[f32; BLOCK]) {
+    for ((high, low), x) in high.iter_mut().zip(low).zip(x.iter().zip(x_low)) {
+        (*high, *low) = add_words((*high, *low), (*x.0, *x.1));
     }
 }
 

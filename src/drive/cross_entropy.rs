@@ -239,6 +239,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Rows of at most [`SHORT`] elements.
+    #[inline(never)]
     fn short(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, tile, scale) = (self.b, self.tile, &formula.scale);
         let (rows, columns) = (tile.rows(), tile.columns());
@@ -268,6 +269,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Rows of a tile each.
+    #[inline(never)]
     fn middle(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
@@ -294,6 +296,7 @@ impl<'a> Batch<'a> {
     }
 
     /// One row, tile by tile.
+    #[inline(never)]
     fn long(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
         let targets = self.targets;

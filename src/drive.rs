@@ -2,7 +2,7 @@
 //!
 //! Ordinary safe code, compiled once for all backends. A driver holds control flow, copies and
 //! exact operations; arithmetic that rounds belongs to a [pass](crate::pass), so that no bit
-//! depends on who compiled the driver.
+//! depends on the instructions that the driver was compiled for.
 
 mod backward;
 pub(crate) mod cross_entropy;

@@ -1,7 +1,7 @@
 //! Passes: what is compiled once for each instruction set.
 //!
-//! A pass does one thing to a [`Tile`], and knows nothing of matrices, batches or forms of a
-//! call: whether it reads, writes elsewhere or in place, and every option, is a value. Its body
+//! A pass does one step to a [`Tile`]. Whether results go elsewhere, in place or nowhere, and every
+//! option, are arguments, not types. Its body
 //! is generic over [`Simd`](crate::simd::Simd) and inlined into one `#[target_feature]` function
 //! for each backend; [`Passes`] has a method of the same name that calls the right one
 //! directly, so that the linker drops what no public function reaches.
@@ -139,8 +139,8 @@ macro_rules! names {
     };
 }
 
-/// Declares passes. Those that are rarely called exist for AVX2 and scalar only, whose functions
-/// AVX-512 and portable have, too: they give the same bits.
+/// Declares passes. Those of `rarely` are compiled for AVX2 and scalar only: AVX-512 calls the
+/// functions of the first, portable those of the second, which give the same bits.
 macro_rules! passes {
     (often { $($often:tt)* } rarely { $($rarely:tt)* }) => {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -224,7 +224,7 @@ passes! {
         fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
         /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
         fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
-        /// Σ e^(s·x) · 2^-N of each row but the skipped element, which is kept where there is an output.
+        /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
         fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
         fn sums(rows: usize, totals: &mut Totals, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
@@ -248,7 +248,7 @@ passes! {
         /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
         /// The place of the largest coefficient of each row of targets; a bit for each row with a
-        /// negative target.
+        /// negative target or a NaN.
         fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
         // Results.

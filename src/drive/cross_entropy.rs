@@ -5,9 +5,9 @@
 //! |---|---|
 //! | one of 1 to 32 scores, a plain label | one, in registers |
 //! | 2 to 128 scores | e^x in two words, without the label's · sums · losses · products |
-//! | to 2048 | maxima · sums that keep e^x · losses · products, or e^x again less a target |
+//! | to 2048 | maxima · sums that keep e^x · losses · products; with smoothing or distributions e^x once more, less a target |
 //! | more | the same tile by tile |
-//! | with a soft cap, or weights next to other options; marked by `losses`; extreme | general |
+//! | with a soft cap, T outside 2^±30 or ε < 2^-20; marked by `losses`; extreme | general |
 
 use super::loss_options::Options;
 use super::sum::{Sum, height, short_sums, streams};
@@ -47,7 +47,7 @@ pub(crate) fn cross_entropy(
     let stream = streams(b, all);
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
-    // Outside the loop, and not in a batch: to move it would be a copy.
+    // Made once, outside the loop: as part of a batch it would be copied.
     let mut of_rows = LossRows::new();
     let mut i = 0;
     while i < all.rows() {
@@ -87,7 +87,7 @@ fn one(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -
     one_of_any(b, row, targets, options)
 }
 
-/// The loss of a single row that is no line.
+/// The loss of a single row that `line_loss` does not take.
 #[inline(never)]
 fn one_of_any(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
     let formula = options.formula(row.columns());
@@ -329,8 +329,8 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// Takes rows that are marked by the general passes, and writes what is not: runs of rows by
-    /// a function, what a label has, and zeros where a row does not count.
+    /// Runs the general passes on marked rows. Writes the others: runs of rows by a function, then
+    /// the elements at the labels; and zeros where a row does not count.
     #[inline(never)]
     fn finish(&mut self, marked: u64, write: &mut dyn FnMut(&LossRows, &Tile<'_>, usize)) {
         let (tile, rows) = (self.tile, self.tile.rows());

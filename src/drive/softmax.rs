@@ -2,7 +2,7 @@
 //!
 //! | rows of | passes |
 //! |---|---|
-//! | 1 to 32, alone | one, in registers |
+//! | 2 to 32, alone, on AVX2 and AVX-512 | one, in registers |
 //! | 2 to 128 | e^x in two words · sums · reciprocals · products |
 //! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
 //! | more | as before, tile by tile |

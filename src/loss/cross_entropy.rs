@@ -10,37 +10,36 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
 ///
-/// **Formulas.** With scores s, that of the label t, and tail = Σ e^(sⱼ − t) over
-/// all others:
+/// **Formulas.** With scores s, the label y, and tail = Σ e^(sⱼ − s_y) over all j ≠ y:
 /// loss = ln(1 + tail), gradient −tail/(1 + tail) at the label and softmax(s)
 /// elsewhere. The tail is summed as such, so a confident right answer keeps its
-/// small true loss and gradient where ln Σ e^s − t would cancel to 0.
+/// small true loss and gradient where ln Σ e^s − s_y would cancel to 0.
 ///
-/// Options change, in this order, the scores, the targets and the loss. Of a row x with
-/// K classes and targets t (1 at the label, 0 elsewhere, or a distribution):
+/// Options apply from top to bottom, to a row x with K classes and targets t (1 at the label,
+/// 0 elsewhere, or a distribution):
 ///
-/// | option | |
+/// | option | what it does |
 /// |---|---|
 /// | [`soft_cap`](Self::soft_cap)`(c)` | s = c·tanh(x/c) |
 /// | [`temperature`](Self::temperature)`(T)` | s/T in the place of s |
 /// | [`label_smoothing`](Self::label_smoothing)`(ε)` | (1 − ε)·t + ε/K in the place of t |
 /// | [`class_weights`](Self::class_weights)`(w)` | aₖ = wₖ·tₖ, else aₖ = tₖ |
-/// | | loss = Σ aₖ·(L − sₖ) with L = ln Σ e^s |
+/// | the loss | Σ aₖ·(L − sₖ) with L = ln Σ e^s |
 /// | [`z_loss`](Self::z_loss)`(λ)` | λ·L² more |
 ///
 /// and the gradient is ((Σa + 2λL)·softmax(s)ₖ − aₖ)·dsₖ/dxₖ. Without options its
-/// elements sum to 0. For normalised t the loss is, but for w and λ,
-/// [`cross_entropy`](crate::cross_entropy)`(t, softmax(s))`, that is the
-/// [`entropy`](crate::entropy) of t and how far it
-/// [diverges](crate::kl_divergence) from softmax(s); a distribution with
+/// elements sum to 0. Without w and λ, and with Σ t = 1, the loss is
+/// [`cross_entropy`](crate::cross_entropy)`(t, softmax(s))`: the [`entropy`](crate::entropy)
+/// of t and its [divergence](crate::kl_divergence) from softmax(s). A distribution with
 /// everything at one class gives the loss of that label.
 ///
 /// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
-/// has loss NaN and gradient NaN; so has one with a NaN target. A label or a positive
-/// target whose score is −∞ in any other row has loss +∞ and a finite gradient, −1 at
-/// the label. If every other score is −∞, loss and gradient are 0. A coefficient aₖ = 0
-/// wins over an infinity. Through [`soft_cap`](Self::soft_cap) infinite scores are
-/// finite, and their gradient is 0. Finite scores never give NaN, unless targets are negative.
+/// has loss NaN and gradient NaN; so has one with a NaN target. In all other rows a
+/// score of −∞ at the label, or at a positive target, gives loss +∞ and a finite gradient: −1
+/// at a label without options. If every score but the label's is −∞, loss and gradient are 0
+/// without options. A coefficient aₖ = 0 wins over an infinity. Through
+/// [`soft_cap`](Self::soft_cap) infinite scores are finite, and their gradient is 0. Finite
+/// scores never give NaN, unless a target is NaN or negative.
 ///
 /// **Accuracy.** The largest errors are
 ///
@@ -48,13 +47,14 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// |---|---|---|
 /// | labels, also with an ignored one, class weights or a temperature | [`LOSS`](crate::contract::LOSS) | [`GRADIENT`](crate::contract::GRADIENT) |
 /// | label smoothing, z-loss or distributions; also with class weights or a temperature | [`SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) | [`SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) |
-/// | a soft cap, and anything else | [`CAPPED_LOSS`](crate::contract::CAPPED_LOSS) | [`CAPPED_GRADIENT`](crate::contract::CAPPED_GRADIENT) |
+/// | a soft cap | [`CAPPED_LOSS`](crate::contract::CAPPED_LOSS) | [`CAPPED_GRADIENT`](crate::contract::CAPPED_GRADIENT) |
 ///
 /// The last two hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
 /// 2⁴⁰, for targets that are 0 or at least 2⁻¹⁰⁰, and for temperatures and caps from 2⁻⁴⁰ to
 /// 2⁴⁰ with c/T up to 2⁵. Temperatures and caps from 2⁻⁶⁰ to 2⁶⁰ are accepted: beyond 2⁵,
-/// errors grow with c/T. A gradient is a difference: where a probability all but agrees with
-/// its target, what is left of it has lost their first digits. The sum of the losses is held
+/// errors grow with c/T. A gradient is a difference: where a probability nearly equals its
+/// target, their first digits cancel, and the error is small against both, not against what is
+/// left. The sum of the losses is held
 /// as two `f32`.
 ///
 /// ```
@@ -144,8 +144,8 @@ impl<'a> CrossEntropy<'a> {
         Self { ignored_label: Some(label), ..self }
     }
 
-    /// Multiplies the target of each class by a weight. The mean divides by the weights
-    /// of the labels; soft targets count 1 a row.
+    /// Multiplies the target of each class by a weight from 0 to 2^60. The mean divides by the
+    /// weights of the labels; soft targets count 1 a row.
     ///
     /// With smoothing all classes' parts are weighted: −(1 − ε)·wᵧ·ln pᵧ −
     /// ε/K·Σ wₖ·ln pₖ.
@@ -164,7 +164,7 @@ impl<'a> CrossEntropy<'a> {
         Self { class_weights: Some(weights), ..self }
     }
 
-    /// Adds λ·L² with L = ln Σ e^s, λ ≥ 0, to the loss of each row that counts: it keeps L
+    /// Adds λ·L² with L = ln Σ e^s, λ from 0 to 2^60, to the loss of each row that counts: it keeps L
     /// near 0, so that scores stay near log-probabilities. It has no weight. From
     /// Chowdhery and others, 2022.
     ///

@@ -1,8 +1,9 @@
 //! Compensated sums of e^x · 2^-N, 16 lanes each, and their values.
 //!
-//! A sum starts from a bias above every term: then three operations tell exactly what an
-//! addition rounds off (Dekker's sum needs the larger operand first). Plain sums of 16 blocks
-//! were 5 ULP off in softmax, of 2 blocks 2 ULP. Lanes are added up in a fixed tree, sixteen
+//! Sums of long rows start from a bias above every term: then three operations give the error of an
+//! addition exactly (Dekker's sum needs the larger operand first). In short rows, and for terms
+//! of both signs, operands are compared. Without compensation, softmax of 16 blocks was 5 ULP
+//! off, of 2 blocks 2 ULP. Lanes are added up in a fixed tree, sixteen
 //! rows at once by a transposition.
 #![allow(unsafe_code)] // memory is that of values here, or a scratch that has what it says
 
@@ -147,7 +148,7 @@ impl<S: Simd> Accumulator<S> {
         Self { high, low }
     }
 
-    /// The lanes, of which `count` may not be 0, added up: in the first lane of both words.
+    /// The sum of the first `count` lanes, where the others hold 0: in the first lane of both words.
     #[inline(always)]
     pub(super) fn value(mut self, simd: S, count: usize) -> (S::F32, S::F32) {
         if const { S::F32::CALLS } {

@@ -1,4 +1,4 @@
-//! What a loss multiplies each class's −ln p by.
+//! The coefficients of −ln p[k] in a loss.
 
 use crate::math::words::{add, times};
 use crate::math::{Formula, value};
@@ -27,7 +27,8 @@ impl Coefficients<'_> {
         self.times(t, weight, t.splat(1.0))
     }
 
-    /// [`of`](Self::of) times a power of two, by which targets of any size leave room for weights.
+    /// [`of`](Self::of) times a power of two, which keeps large targets from overflowing when they
+    /// are multiplied by weights.
     #[inline(always)]
     pub(super) fn times<V: Lanes>(&self, t: V, weight: V, power: V) -> (V, V) {
         struct Of;

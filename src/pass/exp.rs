@@ -22,7 +22,8 @@ pub(super) fn terms<V: Lanes>(scale: &Scale, x: V, zero_point: V) -> (V, V) {
 }
 
 /// e^(s·x) · 2^-N of short rows in two words, row after row without gaps; N = 0, or that of each
-/// row. Returns whether N = 0 will do: whether no |s·x| is more than [`MODERATE`].
+/// row. Returns whether all |s·x| are at most [`MODERATE`]: if not, the caller comes again with
+/// shifts.
 #[inline(always)]
 pub(super) unsafe fn exp_short<S: Simd>(
     simd: S,
@@ -74,8 +75,9 @@ pub(super) unsafe fn exp_short<S: Simd>(
     S::F32::all_within([most], MODERATE * scale.inverse)
 }
 
-/// Σ e^(s·x) · 2^-N of each row but the skipped element, the `first` or added to its total; with
-/// an output, e^(s·x) · 2^-N is kept there, rounded.
+/// Σ e^(s·x) · 2^-N of each row without the skipped element. Where this is the `first` tile of a
+/// row, its total begins; else the sum is added to it. If the tile has an output, each term is
+/// stored there, rounded.
 #[inline(always)]
 pub(super) unsafe fn exp_sums<S: Simd>(
     simd: S,

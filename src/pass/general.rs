@@ -1,5 +1,5 @@
-//! One row's cross-entropy with every option, and rows that other passes mark: extreme scores,
-//! certain answers, NaN.
+//! Cross-entropy with every option, of any scores: all rows where an option needs it, else those
+//! that other passes mark: extreme scores, certain answers, NaN.
 //!
 //! **Method.** The scores are s = μ·u with u = x and μ = 1/T or, with a soft cap c,
 //! u = tanh(x/c) and μ = c/T; the coefficients a[k] = w[k]·((1 − ε)·t[k] + ε/K), where t is 1 at
@@ -13,16 +13,16 @@
 //! ```
 //!
 //! where p = softmax(s). No summand of the loss is negative unless a target is, and B − a[m] is
-//! summed as such: a right answer given with confidence keeps its tiny loss and gradient.
+//! added up from the other coefficients: a right answer given with confidence keeps its tiny loss and gradient.
 //!
-//! Differences are taken before they are multiplied by μ, of halves: s itself may overflow where
-//! d does not. Everything is of two words until results are rounded: a score of 100/T in one
+//! First x/2 − m/2 is computed, then multiplied by 2μ: s, and even x − m, may overflow where d does
+//! not. Everything is of two words until results are rounded: a score of 100/T in one
 //! word would be off by 64 ULP of its probability. Up to [`GROUP`] rows are taken at once, so that
 //! their numbers are computed one row a lane; in pieces of [`PIECE`] elements, whose e^d and
 //! coefficients stay on the stack.
 //!
 //! **Error.** Half an ULP for the last addition, and that of e^d, see `shifted_exp_of_words`:
-//! 0.04 ULP of a probability, twice that of a gradient that is half of it. A soft cap adds that
+//! 0.04 ULP of a probability; where a gradient is half of its probability, 0.08 ULP of that. A soft cap adds that
 //! of tanh, see `tanh.rs`, times c/T, for each of two scores.
 #![allow(unsafe_code)] // tiles and pieces have what they say
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
@@ -43,12 +43,12 @@ use core::mem::MaybeUninit;
 /// Elements of a piece.
 pub(crate) const PIECE: usize = if super::TILE < 512 { super::TILE } else { 512 };
 
-/// By which a gradient is above the result, so that no subnormal is rounded twice: 2^60, unless a
-/// coefficient is so large that the product might overflow.
+/// Gradients are computed 2^60 times too large and scaled at the end, so that a subnormal is
+/// rounded once; unless a coefficient is so large that the product might overflow.
 const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
 const LARGE: f32 = 1_099_511_627_776.0; // 2^40
-/// A row with a target above this is computed by 2^-100 as large: its coefficients may have
-/// weights, and are summed.
+/// With a target above this, coefficients and loss of a row are computed times 2^-100, and scaled
+/// back when they are stored: weights and sums of many have room.
 const MOST_TARGET: f32 = 1_152_921_504_606_846_976.0;
 const DOWN: f32 = 7.888_609e-31;
 

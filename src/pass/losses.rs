@@ -1,6 +1,7 @@
 //! Losses of rows from their sums, one row a lane.
 //!
-//! With the label y and the others' sum, tail = Σ_{j≠y} e^(s·(x[j] − x[y])) is others/own, and
+//! Here x are the scores and s = 1/T, which [`super::general`] calls μ. Of a row with label y, own is
+//! the label's e^(s·x) · 2^-N and others the sum of all other terms. With tail = others/own,
 //!
 //! ```text
 //! loss        = A·ln(1 + tail) + Σ a[k]·s·(x[y] − x[k]) + λ·L²
@@ -8,12 +9,13 @@
 //! gradient[k] = s·(B·softmax(s·x)[k] − a[k])                          for k ≠ y
 //! ```
 //!
-//! with coefficients a, A = Σ a and L = ln Σ e^(s·x). B − a[y] is summed as such: a right answer
-//! given with confidence keeps its tiny true loss and gradient, where ln Σ e^x − x[y] cancels.
+//! with coefficients a, A = Σ a and L = ln Σ e^(s·x). B − a[y] is added up from the other
+//! coefficients, not subtracted: a right answer given with confidence keeps its tiny true loss and
+//! gradient, where ln Σ e^x − x[y] cancels.
 //! For plain labels a is the weight at y and 0 elsewhere.
 //!
-//! A row whose tail is so large or small that a second word may be lost, or whose loss is not
-//! finite, is marked: [`super::general`] takes it.
+//! A row is marked, and [`super::general`] takes it, if its tail is outside 2^-60 to 2^64, its mass
+//! outside 2^±60, its loss not finite, or another coefficient larger than the label's.
 #![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
 
 use super::accumulator::{Accumulator, Totals};
@@ -29,7 +31,8 @@ use crate::simd::{BLOCK, Lanes, Mask, Simd};
 /// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
 const LEAST_TAIL: f32 = 8.673_617_4e-19;
 const MOST_TAIL: f32 = 1.844_674_4e19;
-/// Between these, no weight and no sum of targets makes anything subnormal that counts: 2^±60.
+/// While weights and sums of targets stay between these, no result loses digits to subnormal
+/// numbers: 2^±60.
 const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
 
 /// Which classes have a coefficient.
@@ -55,7 +58,7 @@ pub(crate) struct LossFormula<'a> {
     pub(crate) columns: f32,
     /// s·ε/K as a double-word number.
     pub(crate) scaled: (f32, f32),
-    /// No other coefficient is above this, or the label's is the largest.
+    /// A bound of the other coefficients; 0 where the label's is known to be the largest.
     pub(crate) most: f32,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The `unsafe` here is sound because a [`Tile`] is made of slices and never reaches beyond them:
 //! its rows and pieces are clamped to what it has. What a [`PerRow`] or a [`Scratch`] holds is
-//! written by one pass before another reads it; to write zeros first took a short call 30 to
-//! 130 ns.
+//! written by one pass before another reads it. They begin without values: zeros cost a short call
+//! 30 to 130 ns.
 #![allow(unsafe_code)]
 
 use crate::rows::{Rows, RowsMut};
@@ -17,9 +17,9 @@ const IS_SMALL: bool = cfg!(all(target_os = "none", target_pointer_width = "32")
 
 /// Rows whose numbers are taken together, one a lane.
 pub(crate) const GROUP: usize = BLOCK;
-/// Rows of a tile, at most: what one group waits for, others fill.
+/// Rows that a driver takes at once, at most: while one group waits, another is computed.
 pub(crate) const ROWS: usize = if IS_SMALL { 1 } else { 4 * GROUP };
-/// Elements of a tile of one row, and of a scratch: they stay in the nearest cache.
+/// Elements of a piece of a long row, and of a scratch: they stay in the nearest cache.
 pub(crate) const TILE: usize = if IS_SMALL { SHORT } else { 2048 };
 /// Elements of which e^x, rounded, find room in a scratch.
 pub(crate) const KEPT: usize = 2 * TILE;
@@ -102,8 +102,7 @@ impl<'a> Tile<'a> {
         }
     }
 
-    /// Rows of which results go elsewhere, to rows of the same shape: if that is smaller, what
-    /// both have.
+    /// Rows of which results go elsewhere. If the shapes differ, the tile covers what both have.
     #[inline]
     pub(crate) fn write(x: Rows<'a>, mut out: RowsMut<'a>) -> Self {
         Self {
@@ -178,7 +177,7 @@ impl<'a> Tile<'a> {
         Self { out: ptr::null_mut(), out_stride: 0, ..*self }
     }
 
-    /// Where results go, in place.
+    /// The output as a tile: read from there and written there.
     #[inline]
     pub(crate) fn output(&self) -> Self {
         Self { x: self.out, x_stride: self.out_stride, ..*self }
@@ -261,7 +260,7 @@ impl PerRow {
         unsafe { *self.at_mut(i.min(ROWS)) = value }
     }
 
-    /// Writes all of some rows, and as many as a vector takes from the last on.
+    /// Writes the rows, and the rest of the last vector.
     #[inline(never)]
     pub(crate) fn fill(&mut self, rows: usize, value: f32) {
         for i in 0..rows.min(ROWS).next_multiple_of(GROUP) {

@@ -63,17 +63,6 @@ pub(crate) enum Passes {
     Scalar,
 }
 
-impl Passes {
-    /// Whether results larger than the caches are written past them.
-    pub(crate) fn streams(self) -> bool {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        if matches!(self, Self::Avx512) {
-            return true;
-        }
-        false
-    }
-}
-
 /// From each body of a list a function of a backend, with an attribute.
 macro_rules! functions {
     ($simd:expr, #$attribute:tt, $(
@@ -253,17 +242,17 @@ passes! {
 
         // Results.
         /// Kept e^x · 2^-N times the factor of its row.
-        fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>, stream: bool) = write::scale;
+        fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>) = write::scale;
         /// Short rows' e^x · 2^-N times the factor of its row.
         fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, any_size: bool) = write::short_write;
         /// Short rows' e^x · 2^-N times the factor of its row, less a target.
         fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>) = write::short_write_less;
         /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
-        fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>, stream: bool) = write::exp_write;
+        fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
         /// (x − center)·power of a row; −∞ stays so.
         fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
         /// s·(x − center) less a logarithm.
-        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words, stream: bool) = write::subtract;
+        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words) = write::subtract;
 
         // Of a row: a tile of one row of any length, or two of which the shorter counts.
         /// The largest element: NaN if one is NaN, −∞ if there is none.

@@ -136,9 +136,6 @@ pub(crate) trait Simd: Copy {
     /// Whether a row of at most two blocks has passes of its own, in registers. Where another backend
     /// is the usual one, their code is not worth it: other passes give the same bits.
     const HAS_LINES: bool = Self::IS_NATIVE;
-    /// Whether results larger than the caches are written past them: with eight lanes,
-    /// computing takes so long that ordinary stores hide behind it.
-    const STREAMS: bool = false;
 
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;
@@ -150,15 +147,6 @@ pub(crate) trait Simd: Copy {
     unsafe fn store(self, value: Self::F32, to: *mut f32);
     /// Writes the first `count` lanes, at least one and not all.
     unsafe fn store_first(self, value: Self::F32, to: *mut f32, count: usize);
-    /// Writes a whole vector past the caches where `to` is aligned to it; [`fence`](Self::fence)
-    /// must follow.
-    #[inline(always)]
-    unsafe fn stream(self, value: Self::F32, to: *mut f32) {
-        unsafe { self.store(value, to) }
-    }
-    /// Orders what was streamed before what follows.
-    #[inline(always)]
-    fn fence(self) {}
     /// Asks for a cache line to be brought near, wherever it is: this never faults.
     #[inline(always)]
     fn prefetch(self, from: *const f32) {

@@ -10,7 +10,7 @@
 //! | with a soft cap, T outside 2^±30 or ε < 2^-20; marked by `losses`; extreme | general |
 
 use super::loss_options::Options;
-use super::sum::{Sum, height, short_sums, streams};
+use super::sum::{Sum, height, short_sums};
 use super::{ones, runs, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
@@ -44,7 +44,6 @@ pub(crate) fn cross_entropy(
         return loss;
     }
     let formula = options.formula(all.columns());
-    let stream = streams(b, all);
     let mut total = Losses::default();
     let (mut losses, height) = (losses, height(all.columns()));
     // Made once, outside the loop: as part of a batch it would be copied.
@@ -53,7 +52,6 @@ pub(crate) fn cross_entropy(
     while i < all.rows() {
         let tile = all.part(i, height);
         let mut batch = Batch::new(b, &tile, targets, i, options, formula.as_ref(), &mut of_rows);
-        batch.stream = stream;
         batch.run();
         let (found, weights) = (batch.losses(), batch.weights());
         total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
@@ -108,8 +106,6 @@ struct Batch<'a> {
     targets: Option<Tile<'a>>,
     options: &'a Options<'a>,
     formula: Option<&'a LossFormula<'a>>,
-    /// Whether gradients are written past the caches.
-    stream: bool,
     /// What general passes take, once one is needed.
     general: Option<General<'a>>,
     /// The column of each row's label, or of its largest target.
@@ -135,7 +131,6 @@ impl<'a> Batch<'a> {
             targets: None,
             options,
             formula,
-            stream: false,
             general: None,
             labels: [NOWHERE; ROWS],
             ignored: 0,
@@ -271,7 +266,7 @@ impl<'a> Batch<'a> {
     /// Rows of a tile each.
     #[inline(never)]
     fn middle(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
-        let (b, tile, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
+        let (b, tile, scale) = (self.b, self.tile, &formula.scale);
         let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
         let mut scratch = Scratch::new();
         let targets = self.targets;
@@ -286,11 +281,11 @@ impl<'a> Batch<'a> {
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
                 let kept = kept.part(first, part.rows()).output().with_output_of(part);
-                b.scale(&kept, first, &of_rows.factor, None, stream);
+                b.scale(&kept, first, &of_rows.factor, None);
             } else {
                 let again =
                     Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
-                b.exp_write(part, first, again, target.map(|target| target.from(first)), stream);
+                b.exp_write(part, first, again, target.map(|target| target.from(first)));
             }
         });
     }
@@ -298,13 +293,13 @@ impl<'a> Batch<'a> {
     /// One row, tile by tile.
     #[inline(never)]
     fn long(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
-        let (b, row, scale, stream) = (self.b, self.tile, &formula.scale, self.stream);
+        let (b, row, scale) = (self.b, self.tile, &formula.scale);
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
         let mut scratch = Scratch::new();
         // What general passes may need once more is not overwritten.
         let is_near = row.columns() <= KEPT;
-        let keeps = row.writes() && target.is_none() && (is_near || !stream && !row.is_in_place());
+        let keeps = row.writes() && target.is_none() && (is_near || !row.is_in_place());
         let kept = match keeps {
             false => row.input(),
             true if is_near => scratch.keep(row),
@@ -320,11 +315,11 @@ impl<'a> Batch<'a> {
         marked |= b.losses(1, formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
-                softmax::write_kept(b, &kept.output(), part, &sum, &of_rows.factor, None, stream);
+                softmax::write_kept(b, &kept.output(), part, &sum, &of_rows.factor, None);
             } else {
                 let again =
                     Again { scale, shifts: &shifts, factors: &of_rows.factor, largest: None };
-                b.exp_write(part, first, again, target.map(|target| target.from(first)), stream);
+                b.exp_write(part, first, again, target.map(|target| target.from(first)));
             }
         });
     }

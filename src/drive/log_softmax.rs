@@ -4,7 +4,7 @@
 //! is −ln(1 + tail) then, with the sum of the others' e^(x − its own), which is summed without
 //! it.
 
-use super::sum::{Sum, height, short_sums, streams};
+use super::sum::{Sum, height, short_sums};
 use super::{each, ones};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -49,21 +49,20 @@ impl Backend {
 /// The logarithm of softmax of each row.
 pub(super) fn log_softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
     let (columns, height) = (all.columns(), height(all.columns()));
-    let stream = streams(b, all);
     let mut i = 0;
     while i < all.rows() {
         let tile = all.part(i, height);
         match columns {
             0 => {}
-            1..=SHORT => short(b, &tile, scale, stream),
-            _ => middle(b, &tile, scale, stream),
+            1..=SHORT => short(b, &tile, scale),
+            _ => middle(b, &tile, scale),
         }
         i += height;
     }
 }
 
 /// Rows of at most [`SHORT`] elements.
-fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     let rows = tile.rows();
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let mut of_rows = None;
@@ -71,9 +70,9 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
             return each(tile, &mut |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
-                    long(b, row, scale, stream);
+                    long(b, row, scale);
                 } else {
-                    short(b, row, scale, stream);
+                    short(b, row, scale);
                 }
             });
         }
@@ -99,10 +98,10 @@ fn set(tile: &Tile<'_>, dominated: u64, places: &[usize], ln: &PerRow) {
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, &mut |row| long(b, row, scale, stream));
+        return each(tile, &mut |row| long(b, row, scale));
     }
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
@@ -116,7 +115,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
             ln.set(i, share(b, &row, *place, scale));
         }
     }
-    b.subtract(tile, scale, 0.0, &sums, stream);
+    b.subtract(tile, scale, 0.0, &sums);
     set(tile, dominated, &places, &ln);
 }
 
@@ -131,7 +130,7 @@ fn share(b: Passes, row: &Tile<'_>, place: usize, scale: &Scale) -> f32 {
 }
 
 /// One row, tile by tile.
-fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
+fn long(b: Passes, row: &Tile<'_>, scale: &Scale) {
     let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
     let mut ln = sum.value(b);
     let dominated = b.logarithms(1, scale, Some(&sum.shifts()), &mut ln).dominated != 0;
@@ -140,6 +139,6 @@ fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
         let place = b.position(row, sum.max);
         dominant = (place, share(b, row, place, scale));
     }
-    b.subtract(row, scale, sum.shift.center, &ln, stream);
+    b.subtract(row, scale, sum.shift.center, &ln);
     row.set(0, dominant.0, dominant.1);
 }

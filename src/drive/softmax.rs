@@ -10,12 +10,12 @@
 //! All ways take the same steps for a row, so that no bit depends on what other rows there are.
 
 use super::each;
-use super::sum::{Sum, center, height, short_sums, streams};
+use super::sum::{Sum, height, short_sums};
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shift::exp2;
 use crate::math::shifted_exp::Scale;
-use crate::pass::{KEPT, LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -62,7 +62,7 @@ pub(super) fn softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
 }
 
 fn rows(b: Passes, all: &Tile<'_>, scale: &Scale) {
-    let (columns, stream) = (all.columns(), streams(b, all));
+    let columns = all.columns();
     let height = height(columns);
     let mut i = 0;
     while i < all.rows() {
@@ -70,8 +70,8 @@ fn rows(b: Passes, all: &Tile<'_>, scale: &Scale) {
         match columns {
             0 => {}
             1 => one_column(&tile),
-            2..=SHORT => short(b, &tile, scale, stream),
-            _ => middle(b, &tile, scale, stream),
+            2..=SHORT => short(b, &tile, scale),
+            _ => middle(b, &tile, scale),
         }
         i += height;
     }
@@ -84,16 +84,16 @@ fn one_column(tile: &Tile<'_>) {
 
 /// Rows of at most [`SHORT`] elements.
 #[inline(never)]
-fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
     let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
     if !is_moderate {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
             return each(tile, &mut |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
-                    long(b, row, scale, stream);
+                    long(b, row, scale);
                 } else {
-                    short(b, row, scale, stream);
+                    short(b, row, scale);
                 }
             });
         }
@@ -106,58 +106,25 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
 }
 
 /// Longer rows, of a tile each unless they are extreme.
-fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale, stream: bool) {
+fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     let mut shifts = Shifts::new();
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
-        return each(tile, &mut |row| long(b, row, scale, stream));
+        return each(tile, &mut |row| long(b, row, scale));
     }
     let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
-    let mut scratch = Scratch::new();
-    // What is streamed is kept in near memory until it is written.
-    let kept = if stream { scratch.keep(tile) } else { *tile };
-    b.exp_sums(&kept, &[], scale, &shifts, true, &mut totals);
+    b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), &mut totals, false, 0, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
-    let kept = kept.output().with_output_of(tile);
-    b.scale(&kept, 0, &sums, Some(&largest), stream);
+    b.scale(&tile.output(), 0, &sums, Some(&largest));
 }
 
-/// One row, tile by tile. What is streamed is kept in near memory, or computed once more if there
-/// is no room.
+/// One row, tile by tile.
 #[inline(never)]
-fn long(b: Passes, row: &Tile<'_>, scale: &Scale, stream: bool) {
-    if stream && row.columns() > KEPT {
-        return again(b, row, scale);
-    }
-    let mut scratch = Scratch::new();
-    let kept = if stream { scratch.keep(row) } else { *row };
-    let mut sum = Sum::of(b, &kept, usize::MAX, scale);
+fn long(b: Passes, row: &Tile<'_>, scale: &Scale) {
+    let mut sum = Sum::of(b, row, usize::MAX, scale);
     let (mut factor, mut largest) = (sum.value(b), PerRow::new());
     b.factors(1, scale, Some(&sum.shifts()), &mut factor, &mut largest);
-    write_kept(b, &kept.output(), row, &sum, &factor, Some(&largest), stream);
-}
-
-/// One row whose results are streamed, from its scores once more.
-fn again(b: Passes, row: &Tile<'_>, scale: &Scale) {
-    let mut sum = Sum::of(b, &row.input(), usize::MAX, scale);
-    let (mut factor, mut largest) = (sum.value(b), PerRow::new());
-    let (shifts, mut centered, mut kept) = (sum.shifts(), Scratch::new(), Scratch::new());
-    b.factors(1, scale, Some(&shifts), &mut factor, &mut largest);
-    let mut at = 0;
-    while at < row.columns() {
-        let piece = row.piece(at, at + TILE);
-        let from = if sum.shift.center == 0.0 {
-            piece
-        } else {
-            let centered = centered.tile(piece.columns(), piece);
-            center(b, &piece, sum.shift.center, &centered);
-            centered
-        };
-        let kept = kept.keep(&from);
-        b.exp_sums(&kept, &[], scale, &shifts, true, &mut Totals::new());
-        b.scale(&kept.output().with_output_of(&piece), 0, &factor, Some(&largest), true);
-        at += TILE;
-    }
+    write_kept(b, &row.output(), row, &sum, &factor, Some(&largest));
 }
 
 /// Writes what a sum has kept of a row, in place, times a factor, where another row goes. The last
@@ -169,7 +136,6 @@ pub(super) fn write_kept(
     sum: &Sum,
     factor: &Words,
     largest: Option<&PerRow>,
-    stream: bool,
 ) {
     let mut end = row.columns();
     while end > 0 {
@@ -184,11 +150,11 @@ pub(super) fn write_kept(
             for power in [power.max(-126.0), power - power.max(-126.0)] {
                 let mut factor = Words::new();
                 factor.set(0, (exp2(power), 0.0));
-                b.scale(&piece, 0, &factor, None, false);
+                b.scale(&piece, 0, &factor, None);
             }
             of_piece = None;
         }
-        b.scale(&to, 0, factor, of_piece, stream);
+        b.scale(&to, 0, factor, of_piece);
         end = at;
     }
 }

@@ -18,15 +18,6 @@ pub(super) fn height(columns: usize) -> usize {
     }
 }
 
-/// Elements from which on results are written past the caches, where that is worth while.
-const STREAM: usize = 1 << 20;
-
-/// Whether the results of all rows are written past the caches.
-pub(super) fn streams(b: Passes, all: &Tile<'_>) -> bool {
-    let length = all.rows().saturating_mul(all.columns());
-    b.streams() && length >= STREAM && all.writes() && !all.is_in_place()
-}
-
 /// The sum of a row, and what was taken from its elements.
 ///
 /// N comes from the first tile. Once a tile rises too far above that, what follows has an N of

@@ -113,7 +113,6 @@ fn product<V: Lanes>(x: V, factor: V, low: V) -> V {
 }
 
 /// Kept e^x · 2^-N times the factor of its row; the tile's first row has the factor `first`.
-/// Results may be streamed past the caches.
 #[inline(always)]
 pub(super) unsafe fn scale<S: Simd>(
     simd: S,
@@ -121,7 +120,6 @@ pub(super) unsafe fn scale<S: Simd>(
     first: usize,
     factors: &Words,
     largest: Option<&PerRow>,
-    stream: bool,
 ) {
     for i in 0..tile.rows.min(ROWS) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
@@ -133,16 +131,6 @@ pub(super) unsafe fn scale<S: Simd>(
         let one = Factor::new(simd.splat(0.0), words, largest);
         let mut at = 0;
         unsafe {
-            if const { S::STREAMS } && stream {
-                at = unaligned(out).min(tile.columns);
-                if at > 0 {
-                    simd.store_part(one.times(simd.load_part(x, at, 0.0)), out, at);
-                }
-                while at + S::F32::COUNT <= tile.columns {
-                    simd.stream(one.times(simd.load(x.add(at))), out.add(at));
-                    at += S::F32::COUNT;
-                }
-            }
             while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
                 let y = wide.times(<S::Wide as Vectors<S>>::load(simd, x.add(at)));
                 y.store(simd, out.add(at));
@@ -156,20 +144,10 @@ pub(super) unsafe fn scale<S: Simd>(
             }
         }
     }
-    if stream {
-        simd.fence();
-    }
-}
-
-/// Elements from a place up to the next that a vector may be streamed to.
-#[inline(always)]
-fn unaligned(place: *const f32) -> usize {
-    (place.addr().wrapping_neg() % 64) / 4
 }
 
 /// e^(s·x) · 2^-N times the factor of its row less a target, from x once more; the tile's first
-/// row has the numbers `first`. Without a target it is what [`scale`] makes of it. Results may be
-/// streamed past the caches.
+/// row has the numbers `first`. Without a target it is what [`scale`] makes of it.
 #[inline(always)]
 pub(super) unsafe fn exp_write<S: Simd>(
     simd: S,
@@ -177,7 +155,6 @@ pub(super) unsafe fn exp_write<S: Simd>(
     first: usize,
     formula: Again<'_>,
     target: Option<Target<'_>>,
-    stream: bool,
 ) {
     let Again { scale, shifts, factors, largest } = formula;
     for i in 0..tile.rows.min(ROWS) {
@@ -190,31 +167,21 @@ pub(super) unsafe fn exp_write<S: Simd>(
         let factor = (simd.splat(words.0), simd.splat(words.1));
         let largest = if let Some(largest) = largest { largest.get(first + i) } else { 0.0 };
         let plain = Factor::new(floor, words, largest);
-        let head = if const { S::STREAMS } && stream { unaligned(out) } else { 0 };
         let mut at = 0;
         while at < tile.columns {
             let rest = tile.columns - at;
-            // The first step goes up to where vectors are aligned.
-            let count = if at < head { rest.min(head) } else { rest.min(S::F32::COUNT) };
             unsafe {
-                let x = simd.load_part(x.add(at), count, 0.0);
+                let x = simd.load_part(x.add(at), rest, 0.0);
                 let (t, delta) = terms(scale, floor.max(x), zero_point);
                 let y = if let Some(target) = target {
-                    less((t, t * delta), factor, target_of(simd, target, i, at, count))
+                    less((t, t * delta), factor, target_of(simd, target, i, at, rest))
                 } else {
                     plain.times(t.mul_add(delta, t))
                 };
-                if const { S::STREAMS } && stream && count == S::F32::COUNT {
-                    simd.stream(y, out.add(at));
-                } else {
-                    simd.store_part(y, out.add(at), count);
-                }
+                simd.store_part(y, out.add(at), rest);
             }
-            at += count;
+            at += S::F32::COUNT;
         }
-    }
-    if stream {
-        simd.fence();
     }
 }
 
@@ -354,8 +321,7 @@ pub(super) unsafe fn multiply<S: Simd>(simd: S, row: &Tile<'_>, center: f32, pow
     }
 }
 
-/// s·x less a logarithm in two words, each row's own: s·(x − center) − high − low. Results may be
-/// streamed past the caches.
+/// s·x less a logarithm in two words, each row's own: s·(x − center) − high − low.
 #[inline(always)]
 pub(super) unsafe fn subtract<S: Simd>(
     simd: S,
@@ -363,7 +329,6 @@ pub(super) unsafe fn subtract<S: Simd>(
     scale: &Scale,
     center: f32,
     logarithms: &Words,
-    stream: bool,
 ) {
     let (s, columns, rows) = (scale.words.0, tile.columns, tile.rows.min(ROWS));
     for i in 0..rows {
@@ -375,18 +340,6 @@ pub(super) unsafe fn subtract<S: Simd>(
         let one = (simd.splat(high), simd.splat(low));
         let mut at = 0;
         unsafe {
-            if const { S::STREAMS } && stream {
-                at = unaligned(out).min(columns);
-                if at > 0 {
-                    let x = simd.load_part(x, at, 0.0);
-                    simd.store_part(difference(x, s, center, one), out, at);
-                }
-                while at + S::F32::COUNT <= columns {
-                    let x = simd.load(x.add(at));
-                    simd.stream(difference(x, s, center, one), out.add(at));
-                    at += S::F32::COUNT;
-                }
-            }
             while const { S::IS_WIDE } && at + S::Wide::COUNT <= columns {
                 unroll!(j in 0..S::Wide::COUNT.div_ceil(16), {
                     simd.prefetch(x.wrapping_add(at + j * 16 + super::TILE));
@@ -402,9 +355,6 @@ pub(super) unsafe fn subtract<S: Simd>(
                 at += S::F32::COUNT;
             }
         }
-    }
-    if stream {
-        simd.fence();
     }
 }
 

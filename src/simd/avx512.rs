@@ -52,7 +52,6 @@ impl Simd for Avx512 {
     type Wide = Interleaved<F32, 4>;
     type MapWide = Interleaved<F32, 4>;
     const IS_NATIVE: bool = true;
-    const STREAMS: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {
@@ -95,22 +94,6 @@ impl Simd for Avx512 {
                 _mm512_mask_storeu_ps(to, mask, value.0);
             }
         }
-    }
-
-    #[inline(always)]
-    unsafe fn stream(self, value: F32, to: *mut f32) {
-        unsafe {
-            if to.addr().is_multiple_of(64) {
-                _mm512_stream_ps(to, value.0);
-            } else {
-                self.store(value, to);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn fence(self) {
-        unsafe { _mm_sfence() }
     }
 
     #[inline(always)]

@@ -172,7 +172,10 @@ const KNOWN_OF_LOG_SOFTMAX: &[Known] = &[
                g − e^y·Σ g is infinite: \"infinities follow IEEE 754\"",
         is: |case| {
             let [y, g, sum, _] = of_case(case);
-            y > -core::f64::consts::LN_2 && g.is_finite() && sum.is_infinite() && case.found.is_nan()
+            y > -core::f64::consts::LN_2
+                && g.is_finite()
+                && sum.is_infinite()
+                && case.found.is_nan()
         },
     },
     Known {

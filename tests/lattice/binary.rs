@@ -126,9 +126,11 @@ fn losses_of_scores() {
         let name = format!("{options:?}");
         for n in 1..=3 {
             // A part of those with several options.
-            let most = if n == 2 && options.is_weighted() && options.gamma > 0.0 { 5000 } else { MOST };
+            let most =
+                if n == 2 && options.is_weighted() && options.gamma > 0.0 { 5000 } else { MOST };
             let [s, t] = &pairs_of_rows(&SCORES, &PROBABILITIES, n, most / n.pow(2));
-            let wants: Vec<_> = s.iter().zip(t).flat_map(|(&s, &t)| of_score(options, s, t)).collect();
+            let wants: Vec<_> =
+                s.iter().zip(t).flat_map(|(&s, &t)| of_score(options, s, t)).collect();
             tally.meet(&name, (&[s, t], n), &wants, |backend| {
                 let loss = options.loss().on(backend);
                 let [mut losses, mut gradient] = [(); 2].map(|()| vec![9.0; s.len()]);

@@ -1,10 +1,10 @@
 //! Cross-entropy with its options, on labels and on rows of targets.
 
+use super::common::Random;
 use super::common::{assert_same, backends, same};
 use super::{
-    INF, PROBABILITIES, SCORES, Scores, Tally, Want, alone, all_rows, pairs_of_rows,
+    Case, INF, Known, PROBABILITIES, SCORES, Scores, Tally, Want, all_rows, alone, pairs_of_rows,
 };
-use super::common::Random;
 use logits::contract::{
     GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
 };
@@ -107,19 +107,14 @@ fn of_row(options: Options, x: &[f32], t: &[f32], on_labels: bool) -> Vec<Want> 
     let (s, slopes): (Vec<_>, Vec<_>) = x.iter().map(|&x| score(options, x)).unzip();
     let scores = Scores::new(s).filter(|_| !t.iter().any(|t| t.is_nan()));
     let Some(scores) = scores else { return vec![Want::Nan; n + 1] };
-    if t.iter().any(|t| t.is_infinite()) {
+    let a = options.coefficients(t);
+    // Of targets that are too large nothing is promised.
+    if t.iter().any(|&t| f64::from(t).abs() > MOST) {
         return vec![Want::Anything; n + 1];
     }
-    let a = options.coefficients(t);
-    // Of targets that are too large, no more is promised than that an impossible class which has
-    // one makes the loss infinite.
     let impossible = |sign: f64| (0..n).any(|k| a[k] * sign > 0.0 && scores.s[k].is_infinite());
     let infinite = if impossible(1.0) { Want::Bits(INF) } else { Want::Bits(-INF) };
     let is_infinite = impossible(1.0) != impossible(-1.0);
-    if t.iter().any(|&t| f64::from(t).abs() > MOST) {
-        let loss = if is_infinite { infinite } else { Want::Anything };
-        return [vec![loss], vec![Want::Anything; n]].concat();
-    }
 
     let figures = Figures::of(options, on_labels);
     let (z, ln_sum) = (f64::from(options.z), scores.ln_sum());
@@ -156,7 +151,9 @@ fn of_row(options: Options, x: &[f32], t: &[f32], on_labels: bool) -> Vec<Want> 
         let mut most = (plus.abs() + 2.0 * z * size_of_l) * p;
         let mut least = minus.abs();
         if is_top {
-            most = most.max((mass.abs() + 2.0 * z * size_of_l) * p * f64::from(u8::from(scores.tail >= 1.0)));
+            most = most.max(
+                (mass.abs() + 2.0 * z * size_of_l) * p * f64::from(u8::from(scores.tail >= 1.0)),
+            );
             least = least.max(a[k].abs() * f64::from(u8::from(scores.tail >= 1.0)));
         }
         let size = match figures.least {
@@ -261,16 +258,57 @@ fn one_hot(label: u32, n: usize) -> Vec<f32> {
     (0..n).map(|k| f32::from(u8::from(k == label as usize))).collect()
 }
 
+/// The options, scores and targets of a result.
+fn of_case<'a>(case: &Case<'a>) -> (Options, &'a [f32], &'a [f32]) {
+    let named = |options: &&Options| case.function.ends_with(&format!("{options:?}"));
+    (*ALL.iter().find(named).expect("options"), case.rows[0], case.rows[1])
+}
+
+const OVERFLOW: Known = Known {
+    what: "the loss is +∞ where a score, or how far one is below the largest, is beyond f32::MAX \
+           once divided by the temperature, and aₖ times that is not",
+    is: |case| {
+        let (options, x, _) = of_case(case);
+        let s = || x.iter().map(|&x| score(options, x).0).filter(|s| s.is_finite());
+        let spread = s().fold(f64::MIN, f64::max) - s().fold(f64::MAX, f64::min);
+        let largest = s().fold(spread, |largest, s| largest.max(s.abs()));
+        largest > f64::from(f32::MAX) && case.index == 0 && case.found == INF
+    },
+};
+
+const Z_LOSS_ALONE: Known = Known {
+    what: "TARGET_LOSS and TARGET_GRADIENT are too small for rows that have a z-loss and no \
+           target or weight: λ·L² has twice the error of L, and 2λL half as large counts",
+    is: |case| {
+        let (options, _, t) = of_case(case);
+        let is_alone = options.z > 0.0 && options.coefficients(t).iter().all(|&a| a == 0.0);
+        is_alone && case.want.error(case.found) < 10.0
+    },
+};
+
+const SUBNORMAL: Known = Known {
+    what: "a subnormal probability is rounded before it is multiplied by Σa + 2λL, so that a \
+           subnormal derivative may be off by a least subnormal more",
+    is: |case| {
+        let (.., t) = of_case(case);
+        let is_subnormal = case.found.abs() < f32::MIN_POSITIVE && t.len() > 1;
+        case.index > 0 && is_subnormal && case.want.error(case.found) < 2.5
+    },
+};
+
+const KNOWN_OF_LABELS: &[Known] = &[OVERFLOW, Z_LOSS_ALONE, SUBNORMAL];
+
 #[test]
 fn losses_against_labels() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::new(KNOWN_OF_LABELS);
     for n in 1..=4 {
         let (x, labels) = rows_and_labels(n);
+        let t: Vec<_> = labels.iter().flat_map(|&label| one_hot(label, n)).collect();
         let rows = Rows::new(&x, n).unwrap();
         for options in ALL {
-            let of = |(x, &label): (&[f32], &u32)| of_row(options, x, &one_hot(label, n), true);
-            let wants: Vec<_> = rows.iter().zip(&labels).flat_map(of).collect();
-            tally.meet(&format!("labels, {options:?}"), (&[&x], n), &wants, |backend| {
+            let of = |(x, t)| of_row(options, x, t, true);
+            let wants: Vec<_> = rows.iter().zip(t.chunks_exact(n)).flat_map(of).collect();
+            tally.meet(&format!("labels, {options:?}"), (&[&x, &t], n), &wants, |backend| {
                 run(options.loss(n).on(backend), rows, Against::Labels(&labels))
             });
         }
@@ -284,7 +322,9 @@ fn ignored_rows() {
     for n in 1..=3 {
         let (x, labels) = rows_and_labels(n);
         let rows = Rows::new(&x, n).unwrap();
-        for (options, backend) in ALL.iter().flat_map(|o| backends().into_iter().map(move |b| (o, b))) {
+        for (options, backend) in
+            ALL.iter().flat_map(|o| backends().into_iter().map(move |b| (o, b)))
+        {
             let loss = options.loss(n).on(backend);
             let all = run(loss, rows, Against::Labels(&labels));
             let ignoring = run(loss.ignored_label(1), rows, Against::Labels(&labels));
@@ -303,11 +343,52 @@ fn ignored_rows() {
     }
 }
 
+const NEGATIVE: Known = Known {
+    what: "with a negative target, terms of both signs overflow: NaN, or an infinity where their \
+           sum is none: \"finite scores never give NaN\"",
+    is: |case| {
+        let (options, x, t) = of_case(case);
+        let is_negative = options.coefficients(t).iter().any(|&a| a < 0.0);
+        let is_huge = x.iter().any(|x| x.abs() == f32::MAX);
+        case.index == 0 && is_negative && is_huge && !case.found.is_finite()
+    },
+};
+
+const KNOWN_OF_TARGETS: &[Known] = &[
+    OVERFLOW,
+    NEGATIVE,
+    Z_LOSS_ALONE,
+    SUBNORMAL,
+    Known {
+        what: "the derivative by a score whose probability or slope under a soft cap rounds to 0 is \
+               not NaN in a row with a NaN target: \"gradient NaN; so has one with a NaN target\"",
+        is: |case| {
+            let (options, x, t) = of_case(case);
+            let Some(k) = case.index.checked_sub(1) else { return false };
+            let (s, slopes): (Vec<_>, Vec<_>) = x.iter().map(|&x| score(options, x)).unzip();
+            let p = Scores::new(s).map_or(1.0, |scores| scores.p(k));
+            let factor = p as f32 * slopes[k] as f32;
+            t.iter().any(|t| t.is_nan()) && factor < f32::MIN_POSITIVE && !case.found.is_nan()
+        },
+    },
+    Known {
+        what: "a target so small that its product with a class weight or a smoothing rounds to 0 \
+               is none: \"a positive target whose score is −∞ has loss +∞\"",
+        is: |case| {
+            let (options, x, t) = of_case(case);
+            let vanishes = |(k, a): (usize, f64)| a > 0.0 && a as f32 == 0.0 && x[k] == -INF;
+            let any = options.coefficients(t).into_iter().enumerate().any(vanishes);
+            case.index == 0 && any && case.found.is_finite()
+        },
+    },
+];
+
 #[test]
 fn losses_against_targets() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::new(KNOWN_OF_TARGETS);
     for n in 1..=3 {
-        let [x, t] = &pairs_of_rows(&SCORES, &PROBABILITIES, n, if n < 3 { 70_000 } else { 10_000 });
+        let [x, t] =
+            &pairs_of_rows(&SCORES, &PROBABILITIES, n, if n < 3 { 70_000 } else { 10_000 });
         let [rows, targets] = [x, t].map(|x| Rows::new(x, n).unwrap());
         for options in ALL {
             let pairs = rows.iter().zip(targets);

@@ -1,7 +1,7 @@
 //! Functions of each element, on slices, one number and lanes.
 
 use super::common::{assert_same, backends, elementwise, same};
-use super::{SCORES, Tally, Want, alone, all_rows};
+use super::{SCORES, Tally, Want, all_rows, alone};
 use logits::{contract, scalar, vector};
 use wide::f32x8;
 

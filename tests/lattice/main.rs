@@ -90,6 +90,16 @@ impl Want {
         Self::Near { value, size: value.abs(), most }
     }
 
+    /// In ULP of the size, of a finite value and result.
+    fn error(self, found: f32) -> f64 {
+        match self {
+            Self::Near { value, size, .. } if value.is_finite() && found.is_finite() => {
+                (f64::from(found) - value).abs() / unit(size)
+            }
+            _ => f64::INFINITY,
+        }
+    }
+
     fn accepts(self, found: f32) -> bool {
         match self {
             Self::Nan => found.is_nan(),
@@ -108,8 +118,7 @@ impl Want {
                     return farthest >= past && value.is_sign_negative() == (found < 0.0);
                 }
                 // 0.1% for the rounding of the model itself.
-                (f64::from(found) - value).abs() <= 1.001 * most * unit(size)
-                    || value as f32 == found
+                self.error(found) <= 1.001 * most || value as f32 == found
             }
         }
     }
@@ -204,7 +213,12 @@ impl Tally {
         // Some of the first, and fewer and fewer later ones.
         if *count <= 8 || count.is_power_of_two() {
             let Case { backend, rows, index, found, want, .. } = case;
-            writeln!(examples, "    {backend:?}, [{index}] of {rows:?}: {found:?} for {want:?}").unwrap();
+            writeln!(
+                examples,
+                "    {backend:?}, [{index}] of {rows:?}: {found:?} for {want:?}, {:.2} ULP",
+                want.error(*found)
+            )
+            .unwrap();
         }
     }
 

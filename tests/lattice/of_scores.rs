@@ -1,7 +1,7 @@
 //! Entropy and divergence of the distributions that scores stand for.
 
 use super::common::{assert_same, backends, same};
-use super::{INF, Known, SCORES, Scores, Tally, Want, alone, all_rows, pairs_of_rows};
+use super::{INF, Known, SCORES, Scores, Tally, Want, all_rows, alone, pairs_of_rows};
 use logits::Rows;
 use logits::RowsMut;
 use logits::contract::{ENTROPY_OF_SCORES, KL_DIVERGENCE_OF_SCORES};
@@ -10,7 +10,8 @@ use logits::contract::{ENTROPY_OF_SCORES, KL_DIVERGENCE_OF_SCORES};
 fn entropy(x: &[f32]) -> Want {
     let Some(scores) = Scores::of(x) else { return Want::Nan };
     let terms = (0..x.len()).filter(|&k| x[k] != -INF);
-    let value = scores.rise() + terms.map(|k| scores.p(k) * (scores.max() - scores.s[k])).sum::<f64>();
+    let value =
+        scores.rise() + terms.map(|k| scores.p(k) * (scores.max() - scores.s[k])).sum::<f64>();
     Want::near(value, ENTROPY_OF_SCORES)
 }
 
@@ -118,9 +119,7 @@ fn divergences() {
             let mut gradient = vec![9.0; count * n];
             let place = RowsMut::new(&mut gradient, n).unwrap();
             backend.rows_kl_divergence_of_scores(x, y, &mut out).unwrap();
-            backend
-                .rows_kl_divergence_of_scores_and_gradient(x, y, &mut again, place)
-                .unwrap();
+            backend.rows_kl_divergence_of_scores_and_gradient(x, y, &mut again, place).unwrap();
             assert_same(&out, &again, &"with a gradient");
             for i in alone(count) {
                 let [x, y] = [x, y].map(|x| Rows::new(x.row(i).unwrap(), n).unwrap());
@@ -130,7 +129,10 @@ fn divergences() {
                 assert_same(&own, &out[i..=i], &"alone");
                 assert_same(&own_gradient, &gradient[i * n..(i + 1) * n], &"gradient alone");
             }
-            out.iter().zip(gradient.chunks_exact(n)).flat_map(|(d, g)| [&[*d], g].concat()).collect()
+            out.iter()
+                .zip(gradient.chunks_exact(n))
+                .flat_map(|(d, g)| [&[*d], g].concat())
+                .collect()
         });
     }
     for backend in backends() {

@@ -1,7 +1,7 @@
 //! Softmax, its logarithm and log-sum-exp, with a scale, for masked rows, and in pieces.
 
 use super::common::{assert_same, backends, same};
-use super::{INF, Known, SCORES, Scores, Tally, Want, alone, all_rows};
+use super::{INF, Known, SCORES, Scores, Tally, Want, all_rows, alone};
 use logits::contract::{LOG_ADD_EXP, LOG_SOFTMAX, LOG_SUM_EXP, LOG_SUM_EXP_RISE, SOFTMAX};
 use logits::{Backend, LogSumExp, Rows, RowsMut, Softmax};
 
@@ -126,7 +126,8 @@ fn softmax(x: &[f32], scale: f32, zeros_where_masked: bool, log: bool) -> Vec<Wa
         return vec![if log { Want::Bits(-INF) } else { Want::Bits(0.0) }; x.len()];
     }
     // −∞ stays that whatever the scale, and +∞ makes NaN.
-    let scaled = |&x: &f32| if x.is_infinite() { x.into() } else { f64::from(scale) * f64::from(x) };
+    let scaled =
+        |&x: &f32| if x.is_infinite() { x.into() } else { f64::from(scale) * f64::from(x) };
     let Some(scores) = Scores::new(x.iter().map(scaled).collect()) else {
         return vec![Want::Nan; x.len()];
     };
@@ -194,7 +195,8 @@ const KNOWN: &[Known] = &[Known {
     is: |case| {
         let row = case.rows[0];
         let scale_is_1 = case.function.contains("scale: 1.0,");
-        let has_nan_and_number = row.iter().any(|x| x.is_nan()) && row.iter().any(|x| x.is_finite());
+        let has_nan_and_number =
+            row.iter().any(|x| x.is_nan()) && row.iter().any(|x| x.is_finite());
         case.function.ends_with("log: true")
             && !scale_is_1
             && has_nan_and_number

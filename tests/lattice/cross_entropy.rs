@@ -1,0 +1,405 @@
+//! Cross-entropy with its options, on labels and on rows of targets.
+
+use super::common::Random;
+use super::common::{assert_same, backends, same};
+use super::{
+    Case, INF, Known, PROBABILITIES, SCORES, Scores, Tally, Want, all_rows, alone, pairs_of_rows,
+};
+use logits::contract::{
+    GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
+};
+use logits::loss::{CrossEntropy, Loss};
+use logits::{Rows, RowsMut};
+
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    smoothing: f32,
+    weights: bool,
+    z: f32,
+    cap: Option<f32>,
+    temperature: f32,
+}
+
+const PLAIN: Options =
+    Options { smoothing: 0.0, weights: false, z: 0.0, cap: None, temperature: 1.0 };
+
+/// Of classes, where there are weights.
+const WEIGHTS: [f32; 4] = [0.5, 2.0, 0.0, 1.5];
+
+/// Every option alone, and with others.
+const ALL: [Options; 15] = [
+    PLAIN,
+    Options { smoothing: 0.1, ..PLAIN },
+    Options { weights: true, ..PLAIN },
+    Options { z: 0.5, ..PLAIN },
+    Options { cap: Some(8.0), ..PLAIN },
+    Options { temperature: 0.7, ..PLAIN },
+    Options { temperature: 1e3, ..PLAIN },
+    Options { temperature: 1e-6, ..PLAIN },
+    Options { weights: true, temperature: 0.7, ..PLAIN },
+    Options { smoothing: 0.1, z: 0.01, temperature: 4.0, ..PLAIN },
+    Options { smoothing: 0.1, weights: true, ..PLAIN },
+    Options { weights: true, z: 0.01, ..PLAIN },
+    Options { z: 0.01, cap: Some(100.0), ..PLAIN },
+    Options { weights: true, cap: Some(15.0), temperature: 0.7, ..PLAIN },
+    Options { smoothing: 0.5, weights: true, z: 0.3, cap: Some(30.0), temperature: 2.0 },
+];
+
+impl Options {
+    fn loss(self, columns: usize) -> CrossEntropy<'static> {
+        let mut loss = CrossEntropy::new()
+            .label_smoothing(self.smoothing)
+            .z_loss(self.z)
+            .temperature(self.temperature);
+        if self.weights {
+            loss = loss.class_weights(&WEIGHTS[..columns]);
+        }
+        self.cap.map_or(loss, |cap| loss.soft_cap(cap))
+    }
+
+    /// aₖ
+    fn coefficients(self, t: &[f32]) -> Vec<f64> {
+        let epsilon = f64::from(self.smoothing);
+        let uniform = epsilon / t.len() as f64;
+        let weight = |k: usize| if self.weights { f64::from(WEIGHTS[k]) } else { 1.0 };
+        let one = |(k, &t): (usize, &f32)| weight(k) * ((1.0 - epsilon) * f64::from(t) + uniform);
+        t.iter().enumerate().map(one).collect()
+    }
+}
+
+/// The contract's figures for a loss and its gradient, and what an |L| below counts as; None
+/// where errors are measured by the results themselves.
+struct Figures {
+    loss: f64,
+    gradient: f64,
+    least: Option<f64>,
+}
+
+impl Figures {
+    fn of(options: Options, on_labels: bool) -> Self {
+        let Options { smoothing, weights, z, cap, .. } = options;
+        if on_labels && smoothing == 0.0 && z == 0.0 && cap.is_none() {
+            Self { loss: LOSS, gradient: GRADIENT, least: None }
+        } else if !weights && cap.is_none() {
+            Self { loss: SMOOTH_LOSS, gradient: SMOOTH_GRADIENT, least: Some(1.0) }
+        } else {
+            Self { loss: TARGET_LOSS, gradient: TARGET_GRADIENT, least: Some(0.125) }
+        }
+    }
+}
+
+/// 2^40: the contract's figures are for what is between it and its inverse.
+const MOST: f64 = (1_u64 << 40) as f64;
+/// 2^-100: and for targets that are 0 or at least this.
+const LEAST_TARGET: f64 = 1.0 / (1_u128 << 100) as f64;
+
+/// s, and ds/dx.
+fn score(options: Options, x: f32) -> (f64, f64) {
+    let (x, t) = (f64::from(x), f64::from(options.temperature));
+    let Some(cap) = options.cap.map(f64::from) else { return (x / t, 1.0 / t) };
+    let u = libm::exp(-2.0 * (x / cap).abs());
+    (cap * libm::tanh(x / cap) / t, 4.0 * u / ((1.0 + u) * (1.0 + u)) / t)
+}
+
+/// The loss of a row against targets, and its gradient.
+fn of_row(options: Options, x: &[f32], t: &[f32], on_labels: bool) -> Vec<Want> {
+    let n = x.len();
+    let (s, slopes): (Vec<_>, Vec<_>) = x.iter().map(|&x| score(options, x)).unzip();
+    let scores = Scores::new(s).filter(|_| !t.iter().any(|t| t.is_nan()));
+    let Some(scores) = scores else { return vec![Want::Nan; n + 1] };
+    let a = options.coefficients(t);
+    // Of targets that are too large nothing is promised.
+    if t.iter().any(|&t| f64::from(t).abs() > MOST) {
+        return vec![Want::Anything; n + 1];
+    }
+    let impossible = |sign: f64| (0..n).any(|k| a[k] * sign > 0.0 && scores.s[k].is_infinite());
+    let infinite = if impossible(1.0) { Want::Bits(INF) } else { Want::Bits(-INF) };
+    let is_infinite = impossible(1.0) != impossible(-1.0);
+
+    let figures = Figures::of(options, on_labels);
+    let (z, ln_sum) = (f64::from(options.z), scores.ln_sum());
+    let size_of_l = ln_sum.abs().max(figures.least.unwrap_or(0.0));
+    let mass: f64 = a.iter().sum();
+    let b = (mass + 2.0 * z * ln_sum).abs();
+    let is_tiny = |&t: &f32| t != 0.0 && f64::from(t).abs() < LEAST_TARGET;
+    let has_figures = figures.least.is_none()
+        || (b == 0.0 || (1.0 / MOST..=MOST).contains(&b)) && !t.iter().any(is_tiny);
+
+    let terms = || (0..n).filter(|&k| a[k] != 0.0).map(|k| -a[k] * scores.ln_p(k));
+    let value = terms().sum::<f64>() + z * ln_sum * ln_sum;
+    let size = terms().map(f64::abs).sum::<f64>() + z * size_of_l * size_of_l;
+    let size = if figures.least.is_none() { value.abs() } else { size };
+    let loss = match (is_infinite, value.is_nan()) {
+        (true, _) => infinite,
+        // Infinities of both signs.
+        (false, true) => Want::Anything,
+        (false, false) if has_figures => Want::Near { value, size, most: figures.loss },
+        (false, false) => Want::NotNan,
+    };
+
+    let derivative = |k: usize| {
+        let (p, is_top) = (scores.p(k), scores.s[k] == scores.max());
+        // Of a likeliest class, without aₖ·pₖ on either side.
+        let (plus, minus) = if is_top {
+            let others: f64 = (0..n).filter(|&j| j != k).map(|j| a[j]).sum();
+            (others, a[k] * scores.tail / (1.0 + scores.tail))
+        } else {
+            (mass, a[k])
+        };
+        let value = (plus + 2.0 * z * ln_sum) * p - minus;
+        // Of several likeliest classes any may be the one.
+        let mut most = (plus.abs() + 2.0 * z * size_of_l) * p;
+        let mut least = minus.abs();
+        if is_top {
+            most = most.max(
+                (mass.abs() + 2.0 * z * size_of_l) * p * f64::from(u8::from(scores.tail >= 1.0)),
+            );
+            least = least.max(a[k].abs() * f64::from(u8::from(scores.tail >= 1.0)));
+        }
+        let size = match figures.least {
+            None => value.abs(),
+            Some(_) => value.abs().max(most.max(least) / 2.0),
+        };
+        let (value, size) = (value * slopes[k], size * slopes[k]);
+        if slopes[k] == 0.0 {
+            return Want::Zero;
+        }
+        if has_figures { Want::Near { value, size, most: figures.gradient } } else { Want::NotNan }
+    };
+    core::iter::once(loss).chain((0..n).map(derivative)).collect()
+}
+
+/// What rows are compared with.
+#[derive(Clone, Copy)]
+enum Against<'a> {
+    Labels(&'a [u32]),
+    Targets(Rows<'a>),
+}
+
+impl<'a> Against<'a> {
+    fn row(self, i: usize) -> Self {
+        match self {
+            Self::Labels(labels) => Self::Labels(&labels[i..=i]),
+            Self::Targets(t) => Self::Targets(Rows::new(t.row(i).unwrap(), t.columns()).unwrap()),
+        }
+    }
+
+    fn losses(self, loss: CrossEntropy<'_>, x: Rows<'_>, out: &mut [f32]) -> Loss {
+        match self {
+            Self::Labels(labels) => loss.losses(x, labels, out),
+            Self::Targets(t) => loss.losses_soft(x, t, out),
+        }
+        .unwrap()
+    }
+
+    /// The sum by itself, and with gradients, in place and elsewhere: the same.
+    fn gradient(self, loss: CrossEntropy<'_>, x: Rows<'_>, out: &mut [f32]) -> Loss {
+        let mut in_place: Vec<_> = x.iter().flatten().copied().collect();
+        let n = x.columns();
+        let to = RowsMut::new(out, n).unwrap();
+        let to_itself = RowsMut::new(&mut in_place, n).unwrap();
+        let [sum, of_gradient, of_in_place] = match self {
+            Self::Labels(labels) => [
+                loss.loss(x, labels),
+                loss.loss_and_gradient(x, labels, to),
+                loss.gradient_in_place(to_itself, labels),
+            ],
+            Self::Targets(t) => [
+                loss.loss_soft(x, t),
+                loss.loss_and_gradient_soft(x, t, to),
+                loss.gradient_in_place_soft(to_itself, t),
+            ],
+        }
+        .map(Result::unwrap);
+        for other in [of_gradient, of_in_place] {
+            assert!(same(other.sum, sum.sum) && same(other.weight, sum.weight));
+            assert_eq!(other.count, sum.count);
+        }
+        assert_same(out, &in_place, &"in place");
+        sum
+    }
+}
+
+/// The losses and gradients of all rows: each row's loss, then its gradient.
+fn run(loss: CrossEntropy<'_>, x: Rows<'_>, against: Against<'_>) -> Vec<f32> {
+    let n = x.columns();
+    let (mut losses, mut gradient) = (vec![9.0; x.rows()], vec![9.0; x.rows() * n]);
+    let sum = against.losses(loss, x, &mut losses);
+    let again = against.gradient(loss, x, &mut gradient);
+    assert!(same(sum.sum, again.sum) && sum.count == again.count);
+    for i in alone(x.rows()).step_by(5) {
+        let (row, against) = (Rows::new(x.row(i).unwrap(), n).unwrap(), against.row(i));
+        let (mut own, mut own_gradient) = ([9.0], vec![9.0; n]);
+        let sum = against.losses(loss, row, &mut own);
+        against.gradient(loss, row, &mut own_gradient);
+        assert_same(&own, &losses[i..=i], &"alone");
+        assert_same(&own_gradient, &gradient[i * n..(i + 1) * n], &"gradient alone");
+        assert!(same(sum.sum, own[0]), "a sum of one");
+    }
+    losses.iter().zip(gradient.chunks_exact(n)).flat_map(|(l, g)| [&[*l], g].concat()).collect()
+}
+
+/// All rows with each label, or of 4 elements some of them.
+fn rows_and_labels(n: usize) -> (Vec<f32>, Vec<u32>) {
+    if n == 4 {
+        let [x, _] = pairs_of_rows(&SCORES, &SCORES, n, 10_000);
+        let mut random = Random::new(52);
+        let labels = (0..x.len() / n).map(|_| random.below(n) as u32).collect();
+        return (x, labels);
+    }
+    let rows = all_rows(&SCORES, n);
+    let of_label = |label: usize| (rows.clone(), vec![label as u32; rows.len() / n]);
+    let (x, labels): (Vec<_>, Vec<_>) = (0..n).map(of_label).unzip();
+    (x.concat(), labels.concat())
+}
+
+/// 1 at the label.
+fn one_hot(label: u32, n: usize) -> Vec<f32> {
+    (0..n).map(|k| f32::from(u8::from(k == label as usize))).collect()
+}
+
+/// The options, scores and targets of a result.
+fn of_case<'a>(case: &Case<'a>) -> (Options, &'a [f32], &'a [f32]) {
+    let named = |options: &&Options| case.function.ends_with(&format!("{options:?}"));
+    (*ALL.iter().find(named).expect("options"), case.rows[0], case.rows[1])
+}
+
+const OVERFLOW: Known = Known {
+    what: "the loss is +∞ where a score, or how far one is below the largest, is beyond f32::MAX \
+           once divided by the temperature, and aₖ times that is not",
+    is: |case| {
+        let (options, x, _) = of_case(case);
+        let s = || x.iter().map(|&x| score(options, x).0).filter(|s| s.is_finite());
+        let spread = s().fold(f64::MIN, f64::max) - s().fold(f64::MAX, f64::min);
+        let largest = s().fold(spread, |largest, s| largest.max(s.abs()));
+        largest > f64::from(f32::MAX) && case.index == 0 && case.found == INF
+    },
+};
+
+const Z_LOSS_ALONE: Known = Known {
+    what: "TARGET_LOSS and TARGET_GRADIENT are too small for rows that have a z-loss and no \
+           target or weight: λ·L² has twice the error of L, and 2λL half as large counts",
+    is: |case| {
+        let (options, _, t) = of_case(case);
+        let is_alone = options.z > 0.0 && options.coefficients(t).iter().all(|&a| a == 0.0);
+        is_alone && case.want.error(case.found) < 10.0
+    },
+};
+
+const SUBNORMAL: Known = Known {
+    what: "a subnormal probability is rounded before it is multiplied by Σa + 2λL, so that a \
+           subnormal derivative may be off by a least subnormal more",
+    is: |case| {
+        let (.., t) = of_case(case);
+        let is_subnormal = case.found.abs() < f32::MIN_POSITIVE && t.len() > 1;
+        case.index > 0 && is_subnormal && case.want.error(case.found) < 2.5
+    },
+};
+
+const KNOWN_OF_LABELS: &[Known] = &[OVERFLOW, Z_LOSS_ALONE, SUBNORMAL];
+
+#[test]
+fn losses_against_labels() {
+    let mut tally = Tally::new(KNOWN_OF_LABELS);
+    for n in 1..=4 {
+        let (x, labels) = rows_and_labels(n);
+        let t: Vec<_> = labels.iter().flat_map(|&label| one_hot(label, n)).collect();
+        let rows = Rows::new(&x, n).unwrap();
+        for options in ALL {
+            let of = |(x, t)| of_row(options, x, t, true);
+            let wants: Vec<_> = rows.iter().zip(t.chunks_exact(n)).flat_map(of).collect();
+            tally.meet(&format!("labels, {options:?}"), (&[&x, &t], n), &wants, |backend| {
+                run(options.loss(n).on(backend), rows, Against::Labels(&labels))
+            });
+        }
+    }
+    tally.assert_none("cross-entropy against labels");
+}
+
+/// Ignored rows are +0 whatever they hold and do not count; the others have the same bits.
+#[test]
+fn ignored_rows() {
+    for n in 1..=3 {
+        let (x, labels) = rows_and_labels(n);
+        let rows = Rows::new(&x, n).unwrap();
+        for (options, backend) in
+            ALL.iter().flat_map(|o| backends().into_iter().map(move |b| (o, b)))
+        {
+            let loss = options.loss(n).on(backend);
+            let all = run(loss, rows, Against::Labels(&labels));
+            let ignoring = run(loss.ignored_label(1), rows, Against::Labels(&labels));
+            for (i, &label) in labels.iter().enumerate() {
+                let row = i * (n + 1)..(i + 1) * (n + 1);
+                let zeros = vec![0.0; n + 1];
+                let wanted = if label == 1 { &zeros } else { &all[row.clone()] };
+                assert_same(&ignoring[row], wanted, &format!("{options:?} on {backend:?}"));
+            }
+            let sum = loss.ignored_label(1).loss(rows, &labels).unwrap();
+            let counted = labels.iter().filter(|&&label| label != 1);
+            let weight = |&label: &u32| if options.weights { WEIGHTS[label as usize] } else { 1.0 };
+            assert_eq!(sum.count, counted.clone().count());
+            assert_eq!(sum.weight, counted.map(weight).sum::<f32>());
+        }
+    }
+}
+
+const NEGATIVE: Known = Known {
+    what: "with a negative target, terms of both signs overflow: NaN, or an infinity where their \
+           sum is none: \"finite scores never give NaN\"",
+    is: |case| {
+        let (options, x, t) = of_case(case);
+        let is_negative = options.coefficients(t).iter().any(|&a| a < 0.0);
+        let is_huge = x.iter().any(|x| x.abs() == f32::MAX);
+        case.index == 0 && is_negative && is_huge && !case.found.is_finite()
+    },
+};
+
+const KNOWN_OF_TARGETS: &[Known] = &[
+    OVERFLOW,
+    NEGATIVE,
+    Z_LOSS_ALONE,
+    SUBNORMAL,
+    Known {
+        what: "the derivative by a score whose probability or slope under a soft cap rounds to 0 is \
+               not NaN in a row with a NaN target: \"gradient NaN; so has one with a NaN target\"",
+        is: |case| {
+            let (options, x, t) = of_case(case);
+            let Some(k) = case.index.checked_sub(1) else { return false };
+            let (s, slopes): (Vec<_>, Vec<_>) = x.iter().map(|&x| score(options, x)).unzip();
+            let p = Scores::new(s).map_or(1.0, |scores| scores.p(k));
+            let factor = p as f32 * slopes[k] as f32;
+            t.iter().any(|t| t.is_nan()) && factor < f32::MIN_POSITIVE && !case.found.is_nan()
+        },
+    },
+    Known {
+        what: "a target so small that its product with a class weight or a smoothing rounds to 0 \
+               is none: \"a positive target whose score is −∞ has loss +∞\"",
+        is: |case| {
+            let (options, x, t) = of_case(case);
+            let vanishes = |(k, a): (usize, f64)| a > 0.0 && a as f32 == 0.0 && x[k] == -INF;
+            let any = options.coefficients(t).into_iter().enumerate().any(vanishes);
+            case.index == 0 && any && case.found.is_finite()
+        },
+    },
+];
+
+#[test]
+fn losses_against_targets() {
+    let mut tally = Tally::new(KNOWN_OF_TARGETS);
+    for n in 1..=3 {
+        let [x, t] =
+            &pairs_of_rows(&SCORES, &PROBABILITIES, n, if n < 3 { 70_000 } else { 10_000 });
+        let [rows, targets] = [x, t].map(|x| Rows::new(x, n).unwrap());
+        for options in ALL {
+            let pairs = rows.iter().zip(targets);
+            let wants: Vec<_> = pairs.flat_map(|(x, t)| of_row(options, x, t, false)).collect();
+            tally.meet(&format!("targets, {options:?}"), (&[x, t], n), &wants, |backend| {
+                let loss = options.loss(n).on(backend);
+                let sum = loss.loss_soft(rows, targets).unwrap();
+                assert_eq!((sum.weight, sum.count), (rows.rows() as f32, rows.rows()));
+                run(loss, rows, Against::Targets(targets))
+            });
+        }
+    }
+    tally.assert_none("cross-entropy against targets");
+}

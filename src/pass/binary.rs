@@ -408,6 +408,8 @@ impl PairFunction for OnProbabilities {
     #[inline(always)]
     fn apply<V: Lanes>(self, p: V, t: V, slope: bool) -> (V, V) {
         let (zero, one) = (p.splat(0.0), p.splat(1.0));
+        // By −0, the gradient would be of the other sign.
+        let p = p + zero;
         let q = one - p;
         let q = (q, (one - q) - p);
         let [a, b] = self.factors.coefficients(t);

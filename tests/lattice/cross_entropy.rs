@@ -6,7 +6,7 @@ use super::{
     Case, INF, Known, PROBABILITIES, SCORES, Scores, Tally, Want, all_rows, alone, pairs_of_rows,
 };
 use logits::contract::{
-    GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, TARGET_GRADIENT, TARGET_LOSS,
+    GRADIENT, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, CAPPED_GRADIENT, CAPPED_LOSS,
 };
 use logits::loss::{CrossEntropy, Loss};
 use logits::{Rows, RowsMut};
@@ -83,7 +83,7 @@ impl Figures {
         } else if !weights && cap.is_none() {
             Self { loss: SMOOTH_LOSS, gradient: SMOOTH_GRADIENT, least: Some(1.0) }
         } else {
-            Self { loss: TARGET_LOSS, gradient: TARGET_GRADIENT, least: Some(0.125) }
+            Self { loss: CAPPED_LOSS, gradient: CAPPED_GRADIENT, least: Some(0.125) }
         }
     }
 }
@@ -277,7 +277,7 @@ const OVERFLOW: Known = Known {
 };
 
 const Z_LOSS_ALONE: Known = Known {
-    what: "TARGET_LOSS and TARGET_GRADIENT are too small for rows that have a z-loss and no \
+    what: "CAPPED_LOSS and CAPPED_GRADIENT are too small for rows that have a z-loss and no \
            target or weight: λ·L² has twice the error of L, and 2λL half as large counts",
     is: |case| {
         let (options, _, t) = of_case(case);

@@ -1,7 +1,7 @@
 //! Functions of each element, on slices, one number and lanes.
 
 use super::common::{assert_same, backends, elementwise, same};
-use super::{SCORES, Tally, Want, all_rows, alone};
+use super::{SCORES, Tally, Want, all_rows, alone, pairs_of_rows};
 use logits::{contract, scalar, vector};
 use wide::f32x8;
 

@@ -124,7 +124,7 @@ fn losses_of_scores() {
         for n in 1..=3 {
             // All pairs of two without a weight or an exponent, and with one a part.
             let is_plain = !options.is_weighted() && options.gamma == 0.0;
-            let most = if n == 2 && is_plain { 70_000 } else { 2000 };
+            let most = if n == 2 && is_plain { 70_000 } else { 1000 };
             let [s, t] = &pairs_of_rows(&SCORES, &PROBABILITIES, n, most);
             let wants: Vec<_> =
                 s.iter().zip(t).flat_map(|(&s, &t)| of_score(options, s, t)).collect();

@@ -90,7 +90,7 @@ fn meet(
         assert_eq!(root(backend, &[], &[], &mut []), Ok(()));
     }
     for n in 1..=3 {
-        let [y, g] = &pairs_of_rows(values, &SCORES, n, 300_000);
+        let [y, g] = &pairs_of_rows(values, &SCORES, n, if n < 3 { 300_000 } else { 60_000 });
         let pairs = || y.chunks_exact(n).zip(g.chunks_exact(n));
         let wants: Vec<_> = pairs().flat_map(|(y, g)| model(y, g)).collect();
         tally.meet(name, (&[y, g], n), &wants, |backend| {

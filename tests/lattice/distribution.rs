@@ -29,7 +29,8 @@ fn entropy(p: &[f32]) -> Want {
 
 /// −Σ p·ln q, by IEEE 754 where one is infinite: nothing else is documented.
 fn cross_entropy(p: &[f32], q: &[f32]) -> Want {
-    let is_wrong = |(&p, &q): (&f32, &f32)| p < 0.0 || p.is_nan() || p > 0.0 && !(q >= 0.0);
+    let is_wrong =
+        |(&p, &q): (&f32, &f32)| p < 0.0 || p.is_nan() || p > 0.0 && (q < 0.0 || q.is_nan());
     if p.iter().zip(q).any(is_wrong) {
         return Want::Nan;
     }
@@ -38,12 +39,12 @@ fn cross_entropy(p: &[f32], q: &[f32]) -> Want {
 }
 
 /// A negative, infinite or NaN element.
-fn is_no_probability(p: &f32) -> bool {
-    !(0.0..INF).contains(p)
+fn is_no_probability(p: f32) -> bool {
+    !(0.0..INF).contains(&p)
 }
 
 fn kl_divergence(p: &[f32], q: &[f32]) -> Want {
-    if p.iter().chain(q).any(is_no_probability) {
+    if p.iter().chain(q).any(|&p| is_no_probability(p)) {
         return Want::Nan;
     }
     if p == q {
@@ -71,7 +72,7 @@ fn kl_divergence(p: &[f32], q: &[f32]) -> Want {
 }
 
 fn js_divergence(p: &[f32], q: &[f32]) -> Want {
-    if p.iter().chain(q).any(is_no_probability) {
+    if p.iter().chain(q).any(|&p| is_no_probability(p)) {
         return Want::Nan;
     }
     if p == q {

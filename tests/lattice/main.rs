@@ -6,10 +6,11 @@
 //! it the result may be ([`contract`](logits::contract)), or no more than that it is no NaN.
 //!
 //! **Which rows.** Of functions of one row: all of up to 4 elements from [`SCORES`] or
-//! [`PROBABILITIES`]. Where two rows are combined, all pairs of rows of up to 2 elements, and
-//! of 3 a fixed pseudo-random part, as a full product would be millions. Cross-entropy on labels
-//! takes all rows of up to 3 elements with every label, and of 4 such a part. [`Tally`] prints
-//! how many there are.
+//! [`PROBABILITIES`], of softmax with options and of log-sum-exp in pieces of up to 3. Where two
+//! rows are combined, all pairs of rows of up to 2 elements, and of 3 a fixed pseudo-random part,
+//! as a full product would be millions. Elementwise functions, and cross-entropy on labels, take
+//! all rows of up to 3 elements (with every label), and of 4 such a part; losses with options a
+//! part of all these. The tests print how many there are.
 //!
 //! **Known exceptions.** What contradicts the documentation is in the list `KNOWN` of its test.
 //! A test fails for any other, and for one of the list that is no more.

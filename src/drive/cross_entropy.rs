@@ -424,7 +424,7 @@ fn general(
     }
     for i in 0..count {
         let x = rows.top.get(i);
-        if x.is_nan() || x.is_infinite() && !formula.link.has_cap() {
+        if x.is_nan() || rows.has_nan(i) || x.is_infinite() && !formula.link.has_cap() {
             rows.loss.set(i, f32::NAN);
             tile.fill(i, f32::NAN);
         } else if let Some(at) = rows.at.get(i) {

@@ -271,6 +271,11 @@ impl GeneralRows {
             at_top: PerRow::new(),
         }
     }
+
+    /// Whether a target of row i is NaN, when the sums are there.
+    pub(crate) fn has_nan(&self, i: usize) -> bool {
+        self.rest.high.get(i).is_nan() || self.target.get(i).is_nan()
+    }
 }
 
 /// Where the largest scores of up to [`GROUP`] rows are, and what is there.

@@ -369,9 +369,8 @@ fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V)) -> V {
     let distance = x * half - half * center;
     let (y, y_low) = two_product(distance, x.splat(twice));
     let difference = (y - high) + (y_low - low);
-    // An infinity leaves nothing to add.
-    let infinity = x.splat(f32::NEG_INFINITY);
-    V::select(y.eq(infinity), infinity, difference)
+    // An infinity leaves nothing to add, and has no second word.
+    V::select(y.eq(x.splat(f32::NEG_INFINITY)), y - high, difference)
 }
 
 /// What the logarithms of short rows are made of, one number a row.

@@ -127,6 +127,7 @@ const KNOWN_OF_SOFTMAX: &[Known] = &[Known {
 }];
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn derivatives_of_softmax() {
     let mut tally = Tally::new(KNOWN_OF_SOFTMAX);
     meet(
@@ -188,6 +189,7 @@ const KNOWN_OF_LOG_SOFTMAX: &[Known] = &[
 ];
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn derivatives_of_log_softmax() {
     let mut tally = Tally::new(KNOWN_OF_LOG_SOFTMAX);
     meet(

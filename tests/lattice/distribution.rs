@@ -88,6 +88,7 @@ fn js_divergence(p: &[f32], q: &[f32]) -> Want {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn entropies() {
     let mut tally = Tally::new(&[]);
     for backend in backends() {
@@ -125,6 +126,7 @@ const KNOWN: &[Known] = &[Known {
 }];
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn cross_entropies_and_divergences() {
     let functions: [(&str, Model, OfTwo, OfRows); 3] = [
         ("cross_entropy", cross_entropy, Backend::cross_entropy, Backend::rows_cross_entropy),

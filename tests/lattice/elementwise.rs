@@ -27,6 +27,7 @@ fn wants(f: &contract::Elementwise, exact: fn(f64) -> f64, x: f32, ulp: f64) -> 
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn elementwise_functions() {
     let mut tally = Tally::new(&[]);
     for f in elementwise() {
@@ -61,6 +62,7 @@ fn elementwise_functions() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn elementwise_functions_of_a_number_and_of_lanes() {
     type OfOne = fn(f32) -> f32;
     type OfLanes = fn(f32x8) -> f32x8;

@@ -16,6 +16,7 @@ fn entropy(x: &[f32]) -> Want {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn entropies() {
     let mut tally = Tally::new(&[]);
     for n in 1..=4 {
@@ -106,6 +107,7 @@ const KNOWN: &[Known] = &[Known {
 }];
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn divergences() {
     let mut tally = Tally::new(KNOWN);
     for n in 1..=3 {

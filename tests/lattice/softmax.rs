@@ -1,7 +1,7 @@
 //! Softmax, its logarithm and log-sum-exp, with a scale, for masked rows, and in pieces.
 
 use super::common::{assert_same, backends, same};
-use super::{INF, Known, SCORES, Scores, Tally, Want, all_rows, alone};
+use super::{INF, SCORES, Scores, Tally, Want, all_rows, alone};
 use logits::contract::{LOG_ADD_EXP, LOG_SOFTMAX, LOG_SUM_EXP, LOG_SUM_EXP_RISE, SOFTMAX};
 use logits::{Backend, LogSumExp, Rows, RowsMut, Softmax};
 
@@ -28,6 +28,7 @@ fn log_sum_exp(x: &[f32]) -> Want {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn log_sum_exp_of_slices_and_rows() {
     let mut tally = Tally::new(&[]);
     for n in 0..=4 {
@@ -102,6 +103,7 @@ fn log_add_exp(a: f32, b: f32) -> Want {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn log_add_exp_of_pairs() {
     let x = all_rows(&SCORES, 2);
     let pairs = || x.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
@@ -144,6 +146,7 @@ fn softmax(x: &[f32], scale: f32, zeros_where_masked: bool, log: bool) -> Vec<Wa
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn plain_softmax() {
     let mut tally = Tally::new(&[]);
     for n in 1..=4 {
@@ -192,24 +195,11 @@ fn plain_softmax() {
 /// "A NaN … makes every result of its row NaN", and does in the plain functions; here another
 /// element's result is −∞ where it is −∞, or so far below the largest that its logarithm would
 /// be, in a row that has a NaN and a number.
-const KNOWN: &[Known] = &[Known {
-    what: "with a scale, the logarithm of softmax may be −∞ in a row with a NaN",
-    is: |case| {
-        let row = case.rows[0];
-        let scale_is_1 = case.function.contains("scale: 1.0,");
-        let has_nan_and_number =
-            row.iter().any(|x| x.is_nan()) && row.iter().any(|x| x.is_finite());
-        case.function.ends_with("log: true")
-            && !scale_is_1
-            && has_nan_and_number
-            && !row[case.index].is_nan()
-            && case.found == -INF
-    },
-}];
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn softmax_with_options() {
-    let mut tally = Tally::new(KNOWN);
+    let mut tally = Tally::new(&[]);
     for scale in [0.0, f32::from_bits(1), 0.125, 1.0, 3.7, f32::MAX] {
         for (zeros_where_masked, log) in
             [(false, false), (false, true), (true, false), (true, true)]

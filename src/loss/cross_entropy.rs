@@ -10,10 +10,10 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
 /// classifier is by the right answer.
 ///
-/// **Formulas.** With scores s, the label y, and tail = Σ e^(sⱼ − s_y) over all j ≠ y:
+/// **Formulas.** With scores s, the label y, and tail = Σ e^(s\[j\] − s\[y\]) over all j ≠ y:
 /// loss = ln(1 + tail), gradient −tail/(1 + tail) at the label and softmax(s)
 /// elsewhere. The tail is summed as such, so a confident right answer keeps its
-/// small true loss and gradient where ln Σ e^s − s_y would cancel to 0.
+/// small true loss and gradient where ln Σ e^s − s\[y\] would cancel to 0.
 ///
 /// Options apply from top to bottom, to a row x with K classes and targets t (1 at the label,
 /// 0 elsewhere, or a distribution):

@@ -1,0 +1,102 @@
+//! What becomes of a score before softmax: a soft cap and a temperature, and their derivative.
+
+use super::coefficients::splat;
+use crate::math::tanh::{SCALE, tanh};
+use crate::math::words::{divide, fast_two_sum, product, times, two_sum};
+use crate::math::{Formula, value};
+use crate::simd::Lanes;
+use crate::simd::scalar::F32;
+
+/// A double-word number.
+type Number = (f32, f32);
+
+/// a / b
+#[inline(always)]
+pub(crate) fn quotient(a: f32, b: f32) -> Number {
+    let (high, low) = divide((F32(a), F32(0.0)), (F32(b), F32(0.0)));
+    (high.0, low.0)
+}
+
+/// The second word, unless the first is infinite: then it means nothing.
+#[inline(always)]
+pub(super) fn finite<V: Lanes>((high, low): (V, V)) -> (V, V) {
+    let zero = high.splat(0.0);
+    (high, V::select(high.abs().lt(high.splat(f32::INFINITY)), low, zero))
+}
+
+/// s(x) = μ·u(x).
+#[derive(Clone, Copy)]
+pub(crate) struct Link {
+    /// 1/c of a soft cap.
+    cap: Option<Number>,
+    /// 1/T.
+    inverse: Number,
+    /// μ.
+    pub(super) factor: Number,
+}
+
+impl Link {
+    /// Of a cap and a temperature from 2^-60 to 2^60.
+    pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
+        let inverse = quotient(1.0, temperature);
+        match cap {
+            None => Self { cap: None, inverse, factor: inverse },
+            Some(c) => {
+                Self { cap: Some(quotient(1.0, c)), inverse, factor: quotient(c, temperature) }
+            }
+        }
+    }
+
+    /// Whether there is a soft cap: then infinite scores are finite.
+    pub(crate) fn has_cap(&self) -> bool {
+        self.cap.is_some()
+    }
+
+    /// u(x)/2 and, with a soft cap, u′(x) times [`SCALE`], in two words.
+    #[inline(always)]
+    pub(super) fn half<V: Lanes>(self, x: V) -> [(V, V); 2] {
+        let zero = x.splat(0.0);
+        let Some(inverse) = self.cap else {
+            return [(x * 0.5, zero), (zero, zero)];
+        };
+        let [(high, low), slope] = tanh(times(x, splat(x, inverse)));
+        [(high * 0.5, low * 0.5), slope]
+    }
+
+    /// μ·(u(x) − u(m)) in two words, from halves of both.
+    #[inline(always)]
+    pub(super) fn difference<V: Lanes>(self, half: (V, V), top: (V, V)) -> (V, V) {
+        struct Difference;
+        impl<V: Lanes> Formula<V> for Difference {
+            type Arguments = ((V, V), (V, V), Number);
+            type Value = (V, V);
+            #[inline(always)]
+            fn value((half, top, factor): Self::Arguments) -> Self::Value {
+                let (difference, error) = two_sum(half.0, -top.0);
+                // A difference that is infinite, also as a product, has no second word.
+                let size = difference * (2.0 * factor.0);
+                let half = fast_two_sum(difference, error + (half.1 - top.1));
+                let (high, low) = product(half, splat(half.0, factor));
+                let (high, low) = fast_two_sum(high * 2.0, low * 2.0);
+                let is_finite = size.abs().lt(size.splat(f32::INFINITY));
+                (V::select(is_finite, high, size), V::select(is_finite, low, size.splat(0.0)))
+            }
+        }
+        value::<V, Difference>((half, top, self.factor))
+    }
+
+    /// y·s′(x) for a double-word y, times a power of two; of u′(x) times [`SCALE`].
+    #[inline(always)]
+    pub(super) fn chain<V: Lanes>(self, y: (V, V), derivative: (V, V), power: V) -> V {
+        let slope = splat(power, self.inverse);
+        if self.cap.is_none() {
+            let (high, low) = finite(product(y, slope));
+            return (high + low) * power;
+        }
+        let (high, low) = finite(product(y, product(derivative, slope)));
+        // At the cap nothing moves the loss, be y infinite.
+        let zero = power.splat(0.0);
+        let at_cap = derivative.0.eq(zero);
+        V::select(at_cap, zero, (high + low) * (power * (1.0 / SCALE)))
+    }
+}

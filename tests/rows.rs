@@ -349,27 +349,32 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
 
 #[test]
 fn every_length_offset_and_form_gives_the_same_bits() {
-    same_bits(0..=64, |n| (n % 4..64).step_by(4));
-    same_bits((65..200).chain((200..=4096).step_by(243)), |n| (n % 16..64).step_by(16));
+    same_bits(0..=64, |_| 0..16);
+    same_bits((65..200).chain((200..=4096).step_by(243)), |n| (n % 4..16).step_by(4));
 }
 
 /// `cargo test --release --test rows -- --ignored`
 #[test]
 #[ignore = "takes a minute of a release build"]
-fn all_lengths_and_offsets_give_the_same_bits() {
-    same_bits(0..=4096, |_| 0..64);
+fn odd_lengths_and_all_offsets_give_the_same_bits() {
+    same_bits((1..=4096).step_by(2), |_| 0..16);
 }
 
-/// Beyond 2^20 elements results are written past the caches.
+/// `cargo test --release --test rows -- --ignored`
 #[test]
 #[ignore = "takes a minute of a release build"]
+fn even_lengths_and_all_offsets_give_the_same_bits() {
+    same_bits((0..=4096).step_by(2), |_| 0..16);
+}
+
+/// Rows of more tiles than one.
+#[test]
 fn large_matrices_give_the_same_bits() {
     let mut random = Random::new(11);
-    for columns in [65, 100, 1000, 2049, 5000, (1 << 20) + 3] {
-        let count = (1usize << 20).div_ceil(columns) + 1;
+    for (count, columns) in [(1000, 2), (700, 9), (300, 65), (200, 100), (50, 1000), (9, 5000)] {
         let data: Vec<f32> = (0..count).flat_map(|_| scores(&mut random, columns)).collect();
         for backend in backends() {
-            for offset in [0, 1, 7, 16] {
+            for offset in [0, 1, 7] {
                 let x = Placed::new(&data, offset);
                 for at in [0, 1, count / 2, count - 1] {
                     let what =

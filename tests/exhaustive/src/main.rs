@@ -22,6 +22,7 @@ mod table;
 
 use functions::{FUNCTIONS, Target};
 use logits::Backend;
+use neighbours::COUNT;
 use oracle::Oracle;
 use std::fs;
 use std::io::{IsTerminal, Write, stderr};
@@ -73,10 +74,10 @@ impl Options {
     fn inputs(&self) -> String {
         let inputs = match self.step.get() {
             1 => "all 2³² inputs".into(),
-            step => format!("every {step}th of all 2³² inputs"),
+            step => format!("every {step}th block of {COUNT} of all 2³² inputs"),
         };
         #[cfg(feature = "peers")]
-        let inputs = format!("{inputs}; peers: every {}th", peers::STEP);
+        let inputs = format!("{inputs}; peers: every {}th block", peers::STEP);
         inputs
     }
 }

@@ -3,7 +3,7 @@
 use crate::functions::Target;
 use crate::sweep::{BINS, Judge, Report, Subject};
 
-/// Every so many inputs: some 4000 in each bin.
+/// One of so many blocks of neighbouring inputs: some 4000 inputs in each bin.
 pub const STEP: usize = 127;
 
 /// What was found about every peer on this machine that has the function.

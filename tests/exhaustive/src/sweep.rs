@@ -1,6 +1,7 @@
 //! Runs inputs through subjects and judges every output.
 
 use crate::functions::Target;
+use crate::neighbours::COUNT;
 use crate::oracle::{Oracle, Truths, has_choice, same};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -157,7 +158,7 @@ impl Report {
     }
 }
 
-/// Judges subjects bin by bin, at every `step`th input.
+/// Judges subjects bin by bin, at every `step`th block of [`COUNT`] neighbouring inputs.
 pub struct Judge<'a> {
     oracle: Oracle,
     step: usize,
@@ -183,8 +184,12 @@ impl<'a> Judge<'a> {
     }
 
     pub fn bin(&mut self, bin: usize) {
-        let first = (bin * BIN).next_multiple_of(self.step);
-        let mut inputs = (first..(bin + 1) * BIN).step_by(self.step).map(|x| x as u32);
+        let blocks = bin * (BIN / COUNT)..(bin + 1) * (BIN / COUNT);
+        let first = blocks.start.next_multiple_of(self.step);
+        let mut inputs = (first..blocks.end)
+            .step_by(self.step)
+            .flat_map(|block| block * COUNT..(block + 1) * COUNT)
+            .map(|x| x as u32);
         loop {
             self.x.clear();
             self.x.extend(inputs.by_ref().take(BLOCK).map(f32::from_bits));
@@ -276,14 +281,15 @@ mod tests {
     }
 
     #[test]
-    fn every_step_th_input_comes_once_and_in_order() {
-        const STEP: usize = 65_521;
+    fn every_step_th_block_comes_once_and_in_order() {
+        const STEP: usize = 4093;
         let mut seen = Vec::new();
         let note = subject(|x, _| seen.extend(x.iter().map(|x| x.to_bits())));
         let mut judge = Judge::new(FUNCTIONS[0], vec![note], STEP);
         (0..BINS).for_each(|bin| judge.bin(bin));
         drop(judge);
-        assert!(seen.into_iter().eq((0..=u32::MAX).step_by(STEP)));
+        let blocks = (0..=u32::MAX).step_by(STEP * COUNT);
+        assert!(seen.into_iter().eq(blocks.flat_map(|first| (first..=u32::MAX).take(COUNT))));
     }
 
     #[test]

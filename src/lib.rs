@@ -62,6 +62,7 @@ mod backend;
 pub mod contract;
 mod drive;
 mod error;
+pub mod guide;
 mod log_sum_exp;
 pub mod loss;
 mod math;
@@ -76,6 +77,7 @@ pub mod vector;
 pub use backend::Backend;
 pub use error::Error;
 pub use log_sum_exp::LogSumExp;
+#[doc(inline)]
 pub use rows::{Rows, RowsMut};
 pub use softmax::Softmax;
 

@@ -306,6 +306,29 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
     Backend::best().log_add_exp(a, b)
 }
 
+/// ln Σ e^(aₖ + bₖ): the logarithm of the scalar product of two vectors of which the logarithms
+/// are known, as probabilities of long sequences are.
+///
+/// It is the [`log_sum_exp`] of the sums aₖ + bₖ, each rounded. Its derivative by aₖ and by bₖ is
+/// the [`softmax`] of these sums.
+///
+/// **Special values.** −∞ stands for a factor of 0: it leaves out an element whose other is finite.
+/// −∞ + ∞ is NaN, as IEEE 754 has it. Else those of [`log_sum_exp`].
+///
+/// **Accuracy.** [`contract::LOG_DOT_EXP`].
+///
+/// # Errors
+/// [`Error::Length`] if `b` has another length than `a`.
+///
+/// ```
+/// let (a, b) = ([0.5f32.ln(), 0.25f32.ln()], [-1000.0, -1000.0]);
+/// assert_eq!(logits::log_dot_exp(&a, &b)?, -1000.0 + 0.75f32.ln());
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
+    Backend::best().log_dot_exp(a, b)
+}
+
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
 /// The results are from 0 to 1 and sum to 1, and adding a constant to all scores changes

@@ -310,6 +310,29 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
             let (x, z) = (rows(x, c), rows(p, c));
             b.rows_kl_divergence_of_scores_and_gradient(x, z, &mut divergences, out(y, c)).unwrap();
         }),
+        // The last rows of x and of p, taken as rows of as many columns as there are results' rows:
+        // matrices of which the product has the shape of the results.
+        ("linear_backward", false, |b, [x, p], c, y| {
+            let n = x.len() / c;
+            let terms = n.min(c);
+            let (x, g) = (&x[x.len() - terms * c..], &p[p.len() - terms * n..]);
+            b.rows_linear_backward(rows(x, c), rows(g, n), out(y, c), &mut vec![0.0; n]).unwrap();
+        }),
+        ("weighted_sums", false, |b, [x, p], c, y| {
+            let n = x.len() / c;
+            let terms = n.min(c);
+            let (x, w) = (&x[x.len() - terms * c..], &p[p.len() - terms * n..]);
+            b.rows_weighted_sums(rows(w, terms), rows(x, c), out(y, c)).unwrap();
+        }),
+        ("linear_backward, bias", true, |b, [x, _], c, y| {
+            let n = x.len() / c;
+            let ones = vec![1.0; c];
+            let mut sums = vec![0.0; n];
+            b.rows_linear_backward(rows(&ones, 1), rows(x, n), out(&mut sums, 1), y).unwrap();
+        }),
+        ("log_dot_exp", true, |b, [x, _], c, y| {
+            b.rows_log_dot_exp(rows(x, c), &x[x.len() - c..], y).unwrap();
+        }),
         ("log_sum_exp", true, |b, [x, _], c, y| b.rows_log_sum_exp(rows(x, c), y).unwrap()),
         ("loss", true, |b, [x, _], c, y| losses(b, CrossEntropy::new(), x, c, y)),
         ("loss, smooth", true, |b, [x, _], c, y| {

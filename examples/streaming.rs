@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let threads = [0, 1, 2, 3].map(|i| {
             scope.spawn(move || scores(i * part, (i + 1) * part).into_iter().collect::<LogSumExp>())
         });
-        let sums = threads.into_iter().map(|thread| thread.join());
-        sums.map(|sum| sum.expect("a thread panicked")).fold(LogSumExp::new(), LogSumExp::merge)
+        let sums = threads.map(|thread| thread.join().expect("a thread panicked"));
+        sums.into_iter().fold(LogSumExp::new(), LogSumExp::merge)
     });
     println!("by four threads:    {}", merged.value());
     assert!((merged.value() - whole).abs() <= 2.0 * f32::EPSILON * whole);

@@ -442,11 +442,8 @@ fn errors_of_log_dot_exp_are_within_the_contract() {
             } else {
                 // −∞ + ∞ is NaN, and sums that f32 does not hold are infinite.
                 let sums = a.iter().zip(&b).map(|(a, b)| a + b);
-                let most = if sums.clone().any(|sum| sum.is_nan()) {
-                    NAN
-                } else {
-                    sums.fold(-INF, f32::max)
-                };
+                let most =
+                    if sums.clone().any(f32::is_nan) { NAN } else { sums.fold(-INF, f32::max) };
                 assert!(!most.is_finite() && same(found, most), "{found:e} is not {exact:e}");
             }
         }

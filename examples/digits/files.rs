@@ -8,34 +8,27 @@ use std::path::Path;
 pub(crate) fn draw(path: &Path, losses: &[[f64; 2]], optimum: f64) -> Result<()> {
     let area = SVGBackend::new(path, (760, 460)).into_drawing_area();
     area.fill(&WHITE)?;
-    let (steps, most) = (1.0..losses.len() as f64, losses[0][0].max(losses[0][1]));
+    let (steps, most) = (losses.len() as f64, losses[0][0].max(losses[0][1]));
     let mut chart = ChartBuilder::on(&area)
         .caption("Softmax regression on handwritten digits", ("sans-serif", 20))
         .margin(20)
         .set_label_area_size(LabelAreaPosition::Left, 50)
         .set_label_area_size(LabelAreaPosition::Bottom, 40)
-        .build_cartesian_2d(steps.clone().log_scale(), 0.0..most * 1.05)?;
+        .build_cartesian_2d((1.0..steps).log_scale(), 0.0..most * 1.05)?;
     chart.configure_mesh().x_desc("step").y_desc("nats").light_line_style(WHITE).draw()?;
 
-    let curve = |k: usize| {
-        // Of points that fall together, one in twenty is drawn.
-        let steps = (0..losses.len()).filter(|i| *i < 200 || i % 20 == 0);
-        steps.map(|i| ((i + 1) as f64, losses[i][k])).collect()
-    };
     let [objective, test] = losses[losses.len() - 1];
-    let curves: [(String, Vec<(f64, f64)>, RGBColor); 3] = [
-        (format!("objective, training: {objective:.4}"), curve(0), BLUE),
-        (format!("mean log-loss, test: {test:.4}"), curve(1), RED),
-        (
-            format!("optimum: {optimum}"),
-            [steps.start, steps.end].map(|x| (x, optimum)).into(),
-            BLACK,
-        ),
-    ];
-    for (name, points, colour) in curves {
+    let mut draw = |name: String, colour: RGBColor, loss: &dyn Fn(usize) -> f64| {
+        // Of points that fall together, one in twenty is drawn.
+        let drawn = (0..losses.len()).filter(|i| *i < 200 || i % 20 == 0);
+        let points = drawn.map(|i| ((i + 1) as f64, loss(i)));
         let series = chart.draw_series(LineSeries::new(points, colour))?.label(name);
         series.legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour));
-    }
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    draw(format!("published optimum: {optimum}"), BLACK, &|_| optimum)?;
+    draw(format!("objective, training: {objective:.4}"), BLUE, &|i| losses[i][0])?;
+    draw(format!("mean log-loss, test: {test:.4}"), RED, &|i| losses[i][1])?;
     chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
     Ok(area.present()?)
 }

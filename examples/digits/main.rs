@@ -249,7 +249,9 @@ fn show_overflow(model: &Model, training: &Examples) -> Result<()> {
         logits::exp_in_place(&mut naive);
         for row in naive.chunks_mut(CLASSES) {
             let sum: f32 = row.iter().sum();
-            row.iter_mut().for_each(|p| *p /= sum);
+            for p in row {
+                *p /= sum;
+            }
         }
         let last = 2 * nan(&naive) >= training.labels.len();
         if step % 200 == 0 || last {

@@ -12,7 +12,7 @@
 //! [`loss::BinaryCrossEntropy`]); against a distribution P it is the [`cross_entropy`]
 //! H(P, Q) = −Σ p·ln q. −ln punishes a
 //! confident mistake without bound, and its gradient by the scores is simply
-//! softmax(s) − P. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
+//! softmax(s) − P, from which [`rows::linear_backward`] makes that by W and b. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
 //! [`kl_divergence`]), to minimise cross-entropy is to minimise divergence.
 //!
 //! ```

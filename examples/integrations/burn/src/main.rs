@@ -45,8 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let loss = cross_entropy(CrossEntropy::new(), &scores, &labels)?;
         let gradient = weights.grad(&loss.backward()).ok_or("the loss has no gradient")?;
 
-        // The same without the crate.
-        let exp = scores.exp();
+        // The same without the crate, in a graph of its own: `backward` consumes one.
+        let exp = x.clone().matmul(weights.clone()).exp();
         let p = exp.clone() / exp.sum_dim(1);
         let own = p.gather(1, labels.clone().unsqueeze_dim(1)).log().mean().neg();
         let own_gradient = weights.grad(&own.backward()).ok_or("nor has this")?;

@@ -33,31 +33,60 @@ pub(crate) fn draw(path: &Path, losses: &[[f64; 2]], optimum: f64) -> Result<()>
     Ok(area.present()?)
 }
 
-/// The model and a digit that it knows, for a program that cannot read files: a Rust module.
-pub(crate) fn firmware(path: &Path, model: &Model, test: &Examples, digit: usize) -> Result<()> {
-    let array = |name: &str, doc: &str, values: &[f32]| {
-        let row = |row: &[f32]| {
-            let numbers: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
-            format!("    {},\n", numbers.join(", "))
-        };
-        let (rows, length): (String, _) = (values.chunks(8).map(row).collect(), values.len());
-        format!("\n/// {doc}\n#[rustfmt::skip]\npub static {name}: [f32; {length}] = [\n{rows}];\n")
-    };
-    let (name, label) = (path.file_name().unwrap_or_default().display(), test.labels[digit]);
+/// The model in whole numbers and some digits, for a program that cannot read files: a Rust module.
+/// The largest weight of a class becomes ±127.
+pub(crate) fn firmware(
+    path: &Path,
+    model: &Model,
+    test: &Examples,
+    samples: &[usize],
+) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().display();
     let (weights, bias) = model.0.split_at(WEIGHTS);
+    let step = |row: &[f32]| row.iter().fold(0f32, |most, w| most.max(w.abs())) / 127.0;
+    let quantised = weights.chunks(FEATURES).flat_map(|row| row.iter().map(move |w| w / step(row)));
+    let scales: Vec<f32> = weights.chunks(FEATURES).map(|row| step(row) / 16.0).collect();
+    let pictures = samples.iter().flat_map(|&i| &test.features[i * FEATURES..][..FEATURES]);
+    let labels: Vec<u32> = samples.iter().map(|&i| test.labels[i]).collect();
     let source = [
         "//! Softmax regression on handwritten digits, trained by\n",
         &format!("//! `cargo run --release --example digits -- --firmware {name}`.\n//!\n"),
-        "//! Scores are W x + b. Data: Optical Recognition of Handwritten Digits,\n",
-        "//! E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0.\n",
-        &array("WEIGHTS", "W: a row of 64 features for each of 10 classes.", weights),
-        &array("BIAS", "b: one element a class.", bias),
-        &array(
-            "DIGIT",
-            &format!("x: test digit {digit}, which the model knows."),
-            &test.features[digit * FEATURES..][..FEATURES],
-        ),
-        &format!("\n/// The class of `DIGIT`.\npub static LABEL: u32 = {label};\n"),
+        "//! The score of class k is `SCALES[k]`·Σⱼ `WEIGHTS[k][j]`·x[j] + `BIAS[k]`. Data: Optical\n",
+        "//! Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning\n",
+        "//! Repository, CC BY 4.0.\n\n/// A row of 64 weights for each of 10 classes.\n",
+        &table("WEIGHTS", "i8", &quantised.collect::<Vec<_>>()),
+        "\n/// What a weight of 1 is worth, for each class.\n",
+        &floats("SCALES", &scales),
+        "\n/// The score of each class for an empty picture.\n",
+        &floats("BIAS", bias),
+        &format!("\n/// Test digits {samples:?}: pixels from 0 to 16.\n"),
+        &table("SAMPLES", "u8", &pictures.map(|x| x * 16.0).collect::<Vec<_>>()),
+        &format!("\n/// What they are.\npub static LABELS: [u8; {}] = {labels:?};\n", labels.len()),
     ];
     Ok(std::fs::write(path, source.concat())?)
+}
+
+/// Whole numbers, a picture in brackets.
+fn table(name: &str, number: &str, values: &[f32]) -> String {
+    let pictures = values.chunks(FEATURES).map(|picture| {
+        format!("    [\n{}    ],\n", lines(picture, 8, "        ", |x| x.round().to_string()))
+    });
+    let (count, pictures) = (values.len() / FEATURES, pictures.collect::<String>());
+    format!(
+        "#[rustfmt::skip]\npub static {name}: [[{number}; {FEATURES}]; {count}] = [\n{pictures}];\n"
+    )
+}
+
+/// Numbers bit for bit.
+fn floats(name: &str, values: &[f32]) -> String {
+    let (length, lines) = (values.len(), lines(values, 5, "    ", |x| format!("{x:?}")));
+    format!("#[rustfmt::skip]\npub static {name}: [f32; {length}] = [\n{lines}];\n")
+}
+
+fn lines(values: &[f32], length: usize, indent: &str, text: impl Fn(f32) -> String) -> String {
+    let line = |line: &[f32]| {
+        let numbers: Vec<String> = line.iter().map(|&x| text(x)).collect();
+        format!("{indent}{},\n", numbers.join(", "))
+    };
+    values.chunks(length).map(line).collect()
 }

@@ -57,8 +57,8 @@ fn main() -> Result<()> {
     show_overflow(model, training)?;
 
     if let Some(path) = firmware {
-        order.retain(|&i| ranking(row(p, i))[0] == test.labels[i] as usize);
-        files::firmware(&path, model, test, order[order.len() / 2])?;
+        // From the surest answer to the least sure.
+        files::firmware(&path, model, test, &[0, 179, 269, 323, 359].map(|rank| order[rank]))?;
         println!("\nWrote {}.", path.display());
     }
     Ok(())

@@ -12,7 +12,7 @@
 //! [`loss::BinaryCrossEntropy`]); against a distribution P it is the [`cross_entropy`]
 //! H(P, Q) = −Σ p·ln q. −ln punishes a
 //! confident mistake without bound, and its gradient by the scores is simply
-//! softmax(s) − P. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
+//! softmax(s) − P, from which [`rows::linear_backward`] makes that by W and b. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
 //! [`kl_divergence`]), to minimise cross-entropy is to minimise divergence.
 //!
 //! ```
@@ -306,6 +306,31 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 #[must_use]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
     Backend::best().log_add_exp(a, b)
+}
+
+/// ln Σ e^(aₖ + bₖ): the logarithm of the scalar product of two vectors of which the logarithms
+/// are known, as probabilities of long sequences are.
+///
+/// It is the [`log_sum_exp`] of the sums aₖ + bₖ, each rounded. Its derivative by aₖ and by bₖ is
+/// the [`softmax`] of these sums.
+///
+/// **Special values.** −∞ stands for a factor of 0: it leaves out an element whose other is finite.
+/// −∞ + ∞ is NaN, as IEEE 754 has it. Else those of [`log_sum_exp`].
+///
+/// **Accuracy.** [`contract::LOG_DOT_EXP`].
+///
+/// # Errors
+/// [`Error::Length`] if `b` has another length than `a`.
+///
+/// ```
+/// // ½·e^-1000 + ¼·e^-1000, which f32 rounds to 0.
+/// let (a, b) = ([0.5f32.ln(), 0.25f32.ln()], [-1000.0, -1000.0]);
+/// let found = logits::log_dot_exp(&a, &b)?;
+/// assert!((found - (-1000.0 + 0.75f32.ln())).abs() < 1e-4);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
+    Backend::best().log_dot_exp(a, b)
 }
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.

@@ -14,6 +14,7 @@
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 mod accumulator;
+mod add;
 mod backward;
 pub(crate) mod binary;
 mod coefficients;
@@ -35,6 +36,7 @@ pub(crate) mod shifts;
 mod skip;
 mod sum;
 pub(crate) mod tile;
+mod weighted_sums;
 mod write;
 
 use crate::math::shifted_exp::Scale;
@@ -279,6 +281,12 @@ passes! {
         fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
         /// W x + b, the results of the bias; the weights have a row a class.
         fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
+        /// Σ w·x over the rows of x, for each row of weights, or where these are transposed for each
+        /// column.
+        fn weighted_sums(weights: &Tile<'_>, transposed: bool, x: &Tile<'_>, out: &Tile<'_>)
+            = weighted_sums::weighted_sums;
+        /// a + b of two rows, the results of a.
+        fn add(a: &Tile<'_>, b: &Tile<'_>) = add::add;
         // Pairs of an x and a target, any number of them: the sum of the losses.
         /// Binary cross-entropy of scores.
         fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)

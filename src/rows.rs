@@ -366,10 +366,11 @@ pub(crate) fn check_column_count(
 ///
 /// `x` has a row an example and a column a feature, `weights` a row a class and
 /// a column a feature, `bias` an element a class, `out` a row an example and a
-/// column a class. From the derivatives g by the scores, those by W are gᵀ x, those by b
-/// the sums of g's columns.
+/// column a class. Its derivatives are those of [`linear_backward`].
 ///
 /// Products are rounded, sums compensated; NaN and infinities follow IEEE 754.
+///
+/// **Accuracy.** [`contract::LINEAR`](crate::contract::LINEAR).
 ///
 /// # Errors
 /// [`Error::ColumnCount`] if `weights` has other columns than `x`, or `out`
@@ -390,6 +391,77 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
     Backend::best().rows_linear(x, weights, bias, out)
 }
 
+/// The derivatives of a loss by the weights and the bias of [`linear`], from those by its scores,
+/// `upstream` = g: `weight_gradient[k][j] = Σᵢ g[i][k] · x[i][j]`, which is gᵀx, and
+/// `bias_gradient[k] = Σᵢ g[i][k]`.
+///
+/// `x` has a row an example and a column a feature, `upstream` a row an example and a column a
+/// class, `weight_gradient` the shape of the weights: a row a class and a column a feature.
+/// `bias_gradient` has an element a class. All of them are written, not added to; without
+/// examples they are 0. The derivative by x is g·W, see [`weighted_sums`].
+///
+/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754. Given the gradient
+/// of a [sum of losses](crate::loss::Loss), these are of the sum, too:
+/// [`mean_gradient`](crate::loss::Loss::mean_gradient) makes them those of the mean.
+///
+/// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
+///
+/// # Errors
+/// [`Error::RowCount`] if `upstream` has other rows than `x`, or `weight_gradient` has not a row
+/// a class; [`Error::ColumnCount`] if `weight_gradient` has other columns than `x`;
+/// [`Error::Length`] if `bias_gradient` has not one element a class.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// // Two examples of three features, and the derivatives by the scores of two classes.
+/// let x = Rows::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3)?;
+/// let upstream = Rows::new(&[1.0, 0.0, 0.5, -1.0], 2)?;
+/// let (mut weights, mut bias) = ([0.0; 6], [0.0; 2]);
+/// rows::linear_backward(x, upstream, RowsMut::new(&mut weights, 3)?, &mut bias)?;
+/// assert_eq!(weights, [3.0, 4.5, 6.0, -4.0, -5.0, -6.0]);
+/// assert_eq!(bias, [1.5, -1.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn linear_backward(
+    x: Rows<'_>,
+    upstream: Rows<'_>,
+    weight_gradient: RowsMut<'_>,
+    bias_gradient: &mut [f32],
+) -> Result<(), Error> {
+    Backend::best().rows_linear_backward(x, upstream, weight_gradient, bias_gradient)
+}
+
+/// Sums of the rows of `values`, each times a weight: `out[i] = Σₖ weights[i][k] · values[k]`,
+/// the matrix product weights·values.
+///
+/// With weights = softmax(scores) it is what attention gives; with a row of probabilities, an
+/// expected value. With the derivatives by the scores of [`linear`] as weights and its weights as
+/// values, it gives the derivatives by x.
+///
+/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754, also under a
+/// weight of 0. Sums of no rows are 0.
+///
+/// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
+///
+/// # Errors
+/// [`Error::RowCount`] if `values` has not a row for each column of `weights`, or `out` other
+/// rows than `weights`; [`Error::ColumnCount`] if `out` has other columns than `values`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let weights = Rows::new(&[0.5, 0.5, 0.0, 1.0], 2)?;
+/// let values = Rows::new(&[1.0, 2.0, 3.0, 5.0, 6.0, 7.0], 3)?;
+/// let mut out = [0.0; 6];
+/// rows::weighted_sums(weights, values, RowsMut::new(&mut out, 3)?)?;
+/// assert_eq!(out, [3.0, 4.0, 5.0, 5.0, 6.0, 7.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    Backend::best().rows_weighted_sums(weights, values, out)
+}
+
 /// The logarithm of each row's sum of exponentials, as [`crate::log_sum_exp`].
 ///
 /// # Errors
@@ -405,6 +477,28 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// ```
 pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     Backend::best().rows_log_sum_exp(x, out)
+}
+
+/// ln Σₖ e^(aₖ + bₖ) for each row a of a matrix, with the same b, as [`crate::log_dot_exp`]: the
+/// product of a matrix and a vector of which the logarithms are known.
+///
+/// One step of the forward algorithm: of the logarithms of the transitions *into* each state, a
+/// row a state, and those of the forward probabilities.
+///
+/// # Errors
+/// [`Error::Length`] if `b` has not one element a column, or `out` not one a row.
+///
+/// ```
+/// use logits::{Rows, rows};
+///
+/// let transitions = [0.5f32, 0.5, 0.25, 0.75].map(f32::ln);
+/// let mut out = [0.0; 2];
+/// rows::log_dot_exp(Rows::new(&transitions, 2)?, &[-1000.0, f32::NEG_INFINITY], &mut out)?;
+/// assert_eq!(out, [-1000.0 + 0.5f32.ln(), -1000.0 + 0.25f32.ln()]);
+/// # Ok::<(), logits::Error>(())
+/// ```
+pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    Backend::best().rows_log_dot_exp(a, b, out)
 }
 
 /// Each row's softmax, as [`crate::softmax`].

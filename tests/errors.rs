@@ -176,6 +176,92 @@ fn linear_names_the_argument_that_does_not_fit() {
     );
 }
 
+/// Nothing is written to the bias either.
+#[test]
+fn linear_backward_names_the_argument_that_does_not_fit() {
+    // Two examples of three features, four classes; one number off at a time.
+    let backward =
+        |upstream: [usize; 2], weights: [usize; 2], bias: usize, error, display: &str| {
+            let mut sums = vec![SENTINEL; bias];
+            refuses(weights[0] * weights[1], error, display, |data| {
+                rows::linear_backward(
+                    Rows::new(&zeros(2, 3), 3)?,
+                    Rows::new(&zeros(upstream[0], upstream[1]), upstream[1])?,
+                    RowsMut::new(data, weights[1])?,
+                    &mut sums,
+                )
+            });
+            assert!(sums.into_iter().all(is_sentinel), "{display}");
+        };
+    backward(
+        [3, 4],
+        [4, 3],
+        4,
+        Error::RowCount { argument: "upstream", expected: 2, found: 3 },
+        "`upstream` has 3 rows, expected 2",
+    );
+    backward(
+        [2, 4],
+        [5, 3],
+        4,
+        Error::RowCount { argument: "weight_gradient", expected: 4, found: 5 },
+        "`weight_gradient` has 5 rows, expected 4",
+    );
+    backward(
+        [2, 4],
+        [4, 2],
+        4,
+        Error::ColumnCount { argument: "weight_gradient", expected: 3, found: 2 },
+        "`weight_gradient` has 2 columns, expected 3",
+    );
+    backward(
+        [2, 4],
+        [4, 3],
+        3,
+        Error::Length { argument: "bias_gradient", expected: 4, found: 3 },
+        "`bias_gradient` has length 3, expected 4",
+    );
+}
+
+#[test]
+fn weighted_sums_name_the_argument_that_does_not_fit() {
+    // Two results, the sums of three rows of four columns; one number off at a time.
+    let sums = |values: [usize; 2], out: [usize; 2], error, display: &str| {
+        refuses(out[0] * out[1], error, display, |data| {
+            rows::weighted_sums(
+                Rows::new(&zeros(2, 3), 3)?,
+                Rows::new(&zeros(values[0], values[1]), values[1])?,
+                RowsMut::new(data, out[1])?,
+            )
+        });
+    };
+    let error = Error::RowCount { argument: "values", expected: 3, found: 2 };
+    sums([2, 4], [2, 4], error, "`values` has 2 rows, expected 3");
+    let error = Error::RowCount { argument: "out", expected: 2, found: 3 };
+    sums([3, 4], [3, 4], error, "`out` has 3 rows, expected 2");
+    let error = Error::ColumnCount { argument: "out", expected: 4, found: 5 };
+    sums([3, 4], [2, 5], error, "`out` has 5 columns, expected 4");
+}
+
+#[test]
+fn log_dot_exp_names_the_argument_that_does_not_fit() {
+    let error = Error::Length { argument: "b", expected: 3, found: 2 };
+    assert_eq!(logits::log_dot_exp(&[0.0; 3], &[0.0; 2]), Err(error));
+    let dot = |b: usize, out: usize, error, display: &str| {
+        refuses(out, error, display, |out| {
+            rows::log_dot_exp(Rows::new(&zeros(2, 3), 3)?, &zeros(1, b), out)
+        });
+    };
+    dot(
+        4,
+        2,
+        Error::Length { argument: "b", expected: 3, found: 4 },
+        "`b` has length 4, expected 3",
+    );
+    let error = Error::Length { argument: "out", expected: 2, found: 3 };
+    dot(3, 3, error, "`out` has length 3, expected 2");
+}
+
 #[test]
 fn gradient_has_the_shape_of_scores() {
     let gradient = |shape: [usize; 2], error, display: &str| {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Random, backends, log_sum_exp, same, ulp, unit};
-use logits::contract::{LOG_ADD_EXP, LOG_SUM_EXP, LOG_SUM_EXP_RISE};
+use logits::contract::{LOG_ADD_EXP, LOG_DOT_EXP, LOG_SUM_EXP, LOG_SUM_EXP_RISE};
 use logits::{Backend, LogSumExp, Rows};
 
 const INF: f32 = f32::INFINITY;
@@ -401,5 +401,75 @@ fn all_forms_run_on_the_best_backend() {
     logits::rows::log_sum_exp(Rows::new(&long, BLOCK + 5).unwrap(), &mut sums).unwrap();
     for (row, sum) in long.chunks(BLOCK + 5).zip(sums) {
         assert!(same(sum, logits::log_sum_exp(row)));
+    }
+}
+
+/// ln Σ e^(a + b) in f64, and the size that its error is measured by.
+fn log_dot_exp(a: &[f32], b: &[f32]) -> (f64, f64) {
+    let sums: Vec<f64> = a.iter().zip(b).map(|(&a, &b)| f64::from(a) + f64::from(b)).collect();
+    let max = sums.iter().fold(f64::MIN, |a, &b| a.max(b));
+    let sum = common::sum(sums.iter().map(|s| libm::exp(s - max)));
+    let p = sums.iter().map(|s| libm::exp(s - max) / sum);
+    let mean = sums.iter().zip(p).filter(|(_, p)| *p > 0.0).map(|(s, p)| p * s.abs()).sum::<f64>();
+    let exact = max + libm::log(sum);
+    (exact, mean.max(exact.abs()).max(1.0))
+}
+
+#[test]
+fn errors_of_log_dot_exp_are_within_the_contract() {
+    let mut random = Random::new(80);
+    let mut largest = 0.0f64;
+    for round in 0..4000 {
+        let n = match round % 40 {
+            0 => 1 + random.below(7000),
+            1..8 => 1 + random.below(300),
+            _ => 1 + random.below(20),
+        };
+        let (a, mut b) = (scores(&mut random, n), scores(&mut random, n));
+        if round % 4 == 0 {
+            // What is left where both nearly cancel.
+            b.iter_mut().zip(&a).for_each(|(b, a)| *b = *b * 1e-3 - a);
+        }
+        let (exact, size) = log_dot_exp(&a, &b);
+        for backend in backends() {
+            let found = backend.log_dot_exp(&a, &b).unwrap();
+            let mut rows = [9.0; 2];
+            let both = [&a[..], &b[..]].concat();
+            backend.rows_log_dot_exp(Rows::new(&both, n).unwrap(), &b, &mut rows).unwrap();
+            assert!(same(rows[0], found), "{rows:?}, {found:e}");
+            if exact.is_finite() && found.is_finite() {
+                largest = largest.max((f64::from(found) - exact).abs() / unit(size));
+            } else {
+                // −∞ + ∞ is NaN, and sums that f32 does not hold are infinite.
+                let sums = a.iter().zip(&b).map(|(a, b)| a + b);
+                let most =
+                    if sums.clone().any(f32::is_nan) { NAN } else { sums.fold(-INF, f32::max) };
+                assert!(!most.is_finite() && same(found, most), "{found:e} is not {exact:e}");
+            }
+        }
+    }
+    println!("log_dot_exp: {largest:.3} ULP");
+    assert!(largest <= LOG_DOT_EXP, "{largest}");
+}
+
+/// What follows from sums that are rounded to f32.
+#[test]
+fn log_dot_exp_of_special_values_is_log_sum_exp_of_their_sums() {
+    let values = [0.0, -0.0, 1.0, -700.0, f32::MAX, f32::MIN, INF, -INF, NAN];
+    let pairs = || values.into_iter().flat_map(|a| values.map(|b| [a, b]));
+    for backend in backends() {
+        assert_eq!(backend.log_dot_exp(&[], &[]), Ok(-INF));
+        for a in pairs() {
+            for b in pairs() {
+                let found = backend.log_dot_exp(&a, &b).unwrap();
+                let expected = backend.log_sum_exp(&[a[0] + b[0], a[1] + b[1]]);
+                assert!(same(found, expected), "{a:?} · {b:?}: {found:e}, {expected:e}");
+            }
+        }
+        // A state that is impossible, and one that is not reached.
+        assert_eq!(backend.log_dot_exp(&[-INF, 1.0, 3.0], &[9.0, -INF, -2.0]), Ok(1.0));
+        let mut none = [9.0; 3];
+        backend.rows_log_dot_exp(Rows::without_columns(3), &[], &mut none).unwrap();
+        assert_eq!(none, [-INF; 3]);
     }
 }

@@ -1,4 +1,4 @@
-//! The scores of a linear classifier, on a backend.
+//! The scores of a linear classifier and their derivatives, and weighted sums, on a backend.
 
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
@@ -27,6 +27,45 @@ impl Backend {
             let Some(scores) = out.row(i) else { break };
             self.0.linear_of_row(&x.part(i, 1), &weights, &Tile::of(bias, scores));
         }
+        Ok(())
+    }
+    /// As [`rows::linear_backward`](crate::rows::linear_backward).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows_linear_backward(
+        self,
+        x: Rows<'_>,
+        upstream: Rows<'_>,
+        weight_gradient: RowsMut<'_>,
+        bias_gradient: &mut [f32],
+    ) -> Result<(), Error> {
+        check_row_count("upstream", x.rows(), upstream.rows())?;
+        check_row_count("weight_gradient", upstream.columns(), weight_gradient.rows())?;
+        check_column_count("weight_gradient", x.columns(), weight_gradient.columns())?;
+        check_length("bias_gradient", upstream.columns(), bias_gradient.len())?;
+        let (x, upstream) = (Tile::read(x), Tile::read(upstream));
+        let ones = Tile::repeated(&[1.0], upstream.rows());
+        self.0.weighted_sums(&upstream, true, &x, &Tile::in_place(weight_gradient));
+        self.0.weighted_sums(&ones, true, &upstream, &Tile::of_in_place(bias_gradient));
+        Ok(())
+    }
+
+    /// As [`rows::weighted_sums`](crate::rows::weighted_sums).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows_weighted_sums(
+        self,
+        weights: Rows<'_>,
+        values: Rows<'_>,
+        out: RowsMut<'_>,
+    ) -> Result<(), Error> {
+        check_row_count("values", weights.columns(), values.rows())?;
+        check_row_count("out", weights.rows(), out.rows())?;
+        check_column_count("out", values.columns(), out.columns())?;
+        let (weights, values) = (Tile::read(weights), Tile::read(values));
+        self.0.weighted_sums(&weights, false, &values, &Tile::in_place(out));
         Ok(())
     }
 }

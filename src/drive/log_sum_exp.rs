@@ -55,6 +55,30 @@ impl Backend {
         extend(self.0, state, x)
     }
 
+    /// As [`log_dot_exp`](crate::log_dot_exp).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `b` has another length than `a`.
+    #[inline]
+    pub fn log_dot_exp(self, a: &[f32], b: &[f32]) -> Result<f32, Error> {
+        check_length("b", a.len(), b.len())?;
+        Ok(log_dot_exp(self, &Tile::of_read(a), &Tile::of_read(b)))
+    }
+
+    /// As [`rows::log_dot_exp`](crate::rows::log_dot_exp).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows_log_dot_exp(self, a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error> {
+        check_length("b", a.columns(), b.len())?;
+        check_length("out", a.rows(), out.len())?;
+        let (a, b) = (Tile::read(a), Tile::of_read(b));
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = log_dot_exp(self, &a.part(i, 1), &b);
+        }
+        Ok(())
+    }
+
     /// As [`rows::log_sum_exp`](crate::rows::log_sum_exp).
     ///
     /// # Errors
@@ -80,6 +104,21 @@ impl Backend {
         }
         Ok(())
     }
+}
+
+/// ln Σ e^(a + b) of two rows, piece by piece.
+#[inline(never)]
+fn log_dot_exp(backend: Backend, a: &Tile<'_>, b: &Tile<'_>) -> f32 {
+    let (mut state, mut scratch) = (LogSumExp::new(), Scratch::new());
+    let mut at = 0;
+    while at < a.columns() {
+        let a = a.piece(at, at + TILE);
+        let sums = scratch.tile(a.columns(), a);
+        backend.0.add(&a.to(&sums), &b.piece(at, at + TILE));
+        state = backend.extend(state, sums.row(0));
+        at += TILE;
+    }
+    state.value()
 }
 
 /// ln Σ e^x of a tile's rows; a bit for each that is to be taken by itself, for all if rows are

@@ -88,6 +88,12 @@ impl<'a> Tile<'a> {
         }
     }
 
+    /// A row that is only read, so many times.
+    #[inline]
+    pub(crate) fn repeated(x: &'a [f32], rows: usize) -> Self {
+        Self { x_stride: 0, rows, ..Self::of_read(x) }
+    }
+
     /// Rows that are only read.
     #[inline]
     pub(crate) fn read(x: Rows<'a>) -> Self {

@@ -256,7 +256,7 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
     fn gradient(b: Backend, loss: CrossEntropy<'_>, x: &[f32], c: usize, y: &mut [f32]) {
         loss.on(b).loss_and_gradient(rows(x, c), &labels(x, c), out(y, c)).unwrap();
     }
-    vec![
+    let mut all: Vec<(&'static str, bool, Call)> = vec![
         ("exp", false, |b, [x, _], _, y| b.exp(x, y).unwrap()),
         ("exp_in_place", false, |b, _, _, y| b.exp_in_place(y)),
         ("exp_m1", false, |b, [x, _], _, y| b.exp_m1(x, y).unwrap()),
@@ -330,6 +330,42 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
         }),
         ("js_divergence", true, |b, [_, p], c, y| {
             b.rows_js_divergence(rows(p, c), rows(&other(p), c), y).unwrap();
+        }),
+    ];
+    all.extend(of_products());
+    all
+}
+
+/// Those that multiply the rows of scores and of probabilities.
+fn of_products() -> [(&'static str, bool, Call); 4] {
+    fn rows(x: &[f32], columns: usize) -> Rows<'_> {
+        Rows::new(x, columns).unwrap()
+    }
+    /// The last rows of x, and of p as rows of as many columns as the results have rows: matrices
+    /// of which the product has the shape of the results. How many terms its sums have.
+    fn factors<'a>(x: &'a [f32], p: &'a [f32], c: usize) -> (&'a [f32], &'a [f32], usize) {
+        let n = x.len() / c;
+        let terms = n.min(c);
+        (&x[x.len() - terms * c..], &p[p.len() - terms * n..], terms)
+    }
+    [
+        ("linear_backward", false, |b, [x, p], c, y| {
+            let (n, (x, g, _)) = (x.len() / c, factors(x, p, c));
+            let out = RowsMut::new(y, c).unwrap();
+            b.rows_linear_backward(rows(x, c), rows(g, n), out, &mut vec![0.0; n]).unwrap();
+        }),
+        ("linear_backward, bias", true, |b, [x, _], c, y| {
+            let (ones, mut sums) = (vec![1.0; c], vec![0.0; y.len()]);
+            let out = RowsMut::new(&mut sums, 1).unwrap();
+            b.rows_linear_backward(rows(&ones, 1), rows(x, y.len()), out, y).unwrap();
+        }),
+        ("weighted_sums", false, |b, [x, p], c, y| {
+            let (x, weights, terms) = factors(x, p, c);
+            let out = RowsMut::new(y, c).unwrap();
+            b.rows_weighted_sums(rows(weights, terms), rows(x, c), out).unwrap();
+        }),
+        ("log_dot_exp", true, |b, [x, _], c, y| {
+            b.rows_log_dot_exp(rows(x, c), &x[x.len() - c..], y).unwrap();
         }),
     ]
 }

@@ -216,7 +216,7 @@ passes! {
         /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
         fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
         /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
-        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
+        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, sums: &mut Words) = accumulator::short_sums;
         /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
         fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.

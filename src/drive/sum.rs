@@ -134,12 +134,10 @@ pub(super) fn short_sums(
     limits: Option<&PerRow>,
     sums: &mut Words,
 ) {
-    let mut totals = Totals::new();
     let mut first = 0;
     while first < tile.rows() {
         let rows = (tile.rows() - first).min(GROUP);
-        b.short_sums([first, rows, tile.columns()], scratch, limits, &mut totals);
-        b.sums(rows, &mut totals, false, first, sums);
+        b.short_sums([first, rows, tile.columns()], scratch, limits, sums);
         first += GROUP;
     }
 }

@@ -135,11 +135,14 @@ impl<S: Simd> Accumulator<S> {
     }
 
     /// Two sums: lanes i and i + HALF added up, those of `self` where i & HALF = 0 and those of
-    /// `other` elsewhere.
+    /// `other` elsewhere. Lanes from `count` on hold 0, and are not added.
     #[inline(always)]
-    pub(super) fn fold<const HALF: usize>(self, simd: S, other: Self) -> Self {
+    pub(super) fn fold<const HALF: usize>(self, simd: S, other: Self, count: usize) -> Self {
         let (mut high, second) = simd.exchange::<HALF>(self.high, other.high);
         let (mut low, second_low) = simd.exchange::<HALF>(self.low, other.low);
+        if count <= HALF {
+            return Self { high, low };
+        }
         each!(S, j, {
             let (sum, error) = two_sum(high.as_ref()[j], second.as_ref()[j]);
             high.as_mut()[j] = sum;
@@ -174,7 +177,7 @@ impl<S: Simd> Accumulator<S> {
                         let high = simd.block(self.high.as_ref()[0]);
                         let low = simd.block(self.low.as_ref()[0]);
                         self = Self { high, low };
-                        self = self.fold::<$half>(simd, self);
+                        self = self.fold::<$half>(simd, self, BLOCK);
                     }
                 }
             };
@@ -251,30 +254,69 @@ impl Totals {
     /// The sum of row i.
     #[inline(always)]
     fn load<S: Simd>(&mut self, simd: S, i: usize) -> Accumulator<S> {
-        let place = self.place(i);
         // SAFETY: i is below GROUP.
-        unsafe {
-            Accumulator {
-                high: simd.load_block(place),
-                low: simd.load_block(place.wrapping_add(BLOCK)),
-            }
-        }
+        unsafe { self.lanes().load(simd, i) }
+    }
+
+    /// Where the lanes of all rows are.
+    #[inline(always)]
+    fn lanes(&mut self) -> RowsOfLanes {
+        let high = self.place(0).cast_const();
+        RowsOfLanes { high, low: high.wrapping_add(BLOCK), stride: 2 * BLOCK, count: BLOCK }
+    }
+}
+
+/// Where sums of rows are, each in `count` lanes of two words; the other lanes are 0.
+#[derive(Clone, Copy)]
+struct RowsOfLanes {
+    high: *const f32,
+    low: *const f32,
+    stride: usize,
+    count: usize,
+}
+
+impl RowsOfLanes {
+    /// The sum of row i.
+    ///
+    /// # Safety
+    /// From where row i begins there is a block in memory.
+    #[inline(always)]
+    unsafe fn load<S: Simd>(self, simd: S, i: usize) -> Accumulator<S> {
+        let at = i * self.stride;
+        let (high, low) = (self.high.wrapping_add(at), self.low.wrapping_add(at));
+        // SAFETY: the caller's.
+        let (mut high, mut low) = unsafe { (simd.load_block(high), simd.load_block(low)) };
+        each!(S, j, {
+            let rest = self.count.saturating_sub(j * S::F32::COUNT).min(S::F32::COUNT);
+            high.as_mut()[j] = simd.keep_first(high.as_ref()[j], rest, 0.0);
+            low.as_mut()[j] = simd.keep_first(low.as_ref()[j], rest, 0.0);
+        });
+        Accumulator { high, low }
     }
 
     /// The value of each row's sum, the first of them at `to`: one row by itself, or sixteen by a
     /// transposition. Rows that are not there repeat the last.
+    ///
+    /// # Safety
+    /// From where each row begins there is a block in memory.
     #[inline(always)]
-    fn values<S: Simd>(
-        &mut self,
+    unsafe fn values<S: Simd>(
+        self,
         simd: S,
         rows: usize,
         is_signed: bool,
         to: usize,
         sums: &mut Words,
     ) {
+        macro_rules! row {
+            ($i:expr) => {
+                // SAFETY: the caller's.
+                unsafe { self.load(simd, $i) }
+            };
+        }
         if const { S::F32::CALLS } || rows == 1 && !is_signed {
             for i in 0..rows.min(GROUP) {
-                let (high, low) = self.load(simd, i).value(simd, BLOCK);
+                let (high, low) = row!(i).value(simd, self.count);
                 // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
                 // whole vectors: a part would not be forwarded.
                 unsafe {
@@ -284,21 +326,21 @@ impl Totals {
             }
             return;
         }
-        let last = rows.clamp(1, GROUP) - 1;
-        macro_rules! row {
+        let (last, count) = (rows.clamp(1, GROUP) - 1, self.count);
+        macro_rules! present {
             ($i:expr) => {
-                self.load(simd, $i.min(last))
+                row!($i.min(last))
             };
         }
-        let mut quarters = [row!(0); 4];
+        let mut quarters = [present!(0); 4];
         for i in 0..4 {
-            let a = row!(i).fold::<8>(simd, row!(i + 8));
-            let b = row!(i + 4).fold::<8>(simd, row!(i + 12));
-            quarters[i] = a.fold::<4>(simd, b);
+            let a = present!(i).fold::<8>(simd, present!(i + 8), count);
+            let b = present!(i + 4).fold::<8>(simd, present!(i + 12), count);
+            quarters[i] = a.fold::<4>(simd, b, count);
         }
-        let a = quarters[0].fold::<2>(simd, quarters[2]);
-        let b = quarters[1].fold::<2>(simd, quarters[3]);
-        let mut all = a.fold::<1>(simd, b);
+        let a = quarters[0].fold::<2>(simd, quarters[2], count);
+        let b = quarters[1].fold::<2>(simd, quarters[3], count);
+        let mut all = a.fold::<1>(simd, b, count);
         each!(S, j, {
             let (high, low) = (all.high.as_ref()[j], all.low.as_ref()[j]);
             (all.high.as_mut()[j], all.low.as_mut()[j]) = if_finite(high, fast_two_sum(high, low));
@@ -322,7 +364,8 @@ pub(super) unsafe fn sums<S: Simd>(
     to: usize,
     sums: &mut Words,
 ) {
-    totals.values(simd, rows, is_signed, to, sums);
+    // SAFETY: there are blocks of GROUP rows.
+    unsafe { totals.lanes().values(simd, rows.min(GROUP), is_signed, to, sums) };
 }
 
 /// The sums of up to [`GROUP`] rows from the `first` on that are in a scratch, row after row
@@ -333,9 +376,17 @@ pub(super) unsafe fn short_sums<S: Simd>(
     [first, rows, columns]: [usize; 3],
     scratch: &Scratch,
     limits: Option<&PerRow>,
-    totals: &mut Totals,
+    sums: &mut Words,
 ) {
     let (count, [high, low]) = (S::F32::COUNT, scratch.places());
+    if columns <= BLOCK && limits.is_none() {
+        let from = first * columns;
+        let (high, low) = (high.wrapping_add(from), low.wrapping_add(from));
+        let rows_of_lanes = RowsOfLanes { high, low, stride: columns, count: columns };
+        // SAFETY: a scratch has room for a block more.
+        return unsafe { rows_of_lanes.values(simd, rows.min(GROUP), false, first, sums) };
+    }
+    let mut totals = Totals::new();
     let zero = simd.splat(0.0);
     for i in 0..rows.min(GROUP) {
         let from = (first + i) * columns;
@@ -384,4 +435,6 @@ pub(super) unsafe fn short_sums<S: Simd>(
         }
         totals.store(simd, i, sum, true);
     }
+    // SAFETY: there are blocks of GROUP rows.
+    unsafe { totals.lanes().values(simd, rows.min(GROUP), false, first, sums) };
 }

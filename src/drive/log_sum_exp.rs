@@ -120,7 +120,7 @@ fn extend(b: Passes, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
         let sum = of_piece(b, block);
         let at = dominant(b, block, sum);
         // Without a dominant element, all of the block precedes it.
-        let (before, rest) = block.split_at(at);
+        let (before, rest) = block.split_at(at.min(block.len()));
         let (own, after) = rest.split_at(rest.len().min(1));
         for piece in [before, own, after] {
             if piece.len() == block.len() {
@@ -140,7 +140,7 @@ fn dominant(b: Passes, x: &[f32], sum: LogSumExp) -> usize {
         let max = largest(b, &row, usize::MAX);
         // ln ¾: the logarithm of its share.
         if max - sum.high > -0.287_682_08 {
-            return b.position(&row, max).min(x.len());
+            return b.position(&row, max);
         }
     }
     x.len()

@@ -79,7 +79,7 @@ Usage: digits [--svg FILE] [--firmware FILE]
 Trains softmax regression on handwritten digits and shows what it learned.
 
   --svg FILE       draw the loss curve
-  --firmware FILE  write weights, bias and one digit as Rust source
+  --firmware FILE  write weights, bias and some digits as Rust source
   --help           print this
 ";
 
@@ -157,9 +157,9 @@ fn run(svg: Option<&Path>, firmware: Option<&Path>) -> Result<()> {
         write_file(out, path, &draw_curves(&objective, &test_loss)?)?;
     }
     if let Some(path) = firmware {
-        let right = |&i: &usize| predictions.ranking(i)[0] == test.labels[i] as usize;
-        let right: Vec<usize> = order.into_iter().filter(right).collect();
-        write_file(out, path, &firmware_source(path, &model, &test, right[right.len() / 2])?)?;
+        // From the most certain answer to the least.
+        let samples = [0, last / 2, last * 3 / 4, last * 9 / 10, last].map(|rank| order[rank]);
+        write_file(out, path, &firmware_source(path, &model, &test, &samples)?)?;
     }
     Ok(())
 }
@@ -828,9 +828,14 @@ fn draw_curves(objective: &[f32], test_loss: &[f32]) -> Result<String> {
     Ok(svg)
 }
 
-/// The model and a digit it knows, for a program without files or memory to
+/// The model in whole numbers and some test digits, for a program without files or memory to
 /// allocate: a Rust module.
-fn firmware_source(path: &Path, model: &Model, test: &Examples, digit: usize) -> Result<String> {
+fn firmware_source(
+    path: &Path,
+    model: &Model,
+    test: &Examples,
+    samples: &[usize],
+) -> Result<String> {
     let name = path.file_name().unwrap_or(path.as_os_str()).display();
     let mut source = String::new();
     writeln!(
@@ -838,28 +843,80 @@ fn firmware_source(path: &Path, model: &Model, test: &Examples, digit: usize) ->
         "//! Softmax regression on handwritten digits, trained by
 //! `cargo run --release --example digits -- --firmware {name}`.
 //!
-//! Scores are W x + b. Data: Optical Recognition of Handwritten Digits,
-//! E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0."
+//! The score of class k is `SCALES[k]`·Σⱼ `WEIGHTS[k][j]`·x[j] + `BIAS[k]`. Data: Optical
+//! Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning
+//! Repository, CC BY 4.0."
     )?;
-    let doc = "W: a row of 64 features for each of 10 classes.";
-    write_floats(&mut source, "WEIGHTS", doc, model.weights())?;
-    write_floats(&mut source, "BIAS", "b: one element a class.", model.bias())?;
-    let doc = format!("x: test digit {digit}, which the model knows.");
-    write_floats(&mut source, "DIGIT", &doc, test.picture(digit))?;
+
+    // The largest weight of a class becomes ±127.
+    let weights = model.weights().chunks(FEATURES);
+    let largest = |row: &[f32]| row.iter().fold(0f32, |most, w| most.max(w.abs()));
+    let steps: Vec<f32> = weights.clone().map(|row| largest(row) / 127.0).collect();
+    let quantised: Vec<Vec<f32>> = weights
+        .zip(&steps)
+        .map(|(row, step)| row.iter().map(|w| (w / step).round()).collect())
+        .collect();
+    write_table(
+        &mut source,
+        "WEIGHTS",
+        "A row of 64 weights for each of 10 classes.",
+        "i8",
+        &quantised,
+    )?;
+
+    let scales: Vec<f32> = steps.iter().map(|step| step / BLACK).collect();
+    write_floats(&mut source, "SCALES", "What a weight of 1 is worth, for each class.", &scales)?;
+    write_floats(
+        &mut source,
+        "BIAS",
+        "The score of each class for an empty picture.",
+        model.bias(),
+    )?;
+
+    let pictures: Vec<Vec<f32>> = samples
+        .iter()
+        .map(|&i| test.picture(i).iter().map(|x| (x * BLACK).round()).collect())
+        .collect();
+    let doc = format!("Test digits {samples:?}: pixels from 0 to 16.");
+    write_table(&mut source, "SAMPLES", &doc, "u8", &pictures)?;
+    let labels: Vec<u32> = samples.iter().map(|&i| test.labels[i]).collect();
     writeln!(
         source,
-        "\n/// The class of `DIGIT`.\npub static LABEL: u32 = {};",
-        test.labels[digit]
+        "\n/// What they are.\npub static LABELS: [u8; {}] = {labels:?};",
+        labels.len()
     )?;
     Ok(source)
 }
 
-/// A `static` array, bit for bit, each row of a picture on a line.
+/// A `static` table of whole numbers, each row of a picture on a line.
+fn write_table(
+    source: &mut String,
+    name: &str,
+    doc: &str,
+    number: &str,
+    rows: &[Vec<f32>],
+) -> Result<()> {
+    let (count, length) = (rows.len(), FEATURES);
+    writeln!(source, "\n/// {doc}\n#[rustfmt::skip]")?;
+    writeln!(source, "pub static {name}: [[{number}; {length}]; {count}] = [")?;
+    for row in rows {
+        writeln!(source, "    [")?;
+        for line in row.chunks(SIDE) {
+            let numbers: Vec<String> = line.iter().map(|value| format!("{value}")).collect();
+            writeln!(source, "        {},", numbers.join(", "))?;
+        }
+        writeln!(source, "    ],")?;
+    }
+    writeln!(source, "];")?;
+    Ok(())
+}
+
+/// A `static` array, bit for bit.
 fn write_floats(source: &mut String, name: &str, doc: &str, values: &[f32]) -> Result<()> {
     let length = values.len();
     writeln!(source, "\n/// {doc}\n#[rustfmt::skip]\npub static {name}: [f32; {length}] = [")?;
-    for row in values.chunks(SIDE) {
-        let numbers: Vec<String> = row.iter().map(|value| format!("{value:?}")).collect();
+    for values in values.chunks(5) {
+        let numbers: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
         writeln!(source, "    {},", numbers.join(", "))?;
     }
     writeln!(source, "];")?;

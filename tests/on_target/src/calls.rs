@@ -25,10 +25,7 @@ fn loss(result: Result<Loss, Error>) -> Outcome {
 }
 
 /// A number for each row, into the place of results.
-fn each_row(
-    out: &mut [f32],
-    call: impl FnOnce(&mut [f32]) -> Result<(), Error>,
-) -> Outcome {
+fn each_row(out: &mut [f32], call: impl FnOnce(&mut [f32]) -> Result<(), Error>) -> Outcome {
     nothing(call(out.get_mut(..2).unwrap_or(&mut [])))
 }
 

@@ -11,8 +11,9 @@ pub use inputs::{Input, KINDS, LONGEST, Storage};
 use core::fmt;
 use logits::{Backend, Error};
 
-/// The lengths of rows: shorter than a block of 16, longer, and of several blocks.
-pub const LENGTHS: [usize; 6] = [1, 2, 3, 10, 17, LONGEST];
+/// The lengths of rows: shorter than a block of 16, longer, of several blocks, and the longest that
+/// a microcontroller takes in one piece.
+pub const LENGTHS: [usize; 7] = [1, 2, 3, 10, 17, 100, LONGEST];
 
 /// One call.
 #[derive(Clone, Copy)]

@@ -36,7 +36,8 @@ fn compare(name: &str, file: &str) -> Result<(), Box<dyn Error>> {
         if first != found {
             mismatch = Some(format!(
                 "{case}: number {i} is {found:08x}, expected {first:08x}, of {:x?}",
-                [input.x, input.y, input.p, input.q].map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+                [input.x, input.y, input.p, input.q]
+                    .map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
             ));
         }
         mismatch.is_none()

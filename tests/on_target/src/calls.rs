@@ -21,7 +21,7 @@ fn number(result: Result<f32, Error>) -> Outcome {
 }
 
 fn loss(result: Result<Loss, Error>) -> Outcome {
-    result.map(|loss| [loss.sum, loss.weight, loss.mean_or(-1.0)])
+    result.map(|loss| [loss.sum, loss.weight, loss.mean()])
 }
 
 /// A number for each row, into the place of results.
@@ -297,7 +297,8 @@ pub const CALLS: &[(&str, Call)] = &[
         let first = entropy.loss_and_gradient(rows!(i.x, i), &i.labels, rows_mut!(out, i))?;
         let second = entropy.loss(rows!(i.y, i), &i.labels)?;
         first.mean_gradient(out);
-        loss(Ok([first, first + second].into_iter().sum()))
+        let all: Loss = [first, first + second].into_iter().sum();
+        Ok([all.sum, all.weight, all.mean_or(-1.0)])
     }),
 
     ("BinaryCrossEntropy::loss", |b, i, _| loss(BinaryCrossEntropy::new().on(b).loss(i.x, i.p))),

@@ -150,12 +150,15 @@ callers! {
     };
     call_rows_linear(i, out) done(rows::linear(x(i)?, y(i)?, &[i.number], to(i, out)?));
     call_rows_and_their_iterators(i, out) {
-        let mut to = to(i, out)?;
-        for (x, out) in x(i)?.iter().zip(to.iter_mut()) {
-            let last = out.last_mut()?;
-            *last = *x.first()?;
+        let stride = i.labels.len();
+        let x = Rows::with_stride(i.x, i.columns, stride).ok()?;
+        let mut to = RowsMut::with_stride(out, i.columns, stride).ok()?;
+        for (x, mut out) in x.iter().zip(to.reborrow().iter_mut()) {
+            *out.split_off_first_mut()? = *x.first()?;
         }
-        to.row(i.columns)?.first().copied()
+        to.row(i.columns)?.fill(i.number);
+        let none = Rows::without_columns(stride);
+        to.as_rows().row(none.rows())?.first().copied()
     };
 
     call_loss(i, _out) sum(CrossEntropy::new().loss(x(i)?, i.labels));

@@ -56,7 +56,9 @@ pub(crate) fn cross_entropy(
         let (found, weights) = (batch.losses(), batch.weights());
         total.add(found, weights, tile.rows() - batch.ignored.count_ones() as usize);
         let (now, later) = losses.split_at_mut(losses.len().min(tile.rows()));
-        now.copy_from_slice(found.get(..now.len()).unwrap_or(&[]));
+        for (now, found) in now.iter_mut().zip(found) {
+            *now = *found;
+        }
         losses = later;
         i += height;
     }

@@ -159,8 +159,8 @@ fn extend(b: Passes, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
         let sum = of_piece(b, block);
         let at = dominant(b, block, sum);
         // Without a dominant element, all of the block precedes it.
-        let (before, rest) = block.split_at(at);
-        let (own, after) = rest.split_at(rest.len().min(1));
+        let (before, rest) = block.split_at_checked(at).unwrap_or((block, &[]));
+        let (own, after) = rest.split_at_checked(1).unwrap_or((rest, &[]));
         for piece in [before, own, after] {
             if piece.len() == block.len() {
                 state = merge(b, state, sum);
@@ -179,7 +179,7 @@ fn dominant(b: Passes, x: &[f32], sum: LogSumExp) -> usize {
         let max = largest(b, &row, usize::MAX);
         // ln ¾: the logarithm of its share.
         if max - sum.high > -0.287_682_08 {
-            return b.position(&row, max).min(x.len());
+            return b.position(&row, max);
         }
     }
     x.len()

@@ -12,6 +12,8 @@
 mod common;
 
 use common::{Random, assert_same, backends, every};
+use logits::loss::CrossEntropy;
+use logits::{Backend, Rows, RowsMut};
 use std::arch::asm;
 use std::ffi::CStr;
 
@@ -147,6 +149,60 @@ fn slices_are_all_that_is_touched_wherever_they_lie() {
                         let first = &mut first[usize::from(backend.is_fused())];
                         let first = first.get_or_insert_with(|| out.slice().to_vec());
                         assert_same(first, out.slice(), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A function of rows with gaps between them: scores, probabilities, results.
+type Strided = fn(Backend, [Rows<'_>; 2], RowsMut<'_>);
+
+#[test]
+fn rows_end_with_the_last_element_of_the_last() {
+    let calls: [Strided; 7] = [
+        |b, [x, _], y| b.rows_softmax(x, y).unwrap(),
+        |b, [x, _], y| b.rows_log_softmax(x, y).unwrap(),
+        |b, [x, p], y| b.rows_softmax_backward(p, x, y).unwrap(),
+        |b, [x, _], y| {
+            let labels = vec![0u8; x.rows()];
+            CrossEntropy::new().on(b).loss_and_gradient(x, &labels, y).unwrap();
+        },
+        |b, [x, p], y| {
+            CrossEntropy::new().on(b).loss_and_gradient_soft(x, p, y).unwrap();
+        },
+        |b, [x, p], y| {
+            let loss = CrossEntropy::new().soft_cap(20.0).label_smoothing(0.1).on(b);
+            loss.loss_and_gradient_soft(x, p, y).unwrap();
+        },
+        |b, [x, p], y| {
+            let mut divergences = vec![0.0; x.rows()];
+            b.rows_kl_divergence_of_scores_and_gradient(x, p, &mut divergences, y).unwrap();
+            b.rows_entropy(p, &mut divergences).unwrap();
+            b.rows_js_divergence(p, p, &mut divergences).unwrap();
+            b.rows_log_sum_exp(x, &mut divergences).unwrap();
+        },
+    ];
+    let mut random = Random::new(91);
+    let all = random.vector(20_000, 0.1, 0.9);
+    for columns in (1..=20).chain([31, 33, 64, 127, 130, 1030]) {
+        for (rows, gap) in [(2, 1), (3, 5), (17, 2)] {
+            let length = (rows - 1) * (columns + gap) + columns;
+            for (c, call) in calls.iter().enumerate() {
+                for backend in backends() {
+                    let offset = columns + c;
+                    let x = Watched::new(offset % 16, &all[..length]);
+                    let p = Watched::new(offset * 3 % 16, &all[..length]);
+                    let mut out = Watched::new(offset * 5 % 16, &vec![f32::NAN; length]);
+                    let [x, p] = [&x, &p].map(|x| {
+                        Rows::with_stride(x.slice(), columns, columns + gap).expect("rows")
+                    });
+                    let y = RowsMut::with_stride(out.slice_mut(), columns, columns + gap);
+                    call(backend, [x, p], y.expect("rows"));
+                    for (i, y) in out.slice().iter().enumerate() {
+                        let is_gap = i % (columns + gap) >= columns;
+                        assert_eq!(y.is_nan(), is_gap, "[{i}] of {rows} × {columns}, {backend:?}");
                     }
                 }
             }

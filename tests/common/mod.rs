@@ -270,6 +270,11 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
         ("sigmoid", false, |b, [x, _], _, y| b.sigmoid(x, y).unwrap()),
         ("log_sigmoid", false, |b, [x, _], _, y| b.log_sigmoid(x, y).unwrap()),
         ("softplus", false, |b, [x, _], _, y| b.softplus(x, y).unwrap()),
+        ("log_add_exp", false, |b, [x, p], _, y| {
+            for ((&x, &p), y) in x.iter().zip(p).zip(y) {
+                *y = b.log_add_exp(x, p);
+            }
+        }),
         ("softmax", false, |b, [x, _], c, y| b.rows_softmax(rows(x, c), out(y, c)).unwrap()),
         ("softmax_in_place", false, |b, _, c, y| b.rows_softmax_in_place(out(y, c))),
         ("scaled_softmax", false, |b, [x, _], c, y| {

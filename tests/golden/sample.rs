@@ -99,14 +99,19 @@ impl Hash {
     }
 }
 
-/// Every function with the hash of its results, each computed as it is asked for.
-pub fn hashes(backend: Backend, samples: &[Sample]) -> impl Iterator<Item = (&'static str, u64)> {
-    every().into_iter().map(move |(name, is_of_rows, call)| {
-        let is_elementwise = contract::ELEMENTWISE.iter().any(|row| row.name == name);
+/// Whether a sample is for a function.
+pub fn is_for(sample: &Sample, name: &str) -> bool {
+    !sample.is_elementwise || contract::ELEMENTWISE.iter().any(|row| row.name == name)
+}
+
+/// Every function with the hash of its results.
+pub fn hashes(backend: Backend, samples: &[Sample]) -> Vec<(&'static str, u64)> {
+    let hash = |(name, is_of_rows, call): (&'static str, bool, Call)| {
         let mut hash = Hash::new();
-        for sample in samples.iter().filter(|sample| is_elementwise || !sample.is_elementwise) {
+        for sample in samples.iter().filter(|sample| is_for(sample, name)) {
             hash.add(&results(backend, sample, is_of_rows, call));
         }
         (name, hash.0)
-    })
+    };
+    every().into_iter().map(hash).collect()
 }

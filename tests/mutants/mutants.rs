@@ -10,7 +10,8 @@ mod sample;
 
 use common::{Call, Random, backends, every, same, softmax};
 use logits::{Backend, contract, mutant};
-use sample::{Sample, elementwise, hashes, results, row, samples};
+use sample::{Hash, Sample, elementwise, hashes, is_for, results, row, samples};
+use std::collections::BTreeSet;
 
 /// Up by one in the last place, and down.
 const STEPS: [i32; 2] = [1, -1];
@@ -20,42 +21,57 @@ const LARGE: i32 = 1 << 14;
 /// What `run.py` says of numbers that a script in src/math prints.
 const PRINTED: &str = "(a script prints it)";
 
-/// The first backend of each class, others have the same bits; and its results without a mutant.
+/// The first backend of each class, others have the same bits; and what it finds without a mutant.
 struct Class {
     backend: Backend,
-    usual: Vec<(&'static str, u64)>,
+    usual: Vec<u64>,
 }
 
 fn classes(samples: &[Sample]) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::new();
     for backend in backends() {
         if classes.iter().all(|other| other.backend.is_fused() != backend.is_fused()) {
-            classes.push(Class { backend, usual: hashes(backend, samples).collect() });
+            let usual = each(backend, samples).map(|(_, hash)| hash).collect();
+            classes.push(Class { backend, usual });
         }
     }
     classes
 }
 
+/// Each function on each sample, as it is asked for: small samples first, as most mutants show there.
+fn each(backend: Backend, samples: &[Sample]) -> impl Iterator<Item = (&'static str, u64)> {
+    let of_sample = move |sample| {
+        let functions = every().into_iter().filter(move |(name, ..)| is_for(sample, name));
+        functions.map(move |(name, is_of_rows, call)| {
+            let mut hash = Hash::new();
+            hash.add(&results(backend, sample, is_of_rows, call));
+            (name, hash.0)
+        })
+    };
+    samples.iter().flat_map(of_sample)
+}
+
 impl Class {
-    /// The functions with other results if a mutant is on.
-    fn users<'a>(
-        &'a self,
-        samples: &'a [Sample],
+    /// The functions with other results if a mutant is on, again for each sample.
+    fn users(
+        &self,
+        samples: &[Sample],
         index: u32,
         step: i32,
     ) -> impl Iterator<Item = &'static str> {
         mutant::set(index, step);
-        let found = hashes(self.backend, samples).zip(&self.usual);
-        found.filter(|(found, usual)| found != *usual).map(|((name, _), _)| name)
+        let found = each(self.backend, samples).zip(&self.usual);
+        found.filter(|((_, found), usual)| found != *usual).map(|((name, _), _)| name)
     }
 }
 
 fn main() {
     let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let samples = samples();
+    let mut samples = samples();
+    samples.sort_by_key(|sample| sample.scores.len());
     let classes = classes(&samples);
     let table = include_str!("../golden/table.txt");
-    for (name, hash) in classes.iter().flat_map(|class| &class.usual) {
+    for (name, hash) in classes.iter().flat_map(|class| hashes(class.backend, &sample::samples())) {
         let is_known = |line: &str| {
             line.ends_with(&format!(" {name}")) && line.contains(&format!("{hash:016x}"))
         };
@@ -79,8 +95,10 @@ fn main() {
                 continue;
             }
             println!("survives: {place} {step:+}");
-            for class in &classes {
-                let users: Vec<_> = class.users(&samples, index, step * LARGE).collect();
+            // That takes as long as ten mutants that are noticed.
+            for class in classes.iter().filter(|_| rounds > 0) {
+                let users: BTreeSet<_> = class.users(&samples, index, step * LARGE).collect();
+                let users: Vec<_> = users.into_iter().collect();
                 let name = class.backend.name();
                 println!("  2^14 times as much shows on {name} in {}", users.join("; "));
                 if search(class.backend, &users, index, step, rounds) {

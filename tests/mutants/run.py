@@ -5,9 +5,10 @@ tests/mutants/run.py [--search ROUNDS] [WORD ...]
 
 Each mutant is one number in the sources, up or down by one unit in the last place: an entry of a
 table, a coefficient of a polynomial, a limit, a power of two. One that changes no result in
-tests/golden is a survivor: it is printed with its place, and with the functions in which a change
-of 2^14 times that size shows. With `--search`, these are run on random rows, for so many rounds
-(300 take some seconds), and a row that notices is printed as tests/golden/sensitive.txt has it. WORDs restrict mutants to those whose place has one: `math/exp.rs`, or `POLYNOMIAL`.
+tests/golden is a survivor, and printed with its place. With `--search`, so are the functions in
+which a change of 2^14 times that size shows; these are run on random rows, for so many rounds (300
+take some seconds), and a row that notices is printed as tests/golden/sensitive.txt has it.
+WORDs restrict mutants to those whose place has one: `math/exp.rs`, or `POLYNOMIAL`.
 
 To compile the crate for each of several hundred mutants would take hours. So it is compiled once:
 this script copies it into the target directory, and there makes of every number `c` a call

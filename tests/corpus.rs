@@ -4,21 +4,29 @@ mod checks;
 mod common;
 
 use common::Random;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+/// The seeds of a folder, by name.
+fn seeds(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(folder);
+    let seeds = fs::read_dir(&path).expect("the folder exists").map(|seed| {
+        let seed = seed.expect("a readable folder");
+        let bytes = fs::read(seed.path()).expect("a readable file");
+        (format!("{folder}/{}", seed.file_name().display()), bytes)
+    });
+    let seeds: BTreeMap<_, _> = seeds.collect();
+    assert!(!seeds.is_empty(), "no seeds in {}", path.display());
+    seeds
+}
+
 /// Runs a check on every seed of a folder.
 fn replay(folder: &str, check: fn(&[u8])) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(folder);
-    let seeds = fs::read_dir(&path).expect("the folder exists");
-    let mut count = 0;
-    for seed in seeds {
-        let path = seed.expect("a readable folder").path();
-        println!("{}", path.display()); // shown if the check fails
-        check(&fs::read(path).expect("a readable file"));
-        count += 1;
+    for (name, seed) in seeds(folder) {
+        println!("{name}"); // shown if the check fails
+        check(&seed);
     }
-    assert!(count > 0, "no seeds in {}", path.display());
 }
 
 #[test]
@@ -29,6 +37,19 @@ fn elementwise_seeds() {
 #[test]
 fn rows_seeds() {
     replay("rows", checks::rows);
+}
+
+/// `cargo test --test corpus -- --ignored --nocapture` prints all seeds, to read.
+#[test]
+#[ignore = "not a check"]
+fn print() {
+    let describe: [(_, fn(&[u8]) -> String); 2] =
+        [("elementwise", checks::describe_elementwise), ("rows", checks::describe_rows)];
+    for (folder, describe) in describe {
+        for (name, seed) in seeds(folder) {
+            println!("{name}: {}", describe(&seed));
+        }
+    }
 }
 
 /// Values of one kind each, as hostile rows are made of.

@@ -342,6 +342,9 @@ fn labels_are_not_negative_but_may_be_ignored() -> Result<(), Error> {
     let display = format!("label of row 2 is {}, expected less than 4 columns", i64::MAX);
     refuses_labels(&[0, 0, usize::MAX], negative(2, i64::MAX), &display);
     refuses_labels(&[0, 0, i64::MAX], negative(2, i64::MAX), &display);
+    // Without columns no label is right, not even 0.
+    let error = CrossEntropy::new().loss(Rows::without_columns(2), &[0u8, 0]);
+    assert_eq!(error, Err(Error::Label { row: 0, label: 0, columns: 0 }));
     // Another than the one that is ignored.
     let (scores, loss) = (zeros(3, 4), CrossEntropy::new().ignored_label(-100));
     let display = "label of row 2 is -1, expected less than 4 columns";

@@ -208,3 +208,41 @@ fn rows_backends_and_forms_agree_to_the_bit() {
         assert_same(&out, &results[0].1, &"CrossEntropy");
     }
 }
+
+/// Tiles have from 1 to 64 rows, by the length of these, and losses are added up 16 at a time: the
+/// sum has each of them once, wherever tiles end.
+#[test]
+fn sums_have_every_row_once() {
+    let mut random = Random::new(13);
+    for columns in [1, 2, 31, 32, 33, 40, 50, 70, 100, 128, 150, 300, 700, 1400] {
+        for count in [1, 2, 15, 16, 17, 20, 33, 40, 63, 64, 65, 90, 130] {
+            let scores = random.normal(count * columns, 3.0);
+            let scores = Rows::new(&scores, columns).unwrap();
+            let weights = random.vector(columns, 0.5, 2.0);
+            let labels: Vec<_> = (0..count).map(|_| random.below(columns) as i64).collect();
+            let ignored = labels[0];
+            let plain = loss::CrossEntropy::new();
+            let cases = [
+                (plain, false, None),
+                (plain.class_weights(&weights), true, None),
+                (plain.ignored_label(ignored), false, Some(ignored)),
+            ];
+            for (of, is_weighted, ignored) in cases {
+                let counted = || labels.iter().filter(|&&label| Some(label) != ignored);
+                let of_label = |&label: &i64| f64::from(weights[label as usize]);
+                let kept = counted().count();
+                let weight = if is_weighted { counted().map(of_label).sum() } else { kept as f64 };
+                for backend in backends() {
+                    let mut losses = vec![f32::NAN; count];
+                    let all = of.on(backend).losses(scores, &labels, &mut losses).unwrap();
+                    let what = format!("{count} × {columns} on {backend:?}: {all:?}");
+                    let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
+                    assert_eq!(all.count, kept, "{what}");
+                    // Both are sums in two words, rounded.
+                    assert!(ulp(all.sum, sum) <= 0.51, "{what}, {sum:e}");
+                    assert!(ulp(all.weight, weight) <= 0.51, "{what}, {weight:e}");
+                }
+            }
+        }
+    }
+}

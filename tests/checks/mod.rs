@@ -158,6 +158,27 @@ pub fn elementwise(data: &[u8]) {
     }
 }
 
+/// What the bytes mean to [`elementwise`], to read.
+pub fn describe_elementwise(data: &[u8]) -> String {
+    let (&offsets, values) = data.split_first().unwrap_or((&0, &[]));
+    let (x, out) = (offsets % 16, offsets / 16);
+    format!("input at offset {x}, output at {out}\n{}", describe(&floats(values)))
+}
+
+/// Numbers, each by the digits that tell it from its neighbours; NaN by its bits.
+fn describe(numbers: &[f32]) -> String {
+    let number = |x: &f32| {
+        if x.is_nan() {
+            format!(" NaN:{:08x}", x.to_bits())
+        } else if *x == 0.0 || (1e-3..1e6).contains(&x.abs()) {
+            format!(" {x}")
+        } else {
+            format!(" {x:e}")
+        }
+    };
+    format!("   {}\n", numbers.iter().map(number).collect::<String>())
+}
+
 /// Binary cross-entropy of each value, against targets made of the others: error,
 /// special values, forms, backends, memory.
 fn binary(x: &Matrix, blank: &Matrix) {
@@ -336,6 +357,32 @@ fn exact_label_loss(x: &[f32], label: usize) -> (f64, f64) {
     let loss =
         if shift == 0.0 { libm::log1p(sum) } else { shift + libm::log(libm::exp(-shift) + sum) };
     (loss, -sum / (libm::exp(-shift) + sum))
+}
+
+/// What the bytes mean to [`rows`], to read.
+pub fn describe_rows(data: &[u8]) -> String {
+    let all = floats(data.get(3..).unwrap_or(&[])).len();
+    let Case { scores, labels, options, blank } = Case::decode(data);
+    let mut text = format!(
+        "{} × {}, input at offset {}, gaps of {}, output at {}, gaps of {}\n",
+        labels.len(),
+        scores.columns,
+        scores.start,
+        scores.stride - scores.columns,
+        blank.start,
+        blank.stride - blank.columns,
+    );
+    if all != scores.length {
+        text += &format!("{all} values must be refused, these are left:\n");
+    }
+    let options: Vec<_> = ["label smoothing", "soft cap"]
+        .into_iter()
+        .enumerate()
+        .filter_map(|(bit, name)| (options >> bit & 1 != 0).then_some(name))
+        .collect();
+    text += &format!("labels {labels:?}, options: {options:?}\n");
+    // With what lies between rows.
+    text + &scores.slice().chunks(scores.stride.max(1)).map(describe).collect::<String>()
 }
 
 /// Everything on rows of scores: error, special values, forms, backends,

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
-use logits::{Backend, Error, Rows, RowsMut, Softmax, contract};
+use logits::{Backend, Error, LogSumExp, Rows, RowsMut, Softmax, contract};
 
 /// Every backend this CPU has. `LOGITS_REQUIRE_BACKENDS=avx2,avx512` turns a
 /// missing one into a failure.
@@ -102,7 +102,11 @@ pub struct Random(u64);
 impl Random {
     pub fn new(seed: u64) -> Self {
         let other = std::env::var("LOGITS_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed + 1000 * other.unwrap_or(0);
+        Self::fixed(seed + 1000 * other.unwrap_or(0))
+    }
+
+    /// The same numbers whatever `LOGITS_SEED` says.
+    pub fn fixed(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -235,7 +239,8 @@ pub fn js_term(p: f32, q: f32) -> f64 {
 /// results that holds scores before the call.
 pub type Call = fn(Backend, [&[f32]; 2], usize, &mut [f32]);
 
-/// Every function, and whether it has a result for each row instead of each element.
+/// Every function, and whether it has a result for each row instead of each element. What a call
+/// makes for itself is a `Vec` of its own, of which tools that watch memory know the end.
 pub fn every() -> Vec<(&'static str, bool, Call)> {
     fn rows(x: &[f32], columns: usize) -> Rows<'_> {
         Rows::new(x, columns).unwrap()
@@ -265,6 +270,11 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
         ("sigmoid", false, |b, [x, _], _, y| b.sigmoid(x, y).unwrap()),
         ("log_sigmoid", false, |b, [x, _], _, y| b.log_sigmoid(x, y).unwrap()),
         ("softplus", false, |b, [x, _], _, y| b.softplus(x, y).unwrap()),
+        ("log_add_exp", false, |b, [x, p], _, y| {
+            for ((&x, &p), y) in x.iter().zip(p).zip(y) {
+                *y = b.log_add_exp(x, p);
+            }
+        }),
         ("softmax", false, |b, [x, _], c, y| b.rows_softmax(rows(x, c), out(y, c)).unwrap()),
         ("softmax_in_place", false, |b, _, c, y| b.rows_softmax_in_place(out(y, c))),
         ("scaled_softmax", false, |b, [x, _], c, y| {
@@ -274,11 +284,14 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
             b.rows_log_softmax(rows(x, c), out(y, c)).unwrap();
         }),
         ("log_softmax_in_place", false, |b, _, c, y| b.rows_log_softmax_in_place(out(y, c))),
+        ("scaled_log_softmax", false, |b, [x, _], c, y| {
+            Softmax::new().scale(1.7).on(b).log_softmax_rows(rows(x, c), out(y, c)).unwrap();
+        }),
         ("softmax_backward", false, |b, [x, p], c, y| {
             b.rows_softmax_backward(rows(p, c), rows(x, c), out(y, c)).unwrap();
         }),
         ("log_softmax_backward", false, |b, [x, p], c, y| {
-            let log_p: Vec<f32> = p.iter().map(|p| p.ln()).collect();
+            let log_p: Vec<f32> = p.iter().map(|&p| libm::logf(p)).collect();
             b.rows_log_softmax_backward(rows(&log_p, c), rows(x, c), out(y, c)).unwrap();
         }),
         ("gradient", false, |b, [x, _], c, y| gradient(b, CrossEntropy::new(), x, c, y)),
@@ -289,7 +302,8 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
             gradient(b, CrossEntropy::new().label_smoothing(0.1), x, c, y);
         }),
         ("gradient, weighted", false, |b, [x, p], c, y| {
-            let loss = CrossEntropy::new().label_smoothing(0.1).class_weights(&p[..c]);
+            let weights = p[..c].to_vec();
+            let loss = CrossEntropy::new().label_smoothing(0.1).class_weights(&weights);
             gradient(b, loss, x, c, y);
         }),
         ("gradient, capped", false, |b, [x, _], c, y| {
@@ -299,8 +313,27 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
             let loss = CrossEntropy::new().z_loss(0.01).on(b);
             loss.loss_and_gradient_soft(rows(x, c), rows(p, c), out(y, c)).unwrap();
         }),
+        ("gradient, soft and weighted", false, |b, [x, p], c, y| {
+            let (weights, other) = (p[..c].to_vec(), other(p));
+            let loss = CrossEntropy::new().class_weights(&weights).label_smoothing(0.1).on(b);
+            loss.loss_and_gradient_soft(rows(x, c), rows(&other, c), out(y, c)).unwrap();
+        }),
+        ("binary loss", false, |b, [x, p], _, y| {
+            BinaryCrossEntropy::new().on(b).losses(x, p, y).unwrap();
+        }),
         ("binary gradient", false, |b, [x, p], _, y| {
             BinaryCrossEntropy::new().on(b).loss_and_gradient(x, p, y).unwrap();
+        }),
+        ("binary gradient, weighted", false, |b, [x, p], _, y| {
+            let loss = BinaryCrossEntropy::new().pos_weight(3.3).on(b);
+            loss.loss_and_gradient(x, p, y).unwrap();
+        }),
+        ("binary gradient, of probabilities", false, |b, [_, p], _, y| {
+            let (loss, targets) = (BinaryCrossEntropy::new().on(b), other(p));
+            loss.loss_and_gradient_of_probabilities(p, &targets, y).unwrap();
+        }),
+        ("focal loss", false, |b, [x, p], _, y| {
+            BinaryCrossEntropy::new().focal(1.5).on(b).losses(x, p, y).unwrap();
         }),
         ("focal gradient", false, |b, [x, p], _, y| {
             BinaryCrossEntropy::new().focal(2.0).on(b).loss_and_gradient(x, p, y).unwrap();
@@ -311,6 +344,18 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
             b.rows_kl_divergence_of_scores_and_gradient(x, z, &mut divergences, out(y, c)).unwrap();
         }),
         ("log_sum_exp", true, |b, [x, _], c, y| b.rows_log_sum_exp(rows(x, c), y).unwrap()),
+        ("LogSumExp", true, |b, [x, _], c, y| {
+            // The state of all rows so far.
+            let mut state = LogSumExp::new();
+            for (x, y) in x.chunks(c).zip(y) {
+                state = b.merge(b.extend(LogSumExp::new(), x), state);
+                *y = state.value();
+            }
+        }),
+        ("linear", true, |b, [x, p], c, y| {
+            let weights = p[..c].to_vec();
+            b.rows_linear(rows(x, c), rows(&weights, c), &[0.5], out(y, 1)).unwrap();
+        }),
         ("loss", true, |b, [x, _], c, y| losses(b, CrossEntropy::new(), x, c, y)),
         ("loss, smooth", true, |b, [x, _], c, y| {
             losses(b, CrossEntropy::new().label_smoothing(0.1), x, c, y);
@@ -318,9 +363,19 @@ pub fn every() -> Vec<(&'static str, bool, Call)> {
         ("loss, capped", true, |b, [x, _], c, y| {
             losses(b, CrossEntropy::new().soft_cap(30.0), x, c, y);
         }),
+        ("loss, soft", true, |b, [x, p], c, y| {
+            CrossEntropy::new().on(b).losses_soft(rows(x, c), rows(p, c), y).unwrap();
+        }),
+        ("loss, soft and capped", true, |b, [x, p], c, y| {
+            let loss = CrossEntropy::new().z_loss(0.01).temperature(0.7).soft_cap(20.0).on(b);
+            loss.losses_soft(rows(x, c), rows(p, c), y).unwrap();
+        }),
         ("entropy", true, |b, [_, p], c, y| b.rows_entropy(rows(p, c), y).unwrap()),
         ("entropy_of_scores", true, |b, [x, _], c, y| {
             b.rows_entropy_of_scores(rows(x, c), y).unwrap();
+        }),
+        ("kl_divergence_of_scores", true, |b, [x, p], c, y| {
+            b.rows_kl_divergence_of_scores(rows(x, c), rows(p, c), y).unwrap();
         }),
         ("cross_entropy", true, |b, [_, p], c, y| {
             b.rows_cross_entropy(rows(p, c), rows(&other(p), c), y).unwrap();

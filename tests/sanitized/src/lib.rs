@@ -1,0 +1,1 @@
+//! Nothing: the tests of `../..` are what this package is for.

@@ -30,12 +30,24 @@ use core::f32::consts::LN_2;
 /// are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
+/// By what the terms of a cross-entropy are multiplied where their sum overflows: 2^-32.
+const DOWN: f32 = 2.328_306_4e-10;
+
 /// H(P, Q) = −Σ p·ln q, which is H(P) where Q is P.
+///
+/// Terms have both signs where a q is above 1, and may overflow where their sum does not.
 #[inline(always)]
 pub(super) unsafe fn cross_entropy<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let (inputs, length) = pair(p, q);
-    let [(high, low)] = unsafe { sums(simd, CrossEntropy, inputs, length, NOWHERE) };
-    0.0 - (high + low)
+    let mut power = 1.0;
+    loop {
+        let [(high, low)] = unsafe { sums(simd, CrossEntropy { power }, inputs, length, NOWHERE) };
+        let entropy = 0.0 - (high + low);
+        if power != 1.0 || entropy.is_finite() {
+            return entropy / power;
+        }
+        power = DOWN;
+    }
 }
 
 /// KL(P‖Q) = Σ p·ln(p/q).
@@ -79,16 +91,16 @@ fn pair(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
     ([p.x, q.x], p.columns.min(q.columns))
 }
 
-/// p·ln q with 0·ln q = 0 for every q, and NaN for negative p.
+/// p·ln q with 0·ln q = 0 for every q, and NaN for negative p; times a power of two.
 #[inline(always)]
-fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
+fn x_ln_y<V: Lanes>(p: V, q: V, power: f32) -> (V, V) {
     struct XLnY;
     impl<V: Lanes> Formula<V> for XLnY {
-        type Arguments = (V, V);
+        type Arguments = (V, V, f32);
         type Value = (V, V);
         #[inline(always)]
-        fn value((p, q): Self::Arguments) -> Self::Value {
-            let (product, low) = times(p, ln_words(q));
+        fn value((p, q, power): Self::Arguments) -> Self::Value {
+            let (product, low) = times(p * power, ln_words(q));
             if V::all_invertible([p, q]) {
                 return (product, low);
             }
@@ -100,12 +112,14 @@ fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
             (V::select(nothing, zero, product), V::select(nothing, zero, low))
         }
     }
-    value::<V, XLnY>((p, q))
+    value::<V, XLnY>((p, q, power))
 }
 
-/// p·ln q.
+/// p·ln q times a power of two.
 #[derive(Clone, Copy)]
-struct CrossEntropy;
+struct CrossEntropy {
+    power: f32,
+}
 
 impl Terms<2, 1> for CrossEntropy {
     const NOTHING: [f32; 2] = [0.0; 2];
@@ -113,7 +127,7 @@ impl Terms<2, 1> for CrossEntropy {
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {
-        [x_ln_y(p, q)]
+        [x_ln_y(p, q, self.power)]
     }
 }
 

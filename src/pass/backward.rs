@@ -37,32 +37,39 @@ const MOST: f32 = 1.267_650_6e30;
 /// By what rows with a larger sum are scaled down: 2^-64.
 const DOWN: f32 = 5.421_010_862_427_522e-20;
 
-/// The derivatives of softmax, from its results and from the derivatives by them.
+/// The derivatives of softmax, from its results and from the derivatives by them; if their sum is
+/// not large, or they are scaled down: else false.
 #[inline(always)]
-pub(super) unsafe fn softmax<S: Simd>(simd: S, y: &Tile<'_>, g: &Tile<'_>) {
-    let length = y.columns.min(g.columns);
-    let mut power = 1.0;
-    loop {
-        let [sum] = unsafe { sums(simd, Product { power }, [y.x, g.x], length, NOWHERE) };
-        if power != 1.0 || sum.0.abs() <= MOST {
-            return unsafe { write(simd, Softmax { sum, power }, y, g) };
-        }
-        power = DOWN;
+pub(super) unsafe fn softmax<S: Simd>(
+    simd: S,
+    y: &Tile<'_>,
+    g: &Tile<'_>,
+    is_scaled: bool,
+) -> bool {
+    let (length, power) = (y.columns.min(g.columns), if is_scaled { DOWN } else { 1.0 });
+    let [sum] = unsafe { sums(simd, Product { power }, [y.x, g.x], length, NOWHERE) };
+    let is_done = is_scaled || sum.0.abs() <= MOST;
+    if is_done {
+        unsafe { write(simd, Softmax { sum, is_scaled }, y, g) };
     }
+    is_done
 }
 
-/// The derivatives of log-softmax, from its results and from the derivatives by them.
+/// The derivatives of log-softmax, from its results and from the derivatives by them, likewise.
 #[inline(always)]
-pub(super) unsafe fn log_softmax<S: Simd>(simd: S, y: &Tile<'_>, g: &Tile<'_>) {
-    let length = y.columns.min(g.columns);
-    let mut power = 1.0;
-    loop {
-        let [sum] = unsafe { sums(simd, Itself { power }, [g.x], length, NOWHERE) };
-        if power != 1.0 || sum.0.abs() <= MOST {
-            return unsafe { write(simd, LogSoftmax { sum, power }, y, g) };
-        }
-        power = DOWN;
+pub(super) unsafe fn log_softmax<S: Simd>(
+    simd: S,
+    y: &Tile<'_>,
+    g: &Tile<'_>,
+    is_scaled: bool,
+) -> bool {
+    let (length, power) = (y.columns.min(g.columns), if is_scaled { DOWN } else { 1.0 });
+    let [sum] = unsafe { sums(simd, Itself { power }, [g.x], length, NOWHERE) };
+    let is_done = is_scaled || sum.0.abs() <= MOST;
+    if is_done {
+        unsafe { write(simd, LogSoftmax { sum, power }, y, g) };
     }
+    is_done
 }
 
 /// y·g. A probability of 0 wins over an infinity and a NaN.
@@ -106,25 +113,40 @@ impl Terms<1, 1> for Itself {
 trait Derivative: Copy {
     /// Whether several vectors are taken side by side: it pays for a short formula.
     const IS_WIDE: bool;
+    /// Whether that is so for this row.
+    #[inline(always)]
+    fn is_wide(self) -> bool {
+        true
+    }
+    /// The derivative.
     fn apply<V: Lanes>(self, y: V, g: V) -> V;
 }
 
 #[derive(Clone, Copy)]
 struct Softmax {
-    /// Σ y·g times the power, as a double-word number.
+    /// Σ y·g, of which g may be scaled by [`DOWN`], as a double-word number.
     sum: (f32, f32),
-    power: f32,
+    is_scaled: bool,
 }
 
 impl Derivative for Softmax {
     const IS_WIDE: bool = true;
 
     #[inline(always)]
+    fn is_wide(self) -> bool {
+        !self.is_scaled
+    }
+
+    #[inline(always)]
     fn apply<V: Lanes>(self, y: V, g: V) -> V {
         let (zero, (high, low)) = (y.splat(0.0), self.sum);
-        let (rest, error) = two_sum(g * self.power, g.splat(-high));
-        let product = weighted(y * (1.0 / self.power), (rest, error - low));
-        V::select(y.eq(zero), zero, rounded(product))
+        let none = y.eq(zero);
+        let (mut y, mut g) = (y, g);
+        if self.is_scaled {
+            (y, g) = (y * (1.0 / DOWN), g * DOWN);
+        }
+        let (rest, error) = two_sum(g, zero.splat(-high));
+        V::select(none, zero, rounded(weighted(y, (rest, error - low))))
     }
 }
 
@@ -208,6 +230,7 @@ unsafe fn write<S: Simd, D: Derivative>(simd: S, f: D, y: &Tile<'_>, g: &Tile<'_
     let mut at = 0;
     unsafe {
         while const { D::IS_WIDE && S::MapWide::COUNT > S::F32::COUNT }
+            && f.is_wide()
             && S::MapWide::COUNT <= length - at
         {
             let y = <S::MapWide as Vectors<S>>::load(simd, y.add(at));

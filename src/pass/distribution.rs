@@ -30,24 +30,24 @@ use core::f32::consts::LN_2;
 /// are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
-/// By what the terms of a cross-entropy are multiplied where their sum overflows: 2^-32.
+/// By what terms of a cross-entropy are multiplied to scale them down: 2^-32.
 const DOWN: f32 = 2.328_306_4e-10;
 
 /// H(P, Q) = −Σ p·ln q, which is H(P) where Q is P.
 ///
-/// Terms have both signs where a q is above 1, and may overflow where their sum does not.
+/// Terms have both signs where a q is above 1, and may overflow where their sum does not, unless
+/// they are scaled down.
 #[inline(always)]
-pub(super) unsafe fn cross_entropy<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
+pub(super) unsafe fn cross_entropy<S: Simd>(
+    simd: S,
+    p: &Tile<'_>,
+    q: &Tile<'_>,
+    is_scaled: bool,
+) -> f32 {
     let (inputs, length) = pair(p, q);
-    let mut power = 1.0;
-    loop {
-        let [(high, low)] = unsafe { sums(simd, CrossEntropy { power }, inputs, length, NOWHERE) };
-        let entropy = 0.0 - (high + low);
-        if power != 1.0 || entropy.is_finite() {
-            return entropy / power;
-        }
-        power = DOWN;
-    }
+    let [(high, low)] = unsafe { sums(simd, CrossEntropy { is_scaled }, inputs, length, NOWHERE) };
+    let entropy = 0.0 - (high + low);
+    if is_scaled { entropy / DOWN } else { entropy }
 }
 
 /// KL(P‖Q) = Σ p·ln(p/q).
@@ -91,16 +91,16 @@ fn pair(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
     ([p.x, q.x], p.columns.min(q.columns))
 }
 
-/// p·ln q with 0·ln q = 0 for every q, and NaN for negative p; times a power of two.
+/// p·ln q with 0·ln q = 0 for every q, and NaN for negative p.
 #[inline(always)]
-fn x_ln_y<V: Lanes>(p: V, q: V, power: f32) -> (V, V) {
+fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
     struct XLnY;
     impl<V: Lanes> Formula<V> for XLnY {
-        type Arguments = (V, V, f32);
+        type Arguments = (V, V);
         type Value = (V, V);
         #[inline(always)]
-        fn value((p, q, power): Self::Arguments) -> Self::Value {
-            let (product, low) = times(p * power, ln_words(q));
+        fn value((p, q): Self::Arguments) -> Self::Value {
+            let (product, low) = times(p, ln_words(q));
             if V::all_invertible([p, q]) {
                 return (product, low);
             }
@@ -112,13 +112,14 @@ fn x_ln_y<V: Lanes>(p: V, q: V, power: f32) -> (V, V) {
             (V::select(nothing, zero, product), V::select(nothing, zero, low))
         }
     }
-    value::<V, XLnY>((p, q, power))
+    value::<V, XLnY>((p, q))
 }
 
-/// p·ln q times a power of two.
+/// p·ln q.
 #[derive(Clone, Copy)]
 struct CrossEntropy {
-    power: f32,
+    /// Whether p is multiplied by [`DOWN`].
+    is_scaled: bool,
 }
 
 impl Terms<2, 1> for CrossEntropy {
@@ -126,8 +127,18 @@ impl Terms<2, 1> for CrossEntropy {
     const IS_WIDE: bool = true;
 
     #[inline(always)]
+    fn is_wide(self) -> bool {
+        !self.is_scaled
+    }
+
+    #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {
-        [x_ln_y(p, q, self.power)]
+        if !self.is_scaled {
+            return [x_ln_y(p, q)];
+        }
+        // What scaling makes 0 is still something, and too little to show.
+        let scaled = p * DOWN;
+        [x_ln_y(V::select(scaled.eq(p.splat(0.0)), p, scaled), q)]
     }
 }
 

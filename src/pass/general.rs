@@ -15,10 +15,10 @@
 //! where p = softmax(s). No summand of the loss is negative unless a target is, and B − a[m] is
 //! added up from the other coefficients: a right answer given with confidence keeps its tiny loss and gradient.
 //!
-//! Distances are taken of v = u·κ, with a power of two κ below μ, and multiplied by μ/κ: e^d of
-//! each, Σ a[k]·(v[m] − v[k]) of the sum, as s, d and a[k]·d[k] may overflow where the loss does
-//! not. If that sum does, or a difference of two infinite v, the row is summed once more with
-//! a κ that is [`FAR`] times as large, and its loss computed so much too small.
+//! First x/2 − m/2 is computed, then multiplied by 2μ: s, and even x − m, may overflow where d does
+//! not. Where Σ a[k]·d[k] overflows, or nearly so, the row is summed once more with all scores
+//! [`FAR`] times as large: a[k]·d[k] may be finite where d[k] is not, and terms of both signs where
+//! targets are negative. Its loss is scaled back at the end.
 //!
 //! Everything is of two words until results are rounded: a score of 100/T in one
 //! word would be off by 64 ULP of its probability. Up to [`GROUP`] rows are taken at once, so that
@@ -39,7 +39,7 @@ use super::{Coefficients, GROUP, PerRow, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
-use crate::simd::{BLOCK, Lanes, Simd};
+use crate::simd::{BLOCK, Lanes, Mask, Simd};
 use core::mem::MaybeUninit;
 
 /// Elements of a piece.
@@ -132,10 +132,10 @@ impl Piece {
 /// Up to [`GROUP`] rows: where their largest scores are, what their elements sum up to, and what
 /// that comes to.
 pub(crate) struct GeneralRows {
-    /// m, x[m], v[m], u′(x[m]), t[m] and w[m].
+    /// m, x[m], u(x[m])/2, u′(x[m]), t[m] and w[m].
     pub(crate) at: [usize; GROUP],
     pub(crate) top: PerRow,
-    scaled: Words,
+    half: Words,
     slope: Words,
     target: PerRow,
     weight: PerRow,
@@ -145,7 +145,7 @@ pub(crate) struct GeneralRows {
     far: PerRow,
     /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
     has_large: u64,
-    /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of a[k]·(v[m] − v[k]).
+    /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of −a[k]·d[k].
     pub(crate) others: Words,
     pub(crate) rest: Words,
     pub(crate) distance: Words,
@@ -164,7 +164,7 @@ impl GeneralRows {
         Self {
             at: [usize::MAX; GROUP],
             top: PerRow::new(),
-            scaled: Words::new(),
+            half: Words::new(),
             slope: Words::new(),
             target: PerRow::new(),
             weight: PerRow::new(),
@@ -190,8 +190,7 @@ impl GeneralRows {
     pub(crate) fn again(&mut self, rows: usize) -> bool {
         let mut again = false;
         for i in 0..rows.min(GROUP) {
-            let others = self.others.high.get(i).abs() <= f32::MAX;
-            let is_moderate = others && self.distance.high.get(i).abs() <= 1.0 / DOWN;
+            let is_moderate = self.distance.high.get(i).abs() <= 1.0 / DOWN;
             if !is_moderate && self.far.get(i) == 1.0 {
                 self.far.set(i, FAR);
                 again = true;
@@ -238,8 +237,8 @@ pub(super) unsafe fn general_tops<S: Simd>(
     let mut at = 0;
     while at < count {
         let (top, far) = unsafe { (simd.load(rows.top.at(at)), simd.load(rows.far.at(at))) };
-        let [scaled, slope] = formula.link.scaled(top, far);
-        rows.scaled.store(simd, at, scaled);
+        let [half, slope] = formula.link.half(top, far);
+        rows.half.store(simd, at, half);
         rows.slope.store(simd, at, slope);
         at += S::F32::COUNT;
     }
@@ -267,10 +266,10 @@ pub(super) unsafe fn general_sums<S: Simd>(
     }
     for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
-        let scaled_top = splat(zero, rows.scaled.get(i));
+        let half_top = splat(zero, rows.half.get(i));
         let (far, up) = (simd.splat(rows.far.get(i)), simd.splat(1.0 / rows.far.get(i)));
         let (top, down) = (rows.at[i].wrapping_sub(start), simd.splat(rows.down.get(i)));
-        let (mut e_sum, mut a_sum, mut v_sum, mut largest) = (empty, empty, empty, zero);
+        let (mut e_sum, mut a_sum, mut d_sum, mut largest) = (empty, empty, empty, zero);
         let mut at = 0;
         while at < columns {
             let count = columns - at;
@@ -278,9 +277,12 @@ pub(super) unsafe fn general_sums<S: Simd>(
             let t = unsafe { against.load(simd, i, start + at, count) };
             let weight = formula.coefficients.weights(simd, start + at, count);
             let mut a = formula.coefficients.times(t, weight, down);
-            a.0 = not_lost(a.0, t, weight, !formula.coefficients.weights.is_empty());
-            let [scaled, slope] = formula.link.scaled(x, far);
-            let [v, d] = formula.link.difference(scaled, scaled_top, up);
+            let [half, slope] = formula.link.half(x, far);
+            let distance = formula.link.difference(half, half_top);
+            let d = (distance.0 * up, distance.1 * up);
+            if !formula.link.has_cap() && !x.all_above(f32::MIN) {
+                a.0 = not_lost(a.0, x, t, weight, !formula.coefficients.weights.is_empty());
+            }
             let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
             let (power, delta) = SHIFT.terms_of_words(d);
             let mut e = (
@@ -298,13 +300,13 @@ pub(super) unsafe fn general_sums<S: Simd>(
                 a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
             }
             // A coefficient of 0 wins over an infinity.
-            let (term, low) = finite(product(a, (-v.0, -v.1)));
+            let (term, low) = finite(product(a, (-distance.0, -distance.1)));
             let is_free = a.0.eq(zero);
             let term = (S::F32::select(is_free, zero, term), S::F32::select(is_free, zero, low));
             largest = largest.max_magnitude(a.0);
             e_sum.add_signed_at(at, e.0, e.1);
             a_sum.add_signed_at(at, a.0, a.1);
-            v_sum.add_signed_at(at, term.0, term.1);
+            d_sum.add_signed_at(at, term.0, term.1);
             unsafe {
                 piece.store(simd, 0, i * columns + at, e);
                 piece.store(simd, 2, i * columns + at, a);
@@ -317,20 +319,18 @@ pub(super) unsafe fn general_sums<S: Simd>(
         rows.has_large |= u64::from(!S::F32::all_within([largest], LARGE)) << i;
         others.store(simd, i, e_sum, is_first);
         rest.store(simd, i, a_sum, is_first);
-        distance.store(simd, i, v_sum, is_first);
+        distance.store(simd, i, d_sum, is_first);
     }
 }
 
-/// A coefficient, or the least number of the sign of its target if it is 0 by rounding alone: an
-/// impossible class with a target still makes the loss infinite.
+/// A coefficient, or the target where the score is −∞ and the weight not 0: a product that rounds to
+/// 0 makes the loss infinite, too.
 #[inline(always)]
-fn not_lost<V: Lanes>(a: V, t: V, weight: V, has_weights: bool) -> V {
-    let (zero, least) = (a.splat(0.0), a.splat(f32::from_bits(1)));
-    let mut lost = V::select(t.eq(zero), zero, V::select(t.lt(zero), -least, least));
-    if has_weights {
-        lost = V::select(weight.eq(zero), zero, lost);
-    }
-    V::select(a.eq(zero), lost, a)
+fn not_lost<V: Lanes>(a: V, x: V, t: V, weight: V, has_weights: bool) -> V {
+    let is_lost = a.eq(a.splat(0.0)).and(x.eq(a.splat(f32::NEG_INFINITY)));
+    let is_none = weight.eq(a.splat(0.0));
+    let t = if has_weights { V::select(is_none, a, t) } else { t };
+    V::select(is_lost, t, a)
 }
 
 /// The losses of up to [`GROUP`] rows, and what their gradients are made of, one row a lane.
@@ -357,7 +357,6 @@ pub(super) unsafe fn general_results<S: Simd>(
         };
         let far = unsafe { simd.load(rows.far.at(at)) };
         let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
-        let factor = splat(zero, link.factor);
         let mut rest = rows.rest.load(simd, at);
         let at_top = formula.coefficients.times(target, weight, down);
         let (sum, low) = add(own, others);
@@ -375,9 +374,11 @@ pub(super) unsafe fn general_results<S: Simd>(
             S::F32::select(is_small, (high + low) * (1.0 / HEADROOM), loss.0) * far,
             S::F32::select(is_small, zero, loss.1) * far,
         );
-        loss = finite(add(loss, finite(product(distance, factor))));
+        loss = finite(add(loss, distance));
         if formula.z != 0.0 {
-            let scaled = finite(product(rows.scaled.load(simd, at), factor));
+            let half = rows.half.load(simd, at);
+            let (high, low) = finite(product(half, splat(zero, link.factor)));
+            let scaled = finite((high * 2.0, low * 2.0));
             let ln = finite(add(scaled, (surprise.0 * far, surprise.1 * far)));
             let (z, up) = (simd.splat(formula.z), down / far);
             let slope = finite(times(z, ln));

@@ -31,10 +31,7 @@ pub(crate) struct Link {
     cap: Option<Number>,
     /// 1/T.
     inverse: Number,
-    /// A power of two from μ/4 to μ/2: u times this is not much smaller than s, and may be finite
-    /// where s is not.
-    unit: f32,
-    /// μ over the unit.
+    /// μ.
     pub(super) factor: Number,
 }
 
@@ -42,13 +39,12 @@ impl Link {
     /// Of a cap and a temperature from 2^-60 to 2^60.
     pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
         let inverse = quotient(1.0, temperature);
-        let (cap, (high, low)) = match cap {
-            None => (None, inverse),
-            Some(c) => (Some(quotient(1.0, c)), quotient(c, temperature)),
-        };
-        // The exponent of μ alone, less 1.
-        let unit = f32::from_bits((high.to_bits() & f32::INFINITY.to_bits()) - (1 << 23));
-        Self { cap, inverse, unit, factor: (high / unit, low / unit) }
+        match cap {
+            None => Self { cap: None, inverse, factor: inverse },
+            Some(c) => {
+                Self { cap: Some(quotient(1.0, c)), inverse, factor: quotient(c, temperature) }
+            }
+        }
     }
 
     /// Whether there is a soft cap: then infinite scores are finite.
@@ -56,41 +52,37 @@ impl Link {
         self.cap.is_some()
     }
 
-    /// v = u(x) times the unit and a power of two; and, with a soft cap, u′(x) times [`SCALE`]; in
-    /// two words.
+    /// u(x)/2 times a power of two and, with a soft cap, u′(x) times [`SCALE`], in two words.
     #[inline(always)]
-    pub(super) fn scaled<V: Lanes>(self, x: V, power: V) -> [(V, V); 2] {
-        let (zero, power) = (x.splat(0.0), power * self.unit);
+    pub(super) fn half<V: Lanes>(self, x: V, power: V) -> [(V, V); 2] {
+        let (zero, half) = (x.splat(0.0), power * 0.5);
         let Some(inverse) = self.cap else {
-            return [(x * power, zero), (zero, zero)];
+            return [(x * half, zero), (zero, zero)];
         };
         let [(high, low), slope] = tanh(times(x, splat(x, inverse)));
-        [(high * power, low * power), slope]
+        [(high * half, low * half), slope]
     }
 
-    /// v(x) − v(m), and μ·(u(x) − u(m)), in two words, where v has the power that is given inverted.
+    /// μ·(u(x) − u(m)) in two words, from halves of both.
     #[inline(always)]
-    pub(super) fn difference<V: Lanes>(self, v: (V, V), top: (V, V), inverse: V) -> [(V, V); 2] {
+    pub(super) fn difference<V: Lanes>(self, half: (V, V), top: (V, V)) -> (V, V) {
         struct Difference;
         impl<V: Lanes> Formula<V> for Difference {
-            type Arguments = ((V, V), (V, V), (V, V));
-            type Value = [(V, V); 2];
+            type Arguments = ((V, V), (V, V), Number);
+            type Value = (V, V);
             #[inline(always)]
-            fn value((v, top, factor): Self::Arguments) -> Self::Value {
-                let (difference, error) = two_sum(v.0, -top.0);
-                let (high, low) = fast_two_sum(difference, error + (v.1 - top.1));
-                // An infinite difference has no second word.
-                let is_finite = difference.abs().lt(difference.splat(f32::INFINITY));
-                let zero = difference.splat(0.0);
-                let v = (V::select(is_finite, high, difference), V::select(is_finite, low, zero));
-                let (high, low) = product(v, factor);
-                let (sum, low) = fast_two_sum(high, low);
-                let is_finite = high.abs().lt(high.splat(f32::INFINITY));
-                [v, (V::select(is_finite, sum, high), V::select(is_finite, low, zero))]
+            fn value((half, top, factor): Self::Arguments) -> Self::Value {
+                let (difference, error) = two_sum(half.0, -top.0);
+                // A difference that is infinite, also as a product, has no second word.
+                let size = difference * (2.0 * factor.0);
+                let half = fast_two_sum(difference, error + (half.1 - top.1));
+                let (high, low) = product(half, splat(half.0, factor));
+                let (high, low) = fast_two_sum(high * 2.0, low * 2.0);
+                let is_finite = size.abs().lt(size.splat(f32::INFINITY));
+                (V::select(is_finite, high, size), V::select(is_finite, low, size.splat(0.0)))
             }
         }
-        let (high, low) = self.factor;
-        value::<V, Difference>((v, top, (inverse * high, inverse * low)))
+        value::<V, Difference>((half, top, self.factor))
     }
 
     /// y·s′(x) for a double-word y, times a power of two; of u′(x) times [`SCALE`].

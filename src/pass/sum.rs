@@ -29,6 +29,11 @@ pub(super) trait Terms<const N: usize, const K: usize>: Copy {
     /// Whether several vectors are taken side by side. It pays where a formula needs few
     /// registers.
     const IS_WIDE: bool;
+    /// Whether they are for this row: not where it needs more work than others.
+    #[inline(always)]
+    fn is_wide(self) -> bool {
+        true
+    }
     /// The terms, each a double-word number. The second word of an infinity or a NaN has no
     /// meaning.
     fn terms<V: Lanes>(self, x: [V; N]) -> [(V, V); K];
@@ -77,7 +82,7 @@ unsafe fn add_run<S: Simd, T: Terms<N, K>, const N: usize, const K: usize>(
     totals: &mut [Total<S>; K],
 ) -> usize {
     // With one lane there is nothing to take side by side.
-    if const { T::IS_WIDE && S::IS_NATIVE } {
+    if const { T::IS_WIDE && S::IS_NATIVE } && f.is_wide() {
         while S::Wide::COUNT <= end - at {
             let mut elements = [S::Wide::splat_of(simd, 0.0); N];
             unroll!(i in 0..N, {

@@ -127,7 +127,7 @@ fn of_row(options: Options, x: &[f32], t: &[f32], on_labels: bool) -> Vec<Want> 
     let loss = match (is_infinite, value.is_nan()) {
         (true, _) => infinite,
         // Infinities of both signs.
-        (false, true) => Want::Anything,
+        (false, true) => Want::Nan,
         (false, false) if has_figures => Want::Near { value, size, most: figures.loss },
         (false, false) => Want::NotNan,
     };

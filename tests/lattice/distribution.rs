@@ -19,7 +19,7 @@ fn sum(terms: impl Iterator<Item = f64>) -> Want {
     }
 }
 
-/// −Σ p·ln p. An infinite p is nothing special: ∞·ln ∞ is +∞.
+/// −Σ p·ln p, by IEEE 754 of an infinite p.
 fn entropy(p: &[f32]) -> Want {
     if p.iter().any(|&p| p < 0.0 || p.is_nan()) {
         return Want::Nan;
@@ -27,7 +27,7 @@ fn entropy(p: &[f32]) -> Want {
     sum(p.iter().map(|&p| -x_ln_y(p, p)))
 }
 
-/// −Σ p·ln q, by IEEE 754 where one is infinite: nothing else is documented.
+/// −Σ p·ln q, by IEEE 754 where one is infinite.
 fn cross_entropy(p: &[f32], q: &[f32]) -> Want {
     let is_wrong =
         |(&p, &q): (&f32, &f32)| p < 0.0 || p.is_nan() || p > 0.0 && (q < 0.0 || q.is_nan());

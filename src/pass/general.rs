@@ -31,7 +31,7 @@
 #![allow(unsafe_code)] // tiles and pieces have what they say
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
-use super::accumulator::{Accumulator, Totals};
+use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::link::{Link, finite};
 use super::search::{maximum, position};
@@ -258,7 +258,7 @@ pub(super) unsafe fn general_sums<S: Simd>(
     [others, rest, distance]: &mut [Totals; 3],
 ) {
     let zero = simd.splat(0.0);
-    let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+    let empty = Accumulator::zero(simd);
     let columns = tile.columns.min(PIECE);
     let is_first = start == 0;
     if is_first {
@@ -304,9 +304,9 @@ pub(super) unsafe fn general_sums<S: Simd>(
             let is_free = a.0.eq(zero);
             let term = (S::F32::select(is_free, zero, term), S::F32::select(is_free, zero, low));
             largest = largest.max_magnitude(a.0);
-            e_sum.add_signed_at(at, e.0, e.1);
-            a_sum.add_signed_at(at, a.0, a.1);
-            d_sum.add_signed_at(at, term.0, term.1);
+            e_sum.add_at(at, Term::Signed(e.0, e.1));
+            a_sum.add_at(at, Term::Signed(a.0, a.1));
+            d_sum.add_at(at, Term::Signed(term.0, term.1));
             unsafe {
                 piece.store(simd, 0, i * columns + at, e);
                 piece.store(simd, 2, i * columns + at, a);

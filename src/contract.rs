@@ -12,6 +12,45 @@
 //!     println!("{}: at most {} ULP, at {:e}", row.name, row.fused.ulp, row.fused.at);
 //! }
 //! ```
+//!
+//! # Special values of rows
+//!
+//! Those of elementwise functions are in [`ELEMENTWISE`]. Of all short rows of special values,
+//! `tests/lattice` compares what functions of rows give with this; the functions'
+//! documentation says more.
+//!
+//! | function | of | gives |
+//! |---|---|---|
+//! | softmax, log-softmax | −∞ | 0, −∞ |
+//! | | NaN, +∞, nothing but −∞ | NaN in all of the row |
+//! | log-sum-exp | nothing but −∞ | −∞ |
+//! | | +∞, NaN anywhere | +∞, NaN |
+//! | softmax's derivative | y = 0 | 0, whatever g |
+//! | | infinite or NaN g elsewhere | IEEE 754 |
+//! | | y outside 0 to 1 | the formula, while no product overflows or is subnormal |
+//! | log-softmax's derivative | y = −∞ | g |
+//! | | infinite Σ g | g − Σ g |
+//! | | NaN y, g or Σ g | NaN |
+//! | | y above 0 | the formula up to 40 |
+//! | entropy | p = ∞ | −∞ |
+//! | cross-entropy of distributions | p = 0 | 0, whatever q |
+//! | | q = 0 < p; q = ∞, p > 0 | +∞; −∞ |
+//! | | p = ∞ | +∞ for q < 1, −∞ for q > 1, NaN for q = 1 |
+//! | divergences of distributions | p = 0 | 0, whatever q; of Jensen and Shannon q/2·ln 2 |
+//! | | q = 0 < p | +∞; of Jensen and Shannon p/2·ln 2 |
+//! | | an infinite element | NaN |
+//! | all of these | a negative or NaN p; such a q, of a cross-entropy under p > 0 | NaN |
+//! | entropy, divergence of scores | −∞; in Q alone | adds nothing; +∞ |
+//! | | NaN, +∞, nothing but −∞ | NaN |
+//! | loss, gradient | NaN, +∞, nothing but −∞; NaN or infinite target | NaN in all of the row |
+//! | | −∞ at a positive, negative target | loss +∞, −∞; a finite gradient |
+//! | | −∞ at a coefficient of 0 | nothing more |
+//! | binary losses | a target outside 0 to 1, a NaN score; a probability outside 0 to 1 | NaN, loss and gradient |
+//! | | ±∞ that is right | 0, loss and gradient |
+//! | | ±∞ that is wrong | loss +∞, a finite gradient |
+//!
+//! Else finite inputs give a value, or an infinity where that is beyond `f32::MAX`, though what
+//! it is computed of may be beyond it too; but for divergences of what is no distribution.
 
 /// The promise of one elementwise function.
 #[derive(Clone, Copy, Debug)]

@@ -406,7 +406,10 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// [`loss::CrossEntropy`] (Σt)·y − t, which does not divide and is to be preferred.
 ///
 /// **Special values.** y = 0 gives 0 whatever g, which does not count for others: a masked
-/// class. Else infinities and NaN follow IEEE 754.
+/// class. Else infinities and NaN follow IEEE 754. Finite g give the value, or ±∞ where that is
+/// beyond `f32::MAX`, though g − Σ y·g may be beyond it too. A y outside 0 to 1 is no probability:
+/// the formula is followed, but where a product with it overflows or is subnormal, nothing is
+/// promised.
 ///
 /// **Accuracy.** [`contract::SOFTMAX_BACKWARD`].
 ///
@@ -437,8 +440,11 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
 /// They sum to 0. With g = −1 at a label, of the loss −y there, it is the gradient of
 /// [`loss::CrossEntropy`], small ones of confident right answers included.
 ///
-/// **Special values.** y = −∞ gives g\[k\]: its probability does not move. Else infinities
-/// and NaN follow IEEE 754.
+/// **Special values.** y = −∞ gives g\[k\], whatever the sum: its probability does not move.
+/// With an infinite Σ g, any other share of it is infinite, however small e^y, and g\[k\] − Σ g
+/// follows IEEE 754; a NaN y, g\[k\] or Σ g gives NaN. Finite g give the value, or ±∞ where that is
+/// beyond `f32::MAX`, though Σ g may be beyond it too. A y above 0 is the logarithm of no
+/// probability: the formula is followed up to y = 40, beyond nothing is promised.
 ///
 /// **Accuracy.** [`contract::LOG_SOFTMAX_BACKWARD`].
 ///
@@ -471,7 +477,7 @@ pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<
 /// [`rows::entropy_of_scores`].
 ///
 /// `p` is taken as it is, not normalised. **Special values.** 0·ln 0 = 0; a
-/// negative or NaN probability gives NaN; no elements give 0.
+/// negative or NaN probability gives NaN; an infinite one −∞, as ∞·ln ∞ is ∞; no elements give 0.
 ///
 /// **Accuracy.** [`contract::DISTRIBUTION`].
 ///
@@ -490,7 +496,9 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// [`loss::CrossEntropy::loss_soft`], which never forms Q.
 ///
 /// **Special values.** p = 0 gives 0 whatever q; p > 0 with q = 0 gives +∞; a
-/// negative or NaN p, or a negative or NaN q under p > 0, gives NaN.
+/// negative or NaN p, or a negative or NaN q under p > 0, gives NaN. Infinities follow IEEE 754: an
+/// infinite q under p > 0 gives −∞; an infinite p gives +∞ with q < 1, −∞ with q > 1, and NaN with
+/// q = 1; infinite terms of both signs give NaN, finite terms never do.
 ///
 /// **Accuracy.** [`contract::DISTRIBUTION`].
 ///
@@ -518,7 +526,8 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// be negative.
 ///
 /// **Special values.** p = 0 gives 0 even if q = 0; p > 0 with q = 0 gives +∞; a negative,
-/// infinite or NaN element on either side gives NaN.
+/// infinite or NaN element on either side gives NaN. Elements above 2¹²⁰ are no probabilities: if
+/// sums of terms of both signs overflow, the result is an infinity or NaN.
 ///
 /// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, where the sums count as
 /// equal; else [`contract::DISTRIBUTION`].

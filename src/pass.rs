@@ -263,8 +263,8 @@ passes! {
         fn maximum(tile: &Tile<'_>) -> f32 = search::maximum_of_row;
         /// Where the first element that equals a value is: `usize::MAX` if none does.
         fn position(tile: &Tile<'_>, value: f32) -> usize = search::position_in_row;
-        /// −Σ p·ln q: the entropy where q is p.
-        fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::cross_entropy;
+        /// −Σ p·ln q: the entropy where q is p; of terms that are scaled down or not.
+        fn cross_entropy_of_row(p: &Tile<'_>, q: &Tile<'_>, is_scaled: bool) -> f32 = distribution::cross_entropy;
         /// Σ p·ln(p/q).
         fn kl_divergence_of_row(p: &Tile<'_>, q: &Tile<'_>) -> f32 = distribution::kl_divergence;
         /// ½KL(P‖M) + ½KL(Q‖M).
@@ -275,10 +275,11 @@ passes! {
         /// anywhere.
         fn kl_divergence_of_scores(x: &Tile<'_>, y: &Tile<'_>) -> f32
             = kl_divergence_of_scores::kl_divergence;
-        /// y·(g − Σ y·g), the results of g.
-        fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::softmax;
-        /// g − e^y·Σ g, the results of g.
-        fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>) = backward::log_softmax;
+        /// y·(g − Σ y·g), the results of g; with g scaled down, or if that is not needed: else false,
+        /// and nothing is written.
+        fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>, is_scaled: bool) -> bool = backward::softmax;
+        /// g − e^y·Σ g, the results of g, likewise.
+        fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>, is_scaled: bool) -> bool = backward::log_softmax;
         /// W x + b, the results of the bias; the weights have a row a class.
         fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
         /// Σ w·x over the rows of x, for each row of weights, or where these are transposed for each

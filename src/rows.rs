@@ -706,7 +706,8 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// to keep its size (Hinton and others, 2015).
 ///
 /// **Special values.** A score of −∞ in `p` has no weight; in `q` alone it gives +∞. A NaN,
-/// a +∞, or nothing but −∞ on either side gives NaN.
+/// a +∞, or nothing but −∞ on either side gives NaN. Scores that are further apart than `f32::MAX`
+/// give the value, or +∞ where that is beyond it.
 ///
 /// **Accuracy.**
 /// [`contract::KL_DIVERGENCE_OF_SCORES`](crate::contract::KL_DIVERGENCE_OF_SCORES).

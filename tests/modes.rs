@@ -48,6 +48,22 @@ fn assert_near(usual: &[f32], found: &[f32], size: f32, bound: f64, what: &str) 
     }
 }
 
+/// How far results may be off where the direction of rounding is another, in ULP: what 24 seeds of
+/// this test found, and one more.
+fn bound(name: &str) -> f64 {
+    match name {
+        "binary gradient" => 15.0,
+        "loss, capped" => 5.0,
+        "softmax"
+        | "softmax_in_place"
+        | "log_softmax"
+        | "log_softmax_in_place"
+        | "gradient"
+        | "gradient_in_place" => 4.0,
+        _ => 3.0,
+    }
+}
+
 #[test]
 fn every_mode_gives_results_that_are_near() {
     let mut random = Random::new(60);
@@ -70,9 +86,10 @@ fn every_mode_gives_results_that_are_near() {
                             continue;
                         }
                         let what = format!("{name} of {columns}, {sigma}, {mode} on {backend:?}");
-                        // Second words of results below 2^-88 may be subnormal.
+                        // Second words of results below 2^-88 may be subnormal: 0.45 ULP were
+                        // not found.
                         let (size, bound) =
-                            if mode == MODES[0].0 { (3.2e-27, 1.0) } else { (0.5, 32.0) };
+                            if mode == MODES[0].0 { (3.2e-27, 0.5) } else { (0.5, bound(name)) };
                         // What is subtracted from g is a probability times Σ g.
                         let sum = x.iter().map(|x| x.abs()).sum::<f32>();
                         let size =

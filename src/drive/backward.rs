@@ -2,8 +2,24 @@
 
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
-use crate::pass::Tile;
+use crate::pass::{Passes, Tile};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
+
+/// The derivatives of a row; scaled down, if its sum is too large without.
+#[inline]
+fn softmax(b: Passes, y: &Tile<'_>, g: &Tile<'_>) {
+    if !b.softmax_backward_of_row(y, g, false) {
+        b.softmax_backward_of_row(y, g, true);
+    }
+}
+
+/// The same of log-softmax.
+#[inline]
+fn log_softmax(b: Passes, y: &Tile<'_>, g: &Tile<'_>) {
+    if !b.log_softmax_backward_of_row(y, g, false) {
+        b.log_softmax_backward_of_row(y, g, true);
+    }
+}
 
 impl Backend {
     /// As [`softmax_backward`](crate::softmax_backward).
@@ -19,7 +35,7 @@ impl Backend {
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
         check_length("out", y.len(), out.len())?;
-        self.0.softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
+        softmax(self.0, &Tile::of_read(y), &Tile::of(upstream, out));
         Ok(())
     }
 
@@ -30,7 +46,7 @@ impl Backend {
     #[inline]
     pub fn softmax_backward_in_place(self, y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
-        self.0.softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
+        softmax(self.0, &Tile::of_read(y), &Tile::of_in_place(upstream));
         Ok(())
     }
 
@@ -46,7 +62,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = elsewhere(y, upstream, out)?;
         for i in 0..g.rows() {
-            self.0.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            softmax(self.0, &y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -62,7 +78,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = in_place(y, upstream)?;
         for i in 0..g.rows() {
-            self.0.softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            softmax(self.0, &y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -80,7 +96,7 @@ impl Backend {
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
         check_length("out", y.len(), out.len())?;
-        self.0.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of(upstream, out));
+        log_softmax(self.0, &Tile::of_read(y), &Tile::of(upstream, out));
         Ok(())
     }
 
@@ -95,7 +111,7 @@ impl Backend {
         upstream: &mut [f32],
     ) -> Result<(), Error> {
         check_length("upstream", y.len(), upstream.len())?;
-        self.0.log_softmax_backward_of_row(&Tile::of_read(y), &Tile::of_in_place(upstream));
+        log_softmax(self.0, &Tile::of_read(y), &Tile::of_in_place(upstream));
         Ok(())
     }
 
@@ -111,7 +127,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = elsewhere(y, upstream, out)?;
         for i in 0..g.rows() {
-            self.0.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            log_softmax(self.0, &y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }
@@ -127,7 +143,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let (y, g) = in_place(y, upstream)?;
         for i in 0..g.rows() {
-            self.0.log_softmax_backward_of_row(&y.part(i, 1), &g.part(i, 1));
+            log_softmax(self.0, &y.part(i, 1), &g.part(i, 1));
         }
         Ok(())
     }

@@ -402,17 +402,23 @@ fn general(
     }
     let mut totals = [Totals::new(), Totals::new(), Totals::new()];
     let mut piece = Piece::new();
-    b.general_tops(tile, against, formula, rows);
-    let mut start = 0;
-    while start < columns {
-        let part = tile.piece(start, start + PIECE);
-        b.general_sums(&part, start, against, formula, rows, &mut piece, &mut totals);
-        start += PIECE;
+    rows.start(count);
+    loop {
+        b.general_tops(tile, against, formula, rows);
+        let mut start = 0;
+        while start < columns {
+            let part = tile.piece(start, start + PIECE);
+            b.general_sums(&part, start, against, formula, rows, &mut piece, &mut totals);
+            start += PIECE;
+        }
+        let [others, rest, distance] = &mut totals;
+        b.sums(count, others, true, 0, &mut rows.others);
+        b.sums(count, rest, true, 0, &mut rows.rest);
+        b.sums(count, distance, true, 0, &mut rows.distance);
+        if !rows.again(count) {
+            break;
+        }
     }
-    let [others, rest, distance] = &mut totals;
-    b.sums(count, others, true, 0, &mut rows.others);
-    b.sums(count, rest, true, 0, &mut rows.rest);
-    b.sums(count, distance, true, 0, &mut rows.distance);
     b.general_results(count, formula, rows);
     let mut start = 0;
     while tile.writes() && start < columns {

@@ -2,8 +2,15 @@
 
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
-use crate::pass::Tile;
+use crate::pass::{Passes, Tile};
 use crate::rows::{Rows, check_column_count, check_row_count};
+
+/// That of a row; scaled down, if it is no number without.
+#[inline]
+fn cross_entropy(b: Passes, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
+    let entropy = b.cross_entropy_of_row(p, q, false);
+    if entropy.is_finite() { entropy } else { b.cross_entropy_of_row(p, q, true) }
+}
 
 impl Backend {
     /// As [`entropy`](crate::entropy).
@@ -11,7 +18,7 @@ impl Backend {
     #[must_use]
     pub fn entropy(self, p: &[f32]) -> f32 {
         let p = Tile::of_read(p);
-        self.0.cross_entropy_of_row(&p, &p)
+        cross_entropy(self.0, &p, &p)
     }
 
     /// As [`rows::entropy`](crate::rows::entropy).
@@ -23,7 +30,7 @@ impl Backend {
         let p = Tile::read(p);
         for (i, out) in out.iter_mut().enumerate() {
             let p = p.part(i, 1);
-            *out = self.0.cross_entropy_of_row(&p, &p);
+            *out = cross_entropy(self.0, &p, &p);
         }
         Ok(())
     }
@@ -35,7 +42,7 @@ impl Backend {
     #[inline]
     pub fn cross_entropy(self, p: &[f32], q: &[f32]) -> Result<f32, Error> {
         check_length("q", p.len(), q.len())?;
-        Ok(self.0.cross_entropy_of_row(&Tile::of_read(p), &Tile::of_read(q)))
+        Ok(cross_entropy(self.0, &Tile::of_read(p), &Tile::of_read(q)))
     }
 
     /// As [`rows::cross_entropy`](crate::rows::cross_entropy).
@@ -50,7 +57,7 @@ impl Backend {
     ) -> Result<(), Error> {
         let [p, q] = pair(p, q, out)?;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.0.cross_entropy_of_row(&p.part(i, 1), &q.part(i, 1));
+            *out = cross_entropy(self.0, &p.part(i, 1), &q.part(i, 1));
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ use crate::pass::binary::{Keep, Weights};
 ///
 /// **Special values.** A coefficient of 0 wins over an infinity: the loss of +∞ at
 /// t = 1 and of −∞ at t = 0 is 0, as is their gradient. An infinite score that is
-/// wrong has loss +∞ and a finite gradient. A target outside 0 to 1, a NaN target and
-/// a NaN score give loss NaN and, there, gradient NaN; nothing else does, however large a
+/// wrong has loss +∞ and a finite gradient. A target outside 0 to 1, infinite ones included, a NaN
+/// target and a NaN score give loss NaN and, there, gradient NaN; nothing else does, however large a
 /// weight or γ.
 ///
 /// **Accuracy.** [`contract::BINARY_LOSS`](crate::contract::BINARY_LOSS) and
@@ -185,7 +185,7 @@ impl BinaryCrossEntropy {
     /// nothing is left of 1 − p. Prefer scores where there are any.
     ///
     /// **Special values.** 0 and 1 are exact: p = t gives 0, p = 0 against t = 1 gives
-    /// +∞. A p or t outside 0 to 1 or NaN gives NaN.
+    /// +∞. A p or t outside 0 to 1, infinite or NaN gives loss NaN and, there, gradient NaN.
     ///
     /// **Accuracy.** [`contract::BINARY_PROBABILITY`](crate::contract::BINARY_PROBABILITY).
     ///

@@ -34,12 +34,14 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// everything at one class gives the loss of that label.
 ///
 /// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
-/// has loss NaN and gradient NaN; so has one with a NaN target. In all other rows a
+/// has loss NaN and gradient NaN; so has one with a NaN or infinite target. In all other rows a
 /// score of −∞ at the label, or at a positive target, gives loss +∞ and a finite gradient: −1
-/// at a label without options. If every score but the label's is −∞, loss and gradient are 0
+/// at a label without options. At a negative target it gives −∞, at targets of both signs NaN. If
+/// every score but the label's is −∞, loss and gradient are 0
 /// without options. A coefficient aₖ = 0 wins over an infinity. Through
 /// [`soft_cap`](Self::soft_cap) infinite scores are finite, and their gradient is 0. Finite
-/// scores never give NaN, unless a target is NaN or negative.
+/// scores never give NaN with finite targets, negative ones included; a loss is infinite only where
+/// its value is beyond `f32::MAX`, though scores divided by T, or terms of it, may be beyond it too.
 ///
 /// **Accuracy.** The largest errors are
 ///

@@ -238,6 +238,25 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
     value::<V, Exp>(x)
 }
 
+/// e^x · 2^exponent for x ≤ 0, of a whole exponent from 0 to 164; rounded twice where that is
+/// subnormal.
+#[inline(always)]
+pub(crate) fn exp_scaled<V: Lanes>(x: V, exponent: f32) -> V {
+    struct ExpScaled;
+    impl<V: Lanes> Formula<V> for ExpScaled {
+        type Arguments = (V, f32);
+        type Value = V;
+        #[inline(always)]
+        fn value((x, exponent): Self::Arguments) -> Self::Value {
+            // Below, where the result is 2^-240, it is 0.
+            let least = (exponent + 240.0) * -core::f32::consts::LN_2;
+            let e = Parts::new(x.splat(least).max(x), x.splat(EIGHTHS + exponent));
+            e.mantissa().scale_exp2(e.power)
+        }
+    }
+    value::<V, ExpScaled>((x, exponent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::polynomial::check::{assert_error, assert_words, value};

@@ -7,18 +7,28 @@
 //! rows at once by a transposition.
 #![allow(unsafe_code)] // memory is that of values here, or a scratch that has what it says
 
-use super::sum::sum_of_lanes;
 use super::{GROUP, PerRow, Scratch, Words};
 use crate::math::shift::exp2;
 use crate::math::words::{fast_two_sum, two_sum};
-use crate::simd::{BLOCK, Lanes, Simd, unroll};
+use crate::simd::{BLOCK, Lane16, Lanes, Simd, unroll};
 use core::mem::MaybeUninit;
 
-/// Both words of a sum's lanes, while terms are added.
+/// A double-word sum in each of [`BLOCK`] lanes.
 #[derive(Clone, Copy)]
 pub(super) struct Accumulator<S: Simd> {
     pub(super) high: S::Block,
     pub(super) low: S::Block,
+}
+
+/// What is added to lanes: the less is known of it, the more additions it takes.
+#[derive(Clone, Copy)]
+pub(super) enum Term<V> {
+    /// t·(1 + δ) below the bias that the sum began with.
+    Below(V, V),
+    /// Two words that are not negative, to a sum that is not.
+    Positive(V, V),
+    /// Two words of any sign. The second word of an infinity or a NaN has no meaning.
+    Signed(V, V),
 }
 
 /// For j over the vectors of a block.
@@ -29,84 +39,74 @@ macro_rules! each {
 }
 
 impl<S: Simd> Accumulator<S> {
+    /// Nothing yet.
+    #[inline(always)]
+    pub(super) fn zero(simd: S) -> Self {
+        Self::from_bias(simd, 0.0)
+    }
+
     /// Starts from a bias, which [`without_bias`](Self::without_bias) takes back.
     #[inline(always)]
     pub(super) fn from_bias(simd: S, bias: f32) -> Self {
         Self { high: simd.block(simd.splat(bias)), low: simd.block(simd.splat(0.0)) }
     }
 
-    /// Adds a term t·(1 + δ) below the bias to the lanes of vector j.
+    /// Adds a term to the lanes of vector j.
     #[inline(always)]
-    pub(super) fn add(&mut self, j: usize, t: S::F32, delta: S::F32) {
-        let (sum, error) = fast_two_sum(self.high.as_ref()[j], t);
-        self.high.as_mut()[j] = sum;
-        // In this order `low` waits for one addition only.
-        self.low.as_mut()[j] = self.low.as_ref()[j] + t.mul_add(delta, error);
-    }
-
-    /// Adds a positive double-word term to the lanes of vector j of a sum without a bias.
-    #[inline(always)]
-    pub(super) fn add_positive(&mut self, j: usize, t: S::F32, low: S::F32) {
-        let (sum, error) = two_sum_positive(self.high.as_ref()[j], t);
-        self.high.as_mut()[j] = sum;
-        self.low.as_mut()[j] = (self.low.as_ref()[j] + low) + error;
+    pub(super) fn add(&mut self, j: usize, term: Term<S::F32>) {
+        let (high, low) = (self.high.as_ref()[j], self.low.as_ref()[j]);
+        // In these orders `low` waits for one addition only, or for two short ones.
+        (self.high.as_mut()[j], self.low.as_mut()[j]) = match term {
+            Term::Below(t, delta) => {
+                let (sum, error) = fast_two_sum(high, t);
+                (sum, low + t.mul_add(delta, error))
+            }
+            Term::Positive(t, t_low) => {
+                let (sum, error) = two_sum_positive(high, t);
+                (sum, (low + t_low) + error)
+            }
+            Term::Signed(t, t_low) => {
+                let (sum, error) = two_sum(high, t);
+                (sum, low + (error + t_low))
+            }
+        };
     }
 
     /// [`add`](Self::add) to the lanes of the vector that begins at an element.
     #[inline(always)]
-    pub(super) fn add_at(&mut self, at: usize, t: S::F32, delta: S::F32) {
-        let vectors = BLOCK / S::F32::COUNT;
+    pub(super) fn add_at(&mut self, at: usize, term: Term<S::F32>) {
+        let vector = at / S::F32::COUNT % (BLOCK / S::F32::COUNT);
         if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
-            self.add(at / S::F32::COUNT % vectors, t, delta);
+            self.add(vector, term);
         } else {
             // By an index that is not constant, lanes would be in memory.
-            unroll!(j in 0..BLOCK / S::F32::COUNT, if at / S::F32::COUNT % vectors == j {
-                self.add(j, t, delta);
-            });
-        }
-    }
-
-    /// [`add_positive`](Self::add_positive) to the lanes of the vector that begins at an element.
-    #[inline(always)]
-    pub(super) fn add_positive_at(&mut self, at: usize, t: S::F32, low: S::F32) {
-        let vectors = BLOCK / S::F32::COUNT;
-        if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
-            self.add_positive(at / S::F32::COUNT % vectors, t, low);
-        } else {
-            unroll!(j in 0..BLOCK / S::F32::COUNT, if at / S::F32::COUNT % vectors == j {
-                self.add_positive(j, t, low);
-            });
-        }
-    }
-
-    /// Adds a double-word term of any sign to the lanes of vector j.
-    #[inline(always)]
-    fn add_signed(&mut self, j: usize, t: S::F32, low: S::F32) {
-        let (sum, error) = two_sum(self.high.as_ref()[j], t);
-        self.high.as_mut()[j] = sum;
-        self.low.as_mut()[j] = self.low.as_ref()[j] + (error + low);
-    }
-
-    /// [`add_signed`](Self::add_signed) to the lanes of the vector that begins at an element.
-    #[inline(always)]
-    pub(super) fn add_signed_at(&mut self, at: usize, t: S::F32, low: S::F32) {
-        let vectors = BLOCK / S::F32::COUNT;
-        if const { S::F32::CALLS || BLOCK / S::F32::COUNT > 4 } {
-            self.add_signed(at / S::F32::COUNT % vectors, t, low);
-        } else {
             each!(
                 S,
                 j,
-                if at / S::F32::COUNT % vectors == j {
-                    self.add_signed(j, t, low);
+                if vector == j {
+                    self.add(j, term)
                 }
             );
         }
     }
 
-    /// Moves into `high` what fits there: then additions to `low` round little.
+    /// Moves into `high` what fits there, so that `low`, whose additions round, stays small
+    /// against it however many terms there are.
     #[inline(always)]
     pub(super) fn carry(&mut self) {
+        each!(S, j, {
+            let (high, low) = (self.high.as_ref()[j], self.low.as_ref()[j]);
+            let (sum, error) = two_sum(high, low);
+            // The `low` of an infinity or a NaN has no meaning.
+            let finite = sum.abs().lt(sum.splat(f32::INFINITY));
+            self.high.as_mut()[j] = S::F32::select(finite, sum, high);
+            self.low.as_mut()[j] = S::F32::select(finite, error, low);
+        });
+    }
+
+    /// As [`carry`](Self::carry), of a finite sum that is larger than its second word.
+    #[inline(always)]
+    pub(super) fn carry_finite(&mut self) {
         each!(S, j, {
             let (sum, error) = fast_two_sum(self.high.as_ref()[j], self.low.as_ref()[j]);
             (self.high.as_mut()[j], self.low.as_mut()[j]) = (sum, error);
@@ -151,7 +151,21 @@ impl<S: Simd> Accumulator<S> {
         Self { high, low }
     }
 
-    /// The sum of the first `count` lanes, where the others hold 0: in the first lane of both words.
+    /// The sum of all lanes as a double-word number.
+    #[inline(always)]
+    pub(super) fn sum(self, simd: S) -> (f32, f32) {
+        if const { S::F32::CALLS } {
+            return sum_of_lanes(&simd.block_to_array(self.high), &simd.block_to_array(self.low));
+        }
+        let all = self.fold::<8>(simd, self);
+        let all = all.fold::<4>(simd, all);
+        let all = all.fold::<2>(simd, all);
+        let all = all.fold::<1>(simd, all);
+        words(all.high.as_ref()[0].first(), all.low.as_ref()[0].first())
+    }
+
+    /// The sum of the first `count` lanes, where the others hold 0 and no term was negative or
+    /// infinite: in the first lane of both words.
     #[inline(always)]
     pub(super) fn value(mut self, simd: S, count: usize) -> (S::F32, S::F32) {
         if const { S::F32::CALLS } {
@@ -188,6 +202,29 @@ impl<S: Simd> Accumulator<S> {
         level!(1);
         fast_two_sum(self.high.as_ref()[0], self.low.as_ref()[0])
     }
+}
+
+/// The sum of all lanes as a double-word number, lane by lane: lanes i and i + 8, then i + 4, 2
+/// and 1. One function for backends without instructions that exchange lanes.
+#[inline(never)]
+fn sum_of_lanes(Lane16(high): &Lane16, Lane16(low): &Lane16) -> (f32, f32) {
+    let (mut high, mut low) = (*high, *low);
+    let mut half = BLOCK / 2;
+    while half > 0 {
+        for i in 0..half {
+            let (sum, error) = two_sum(high[i], high[i + half]);
+            high[i] = sum;
+            low[i] = (low[i] + low[i + half]) + error;
+        }
+        half /= 2;
+    }
+    words(high[0], low[0])
+}
+
+/// Two words as a double-word number. The second of an infinity or a NaN has no meaning.
+#[inline(always)]
+fn words(high: f32, low: f32) -> (f32, f32) {
+    if high.is_finite() { fast_two_sum(high, low) } else { (high, 0.0) }
 }
 
 /// Both words, if a number is finite; else that, without a second word.
@@ -392,7 +429,7 @@ pub(super) unsafe fn short_sums<S: Simd>(
         let from = (first + i) * columns;
         let limit = if let Some(limits) = limits { limits.get(first + i) } else { f32::INFINITY };
         let limit = simd.splat(limit);
-        let mut sum = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+        let mut sum = Accumulator::zero(simd);
         let mut at = 0;
         // Whole blocks, without a question for each vector.
         while const { !S::F32::CALLS } && limits.is_none() && at + BLOCK <= columns {
@@ -403,7 +440,7 @@ pub(super) unsafe fn short_sums<S: Simd>(
             if at == 0 {
                 sum = Accumulator { high: t, low: t_low };
             } else {
-                each!(S, j, sum.add_positive(j, t.as_ref()[j], t_low.as_ref()[j]));
+                each!(S, j, sum.add(j, Term::Positive(t.as_ref()[j], t_low.as_ref()[j])));
             }
             at += BLOCK;
         }
@@ -427,7 +464,7 @@ pub(super) unsafe fn short_sums<S: Simd>(
                     if at < BLOCK {
                         (sum.high.as_mut()[j], sum.low.as_mut()[j]) = (t, t_low);
                     } else {
-                        sum.add_positive(j, t, t_low);
+                        sum.add(j, Term::Positive(t, t_low));
                     }
                     at += count;
                 }

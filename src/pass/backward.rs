@@ -13,6 +13,11 @@
 //! (1 − e^y[k])·Σ g − (Σ g − g[k]): neither difference cancels, and a confident right answer
 //! keeps its small gradient.
 //!
+//! Where the sum of a row is above [`MOST`], or overflows, it is taken again of g·[`DOWN`], and
+//! differences too: Σ g, and g − Σ y·g, may be no `f32` where the derivative is. An e^y that would
+//! be subnormal is computed 2^100 times too large, and Σ g so much too small, if that is above 1.
+//! An infinite Σ g needs no e^y: any share of it is infinite.
+//!
 //! **Error.** Everything is a double-word number until one rounding; what errs is the
 //! probability.
 //!
@@ -21,35 +26,58 @@
 
 use super::Tile;
 use super::sum::{NOWHERE, Terms, sums};
-use crate::math::exp::exp;
+use crate::math::exp::{exp, exp_scaled};
 use crate::math::exp_m1::exp_m1;
-use crate::math::words::{add, rounded, times};
+use crate::math::words::{add, rounded, times, two_product, two_sum};
 use crate::simd::{Lanes, Mask, Simd, Vectors};
 use core::f32::consts::LN_2;
 
-/// The derivatives of softmax, from its results and from the derivatives by them.
+/// A sum up to this overflows neither before nor after it is taken from a g: 2^100.
+const MOST: f32 = 1.267_650_6e30;
+/// By what rows with a larger sum are scaled down: 2^-64.
+const DOWN: f32 = 5.421_010_862_427_522e-20;
+
+/// The derivatives of softmax, from its results and from the derivatives by them; if their sum is
+/// not large, or they are scaled down: else false.
 #[inline(always)]
-pub(super) unsafe fn softmax<S: Simd>(simd: S, y: &Tile<'_>, g: &Tile<'_>) {
-    let length = y.columns.min(g.columns);
-    unsafe {
-        let [sum] = sums(simd, Product, [y.x, g.x], length, NOWHERE);
-        write(simd, Softmax { sum }, y, g);
+pub(super) unsafe fn softmax<S: Simd>(
+    simd: S,
+    y: &Tile<'_>,
+    g: &Tile<'_>,
+    is_scaled: bool,
+) -> bool {
+    let (length, power) = (y.columns.min(g.columns), if is_scaled { DOWN } else { 1.0 });
+    let [sum] = unsafe { sums(simd, Product { power }, [y.x, g.x], length, NOWHERE) };
+    let is_done = is_scaled || sum.0.abs() <= MOST;
+    if is_done {
+        unsafe { write(simd, Softmax { sum, is_scaled }, y, g) };
     }
+    is_done
 }
 
-/// The derivatives of log-softmax, from its results and from the derivatives by them.
+/// The derivatives of log-softmax, from its results and from the derivatives by them, likewise.
 #[inline(always)]
-pub(super) unsafe fn log_softmax<S: Simd>(simd: S, y: &Tile<'_>, g: &Tile<'_>) {
-    let length = y.columns.min(g.columns);
-    unsafe {
-        let [sum] = sums(simd, Itself, [g.x], length, NOWHERE);
-        write(simd, LogSoftmax { sum }, y, g);
+pub(super) unsafe fn log_softmax<S: Simd>(
+    simd: S,
+    y: &Tile<'_>,
+    g: &Tile<'_>,
+    is_scaled: bool,
+) -> bool {
+    let (length, power) = (y.columns.min(g.columns), if is_scaled { DOWN } else { 1.0 });
+    let [sum] = unsafe { sums(simd, Itself { power }, [g.x], length, NOWHERE) };
+    let is_done = is_scaled || sum.0.abs() <= MOST;
+    if is_done {
+        unsafe { write(simd, LogSoftmax { sum, power }, y, g) };
     }
+    is_done
 }
 
 /// y·g. A probability of 0 wins over an infinity and a NaN.
 #[derive(Clone, Copy)]
-struct Product;
+struct Product {
+    /// What g is multiplied by.
+    power: f32,
+}
 
 impl Terms<2, 1> for Product {
     const NOTHING: [f32; 2] = [0.0; 2];
@@ -58,14 +86,17 @@ impl Terms<2, 1> for Product {
     #[inline(always)]
     fn terms<V: Lanes>(self, [y, g]: [V; 2]) -> [(V, V); 1] {
         let (none, zero) = (y.eq(y.splat(0.0)), y.splat(0.0));
-        let (product, low) = times(y, (g, zero));
+        let (product, low) = two_product(y, g * self.power);
         [(V::select(none, zero, product), V::select(none, zero, low))]
     }
 }
 
 /// g.
 #[derive(Clone, Copy)]
-struct Itself;
+struct Itself {
+    /// What g is multiplied by.
+    power: f32,
+}
 
 impl Terms<1, 1> for Itself {
     const NOTHING: [f32; 1] = [0.0];
@@ -73,7 +104,8 @@ impl Terms<1, 1> for Itself {
 
     #[inline(always)]
     fn terms<V: Lanes>(self, [g]: [V; 1]) -> [(V, V); 1] {
-        [(g, g.splat(0.0))]
+        // Adding −0 is nothing to do.
+        [(g * self.power, g.splat(-0.0))]
     }
 }
 
@@ -81,30 +113,82 @@ impl Terms<1, 1> for Itself {
 trait Derivative: Copy {
     /// Whether several vectors are taken side by side: it pays for a short formula.
     const IS_WIDE: bool;
+    /// Whether that is so for this row.
+    #[inline(always)]
+    fn is_wide(self) -> bool {
+        true
+    }
+    /// The derivative.
     fn apply<V: Lanes>(self, y: V, g: V) -> V;
 }
 
 #[derive(Clone, Copy)]
 struct Softmax {
-    /// Σ y·g as a double-word number.
+    /// Σ y·g, of which g may be scaled by [`DOWN`], as a double-word number.
     sum: (f32, f32),
+    is_scaled: bool,
 }
 
 impl Derivative for Softmax {
     const IS_WIDE: bool = true;
 
     #[inline(always)]
+    fn is_wide(self) -> bool {
+        !self.is_scaled
+    }
+
+    #[inline(always)]
     fn apply<V: Lanes>(self, y: V, g: V) -> V {
         let (zero, (high, low)) = (y.splat(0.0), self.sum);
-        let rest = add((g, zero), (g.splat(-high), g.splat(-low)));
-        V::select(y.eq(zero), zero, rounded(weighted(y, rest)))
+        let none = y.eq(zero);
+        let (mut y, mut g) = (y, g);
+        if self.is_scaled {
+            (y, g) = (y * (1.0 / DOWN), g * DOWN);
+        }
+        let (rest, error) = two_sum(g, zero.splat(-high));
+        V::select(none, zero, rounded(weighted(y, (rest, error - low))))
     }
 }
 
 #[derive(Clone, Copy)]
 struct LogSoftmax {
-    /// Σ g as a double-word number.
+    /// Σ g times the power, as a double-word number.
     sum: (f32, f32),
+    power: f32,
+}
+
+/// Below it e^y, and its products with Σ g, may be subnormal.
+const TINY: f32 = -69.0;
+
+impl LogSoftmax {
+    /// The derivative from [`TINY`] on.
+    #[inline(always)]
+    fn usual<V: Lanes>(self, y: V, g: V) -> V {
+        let minus_sum = (g.splat(-self.sum.0), g.splat(-self.sum.1));
+        // Adding −0 is nothing to do.
+        let g = (g * self.power, g.splat(-0.0));
+        let unlikely = rounded(add(g, weighted(exp(y), minus_sum)));
+        let is_unlikely = y.le(y.splat(-LN_2));
+        let up = 1.0 / self.power;
+        if is_unlikely.all() {
+            return unlikely * up;
+        }
+        let likely = add(add(g, minus_sum), weighted(exp_m1(y), minus_sum));
+        V::select(is_unlikely, unlikely, rounded(likely)) * up
+    }
+
+    /// The derivative below.
+    #[inline(always)]
+    fn tiny<V: Lanes>(self, y: V, g: V) -> V {
+        // With a Σ g of at most 1, what e^y loses is not missed.
+        let (mut exponent, mut down) = if self.power == 1.0 { (0.0, 1.0) } else { (64.0, 1.0) };
+        if self.sum.0.abs() > 1.0 {
+            (exponent, down) = (exponent + 100.0, 1.0 / MOST);
+        }
+        let minus_sum = (g.splat(-self.sum.0 * down), g.splat(-self.sum.1 * down));
+        let share = weighted(exp_scaled(y, exponent), minus_sum);
+        rounded(add((g, g.splat(-0.0)), share))
+    }
 }
 
 impl Derivative for LogSoftmax {
@@ -112,18 +196,19 @@ impl Derivative for LogSoftmax {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, y: V, g: V) -> V {
-        let (zero, (high, low)) = (g.splat(0.0), self.sum);
-        let minus_sum = (g.splat(-high), g.splat(-low));
-        let p = exp(y);
-        let unlikely = rounded(add((g, zero), weighted(p, minus_sum)));
-        // The probability of an impossible class does not move, whatever the sum.
-        let unlikely = V::select(p.eq(zero), g, unlikely);
-        let is_unlikely = y.le(y.splat(-LN_2));
-        if is_unlikely.all() {
-            return unlikely;
+        let impossible = y.eq(y.splat(f32::NEG_INFINITY));
+        if !self.sum.0.is_finite() {
+            // Any share of it is the same; of a NaN y there is none.
+            let derivative = V::select(y.eq(y), g - g.splat(self.sum.0), y);
+            return V::select(impossible, g, derivative);
         }
-        let likely = add(add((g, zero), minus_sum), weighted(exp_m1(y), minus_sum));
-        V::select(is_unlikely, unlikely, rounded(likely))
+        let usual = self.usual(y, g);
+        if y.all_above(TINY) {
+            return usual;
+        }
+        let derivative = V::select(y.lt(y.splat(TINY)), self.tiny(y, g), usual);
+        // The probability of an impossible class does not move, whatever the sum.
+        V::select(impossible, g, derivative)
     }
 }
 
@@ -145,6 +230,7 @@ unsafe fn write<S: Simd, D: Derivative>(simd: S, f: D, y: &Tile<'_>, g: &Tile<'_
     let mut at = 0;
     unsafe {
         while const { D::IS_WIDE && S::MapWide::COUNT > S::F32::COUNT }
+            && f.is_wide()
             && S::MapWide::COUNT <= length - at
         {
             let y = <S::MapWide as Vectors<S>>::load(simd, y.add(at));

@@ -30,7 +30,7 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
-use super::sum::Total;
+use super::accumulator::{Accumulator, Term};
 use crate::math::ln::{ln_1m_words, ln_words};
 use crate::math::logistic::{Logistic, Precise, Tail};
 use crate::math::words::{
@@ -123,7 +123,9 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
     let slope = keep == Keep::Gradients;
     // Where the shorter formula would be a good part of the code, there is only the general one.
     let wide = if const { S::IS_NATIVE } { S::Wide::COUNT } else { usize::MAX };
-    let mut total = Total::zero(simd);
+    // Adding −0 is nothing to do.
+    let nothing = simd.splat(-0.0);
+    let mut total = Accumulator::zero(simd);
     let mut at = 0;
     unsafe {
         while at < length {
@@ -140,7 +142,8 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
                     }
                     let loss = loss.as_ref();
                     unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
-                        total.add_positive(j % (BLOCK / S::F32::COUNT), loss[j]);
+                        let loss = Term::Positive(loss[j], nothing);
+                        total.add(j % (BLOCK / S::F32::COUNT), loss);
                     });
                     at += wide;
                 }
@@ -163,9 +166,8 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
                         j += 1;
                         at += S::F32::COUNT;
                     }
-                    let zero = simd.splat(0.0);
                     unroll!(j in 0..BLOCK / S::F32::COUNT, {
-                        total.add(j, losses.as_ref()[j], zero);
+                        total.add(j, Term::Signed(losses.as_ref()[j], nothing));
                     });
                 }
                 at = at.min(run);
@@ -173,7 +175,7 @@ pub(super) unsafe fn pair_sum<S: Simd, F: PairFunction>(
             total.carry();
         }
     }
-    total.value(simd)
+    total.sum(simd)
 }
 
 /// Binary cross-entropy of scores.

@@ -30,12 +30,24 @@ use core::f32::consts::LN_2;
 /// are each within 2 ULP, at most 2^-22 of their value.
 const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
+/// By what terms of a cross-entropy are multiplied to scale them down: 2^-32.
+const DOWN: f32 = 2.328_306_4e-10;
+
 /// H(P, Q) = −Σ p·ln q, which is H(P) where Q is P.
+///
+/// Terms have both signs where a q is above 1, and may overflow where their sum does not, unless
+/// they are scaled down.
 #[inline(always)]
-pub(super) unsafe fn cross_entropy<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
+pub(super) unsafe fn cross_entropy<S: Simd>(
+    simd: S,
+    p: &Tile<'_>,
+    q: &Tile<'_>,
+    is_scaled: bool,
+) -> f32 {
     let (inputs, length) = pair(p, q);
-    let [(high, low)] = unsafe { sums(simd, CrossEntropy, inputs, length, NOWHERE) };
-    0.0 - (high + low)
+    let [(high, low)] = unsafe { sums(simd, CrossEntropy { is_scaled }, inputs, length, NOWHERE) };
+    let entropy = 0.0 - (high + low);
+    if is_scaled { entropy / DOWN } else { entropy }
 }
 
 /// KL(P‖Q) = Σ p·ln(p/q).
@@ -105,15 +117,28 @@ fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
 
 /// p·ln q.
 #[derive(Clone, Copy)]
-struct CrossEntropy;
+struct CrossEntropy {
+    /// Whether p is multiplied by [`DOWN`].
+    is_scaled: bool,
+}
 
 impl Terms<2, 1> for CrossEntropy {
     const NOTHING: [f32; 2] = [0.0; 2];
     const IS_WIDE: bool = true;
 
     #[inline(always)]
+    fn is_wide(self) -> bool {
+        !self.is_scaled
+    }
+
+    #[inline(always)]
     fn terms<V: Lanes>(self, [p, q]: [V; 2]) -> [(V, V); 1] {
-        [x_ln_y(p, q)]
+        if !self.is_scaled {
+            return [x_ln_y(p, q)];
+        }
+        // What scaling makes 0 is still something, and too little to show.
+        let scaled = p * DOWN;
+        [x_ln_y(V::select(scaled.eq(p.splat(0.0)), p, scaled), q)]
     }
 }
 

@@ -4,7 +4,7 @@
 //! apart, so that no term is rounded before it is added.
 #![allow(unsafe_code)] // a tile has what it says
 
-use super::accumulator::{Accumulator, Totals};
+use super::accumulator::{Accumulator, Term, Totals};
 use super::shifts::{MODERATE, Shifts, bias_above};
 use super::skip::Skip;
 use super::{GROUP, ROWS, Scratch, TILE, Tile};
@@ -138,7 +138,8 @@ unsafe fn row_sum<S: Simd>(
                     t.mul_add(delta, t).store(simd, out.add(at));
                 }
                 unroll!(j in 0..S::Wide::COUNT / S::F32::COUNT, {
-                    sum.add(j % (BLOCK / S::F32::COUNT), t.as_ref()[j], delta.as_ref()[j]);
+                    let term = Term::Below(t.as_ref()[j], delta.as_ref()[j]);
+                    sum.add(j % (BLOCK / S::F32::COUNT), term);
                 });
                 at += S::Wide::COUNT;
             }
@@ -151,12 +152,12 @@ unsafe fn row_sum<S: Simd>(
                     simd.store_part(t.mul_add(delta, t), out.add(at), rest);
                 }
                 let t = if rest < S::F32::COUNT { simd.keep_first(t, rest, 0.0) } else { t };
-                sum.add_at(at, t, delta);
+                sum.add_at(at, Term::Below(t, delta));
                 at += S::F32::COUNT;
             }
         }
         at = end;
-        sum.carry();
+        sum.carry_finite();
     }
     sum.without_bias(bias)
 }

@@ -16,7 +16,11 @@
 //! added up from the other coefficients: a right answer given with confidence keeps its tiny loss and gradient.
 //!
 //! First x/2 − m/2 is computed, then multiplied by 2μ: s, and even x − m, may overflow where d does
-//! not. Everything is of two words until results are rounded: a score of 100/T in one
+//! not. Where Σ a[k]·d[k] overflows, or nearly so, the row is summed once more with all scores
+//! [`FAR`] times as large: a[k]·d[k] may be finite where d[k] is not, and terms of both signs where
+//! targets are negative. Its loss is scaled back at the end.
+//!
+//! Everything is of two words until results are rounded: a score of 100/T in one
 //! word would be off by 64 ULP of its probability. Up to [`GROUP`] rows are taken at once, so that
 //! their numbers are computed one row a lane; in pieces of [`PIECE`] elements, whose e^d and
 //! coefficients stay on the stack.
@@ -27,7 +31,7 @@
 #![allow(unsafe_code)] // tiles and pieces have what they say
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
-use super::accumulator::{Accumulator, Totals};
+use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::link::{Link, finite};
 use super::search::{maximum, position};
@@ -35,7 +39,7 @@ use super::{Coefficients, GROUP, PerRow, Tile, Words};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
 use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
-use crate::simd::{BLOCK, Lanes, Simd};
+use crate::simd::{BLOCK, Lanes, Mask, Simd};
 use core::mem::MaybeUninit;
 
 /// Elements of a piece.
@@ -49,6 +53,8 @@ const LARGE: f32 = 1_099_511_627_776.0; // 2^40
 /// back when they are stored: weights and sums of many have room.
 const MOST_TARGET: f32 = 1_152_921_504_606_846_976.0;
 const DOWN: f32 = 7.888_609e-31;
+/// Where scores are huge. Loss and scores keep all digits that the sum shows: 2^-64.
+const FAR: f32 = 5.421_010_862_427_522e-20;
 
 /// Terms are e^d · 2^LEVEL.
 const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
@@ -135,6 +141,8 @@ pub(crate) struct GeneralRows {
     weight: PerRow,
     /// 1 or [`DOWN`].
     down: PerRow,
+    /// 1 or [`FAR`].
+    far: PerRow,
     /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
     has_large: u64,
     /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of −a[k]·d[k].
@@ -161,6 +169,7 @@ impl GeneralRows {
             target: PerRow::new(),
             weight: PerRow::new(),
             down: PerRow::new(),
+            far: PerRow::new(),
             has_large: 0,
             others: Words::new(),
             rest: Words::new(),
@@ -172,7 +181,25 @@ impl GeneralRows {
         }
     }
 
-    /// Whether a target of row i is NaN, when the sums are there.
+    /// Nothing is scaled down in so many rows.
+    pub(crate) fn start(&mut self, rows: usize) {
+        self.far.fill(rows, 1.0);
+    }
+
+    /// Whether rows must be summed once more, scaled down, as a sum overflowed or nearly so.
+    pub(crate) fn again(&mut self, rows: usize) -> bool {
+        let mut again = false;
+        for i in 0..rows.min(GROUP) {
+            let is_moderate = self.distance.high.get(i).abs() <= 1.0 / DOWN;
+            if !is_moderate && self.far.get(i) == 1.0 {
+                self.far.set(i, FAR);
+                again = true;
+            }
+        }
+        again
+    }
+
+    /// Whether a target of row i is NaN or infinite, when the sums are there.
     pub(crate) fn has_nan(&self, i: usize) -> bool {
         self.rest.high.get(i).is_nan() || self.target.get(i).is_nan()
     }
@@ -203,10 +230,14 @@ pub(super) unsafe fn general_tops<S: Simd>(
         }
         let is_usual = S::F32::all_within([largest], MOST_TARGET);
         rows.down.set(i, if is_usual { 1.0 } else { DOWN });
+        if !is_usual && !S::F32::all_within([largest], f32::MAX) {
+            rows.target.set(i, f32::NAN);
+        }
     }
     let mut at = 0;
     while at < count {
-        let [half, slope] = formula.link.half(unsafe { simd.load(rows.top.at(at)) });
+        let (top, far) = unsafe { (simd.load(rows.top.at(at)), simd.load(rows.far.at(at))) };
+        let [half, slope] = formula.link.half(top, far);
         rows.half.store(simd, at, half);
         rows.slope.store(simd, at, slope);
         at += S::F32::COUNT;
@@ -227,7 +258,7 @@ pub(super) unsafe fn general_sums<S: Simd>(
     [others, rest, distance]: &mut [Totals; 3],
 ) {
     let zero = simd.splat(0.0);
-    let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+    let empty = Accumulator::zero(simd);
     let columns = tile.columns.min(PIECE);
     let is_first = start == 0;
     if is_first {
@@ -236,8 +267,9 @@ pub(super) unsafe fn general_sums<S: Simd>(
     for i in 0..tile.rows.min(GROUP).min(PIECE / columns.max(1)) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let half_top = splat(zero, rows.half.get(i));
+        let (far, up) = (simd.splat(rows.far.get(i)), simd.splat(1.0 / rows.far.get(i)));
         let (top, down) = (rows.at[i].wrapping_sub(start), simd.splat(rows.down.get(i)));
-        let (mut e_sum, mut a_sum, mut far_sum, mut largest) = (empty, empty, empty, zero);
+        let (mut e_sum, mut a_sum, mut d_sum, mut largest) = (empty, empty, empty, zero);
         let mut at = 0;
         while at < columns {
             let count = columns - at;
@@ -245,8 +277,12 @@ pub(super) unsafe fn general_sums<S: Simd>(
             let t = unsafe { against.load(simd, i, start + at, count) };
             let weight = formula.coefficients.weights(simd, start + at, count);
             let mut a = formula.coefficients.times(t, weight, down);
-            let [half, slope] = formula.link.half(x);
-            let d = formula.link.difference(half, half_top);
+            let [half, slope] = formula.link.half(x, far);
+            let distance = formula.link.difference(half, half_top);
+            let d = (distance.0 * up, distance.1 * up);
+            if !formula.link.has_cap() && !x.all_above(f32::MIN) {
+                a.0 = not_lost(a.0, x, t, weight, !formula.coefficients.weights.is_empty());
+            }
             let is_nothing = d.0.le(zero.splat(SHIFT.floor()));
             let (power, delta) = SHIFT.terms_of_words(d);
             let mut e = (
@@ -264,13 +300,13 @@ pub(super) unsafe fn general_sums<S: Simd>(
                 a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
             }
             // A coefficient of 0 wins over an infinity.
-            let (far, far_low) = finite(product(a, (-d.0, -d.1)));
+            let (term, low) = finite(product(a, (-distance.0, -distance.1)));
             let is_free = a.0.eq(zero);
-            let far = (S::F32::select(is_free, zero, far), S::F32::select(is_free, zero, far_low));
+            let term = (S::F32::select(is_free, zero, term), S::F32::select(is_free, zero, low));
             largest = largest.max_magnitude(a.0);
-            e_sum.add_signed_at(at, e.0, e.1);
-            a_sum.add_signed_at(at, a.0, a.1);
-            far_sum.add_signed_at(at, far.0, far.1);
+            e_sum.add_at(at, Term::Signed(e.0, e.1));
+            a_sum.add_at(at, Term::Signed(a.0, a.1));
+            d_sum.add_at(at, Term::Signed(term.0, term.1));
             unsafe {
                 piece.store(simd, 0, i * columns + at, e);
                 piece.store(simd, 2, i * columns + at, a);
@@ -283,8 +319,18 @@ pub(super) unsafe fn general_sums<S: Simd>(
         rows.has_large |= u64::from(!S::F32::all_within([largest], LARGE)) << i;
         others.store(simd, i, e_sum, is_first);
         rest.store(simd, i, a_sum, is_first);
-        distance.store(simd, i, far_sum, is_first);
+        distance.store(simd, i, d_sum, is_first);
     }
+}
+
+/// A coefficient, or the target where the score is −∞ and the weight not 0: a product that rounds to
+/// 0 makes the loss infinite, too.
+#[inline(always)]
+fn not_lost<V: Lanes>(a: V, x: V, t: V, weight: V, has_weights: bool) -> V {
+    let is_lost = a.eq(a.splat(0.0)).and(x.eq(a.splat(f32::NEG_INFINITY)));
+    let is_none = weight.eq(a.splat(0.0));
+    let t = if has_weights { V::select(is_none, a, t) } else { t };
+    V::select(is_lost, t, a)
 }
 
 /// The losses of up to [`GROUP`] rows, and what their gradients are made of, one row a lane.
@@ -309,6 +355,7 @@ pub(super) unsafe fn general_results<S: Simd>(
             let (target, weight) = (simd.load(rows.target.at(at)), simd.load(rows.weight.at(at)));
             (target, weight, simd.load(rows.down.at(at)), simd.load(rows.headroom.at(at)))
         };
+        let far = unsafe { simd.load(rows.far.at(at)) };
         let (others, distance) = (rows.others.load(simd, at), rows.distance.load(simd, at));
         let mut rest = rows.rest.load(simd, at);
         let at_top = formula.coefficients.times(target, weight, down);
@@ -324,20 +371,24 @@ pub(super) unsafe fn general_results<S: Simd>(
         let is_small = surprise.0.lt(one * (1.0 / HEADROOM));
         let loss = finite(product(mass, surprise));
         let mut loss = (
-            S::F32::select(is_small, (high + low) * (1.0 / HEADROOM), loss.0),
-            S::F32::select(is_small, zero, loss.1),
+            S::F32::select(is_small, (high + low) * (1.0 / HEADROOM), loss.0) * far,
+            S::F32::select(is_small, zero, loss.1) * far,
         );
         loss = finite(add(loss, distance));
         if formula.z != 0.0 {
             let half = rows.half.load(simd, at);
             let (high, low) = finite(product(half, splat(zero, link.factor)));
-            let ln = finite(add(finite((high * 2.0, low * 2.0)), surprise));
-            let square = finite(product(ln, ln));
-            let z = simd.splat(formula.z);
-            let (square, low) = finite(times(z, square));
-            loss = finite(add(loss, (square * down, low * down)));
-            let (slope, low) = finite(times(z, ln));
-            let slope = finite((slope * 2.0 * down, low * 2.0 * down));
+            let scaled = finite((high * 2.0, low * 2.0));
+            let ln = finite(add(scaled, (surprise.0 * far, surprise.1 * far)));
+            let (z, up) = (simd.splat(formula.z), down / far);
+            let slope = finite(times(z, ln));
+            let (square, low) = finite(product(slope, ln));
+            let sum = finite(add(loss, finite((square * up, low * up))));
+            // Of an impossible class, whatever the sign.
+            let is_finite = distance.0.abs().lt(one * f32::INFINITY);
+            loss =
+                (S::F32::select(is_finite, sum.0, loss.0), S::F32::select(is_finite, sum.1, zero));
+            let slope = finite((slope.0 * 2.0 * up, slope.1 * 2.0 * up));
             (mass, rest) = (finite(add(mass, slope)), finite(add(rest, slope)));
         }
         let largest = at_top.0.abs().max(mass.0.abs()).max(rest.0.abs());
@@ -350,7 +401,7 @@ pub(super) unsafe fn general_results<S: Simd>(
         let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));
         let at_top = link.chain(at_top, rows.slope.load(simd, at), one / headroom) / down;
         unsafe {
-            simd.store(rounded(loss) / down, rows.loss.at_mut(at));
+            simd.store(rounded(loss) / down / far, rows.loss.at_mut(at));
             simd.store(at_top, rows.at_top.at_mut(at));
             simd.store(headroom, rows.headroom.at_mut(at));
         }

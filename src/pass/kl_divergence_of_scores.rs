@@ -131,6 +131,31 @@ struct Origin {
     y: f32,
 }
 
+impl Origin {
+    /// e·(x − y) times a power of two, in two words: the product that is given, or a new one where
+    /// y is so far below its origin that [`less`] made the least number of it. There
+    /// x − y is origin − y, to all digits, wherever e is not 0.
+    #[inline(always)]
+    fn product<V: Lanes>(
+        self,
+        (e, e_low): (V, V),
+        (y, less): (V, V),
+        power: f32,
+        product: (V, V),
+    ) -> (V, V) {
+        if less.all_above(f32::MIN) {
+            return product;
+        }
+        // Half of the distance is a number.
+        let (half, low) = two_sum(y.splat(0.5 * self.y), y * -0.5);
+        let half = (half * power, low * power);
+        let (far, low) = times(e * 2.0, half);
+        let low = (e_low * 2.0).mul_add(half.0, low);
+        let is_far = less.le(y.splat(f32::MIN)).and(y.splat(0.0).lt(e));
+        (V::select(is_far, far, product.0), V::select(is_far, low, product.1))
+    }
+}
+
 /// x − origin as a double-word number. −∞ becomes the least finite number.
 #[inline(always)]
 fn less<V: Lanes>(x: V, origin: f32) -> (V, V) {
@@ -178,13 +203,14 @@ impl Terms<2, 3> for Moments {
     fn terms<V: Lanes>(self, [x, y]: [V; 2]) -> [(V, V); 3] {
         let impossible = x.splat(f32::NEG_INFINITY);
         let is_infinite = y.eq(impossible).and(impossible.lt(x));
-        let (x, y) = (less(x, self.0.x), less(y, self.0.y));
+        let (x, (y, score)) = (less(x, self.0.x), (less(y, self.0.y), y));
         let (distance, low) = difference(x, y);
         let (distance, low) = (distance * DISTANCE, low * DISTANCE);
-        let (e, e_low) = SHIFT.words(x);
-        let (product, low) = times(e, (distance, low));
-        let product = V::select(is_infinite, -impossible, product);
-        [(e, e_low), SHIFT.words(y), (product, e_low.mul_add(distance, low))]
+        let e = SHIFT.words(x);
+        let (product, low) = times(e.0, (distance, low));
+        let product = (product, e.1.mul_add(distance, low));
+        let (product, low) = self.0.product(e, (score, y.0), DISTANCE, product);
+        [e, SHIFT.words(y), (V::select(is_infinite, -impossible, product), low)]
     }
 }
 
@@ -223,7 +249,7 @@ impl Terms<2, 1> for Summand {
     #[inline(always)]
     fn terms<V: Lanes>(self, [x, y]: [V; 2]) -> [(V, V); 1] {
         let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
-        let (x, y) = (less(x, self.origin.x), less(y, self.origin.y));
+        let ((x, y), score) = ((less(x, self.origin.x), less(y, self.origin.y)), y);
         let (e, e_low) = SHIFT.words(x);
         let (v, v_low) = difference(difference(x, y), mean);
 
@@ -237,13 +263,14 @@ impl Terms<2, 1> for Summand {
         }
 
         // Where results are rounded down, the least finite number less another is none.
-        let y = (y.0.splat(f32::MIN / 2.0).max(y.0), y.1);
+        let (far_y, y) = (y.0, (y.0.splat(f32::MIN / 2.0).max(y.0), y.1));
         let (other, other_low) = SHIFT.words(difference(y, (-mean.0, -mean.1)));
         let (change, change_error) = two_sum(other, -e);
-        let (product, product_low) = times(e, (v, v_low));
+        let (product, low) = times(e, (v, v_low));
+        let product = (product, e_low.mul_add(v, low));
+        let (product, low) = self.origin.product((e, e_low), (score, far_y), 1.0, product);
         let (far, error) = two_sum(change, product);
-        let far_low =
-            ((other_low - e_low) + e_low.mul_add(v, product_low)) + (change_error + error);
+        let far_low = ((other_low - e_low) + low) + (change_error + error);
 
         [(V::select(is_near, near, far), V::select(is_near, near_low, far_low))]
     }

@@ -52,15 +52,15 @@ impl Link {
         self.cap.is_some()
     }
 
-    /// u(x)/2 and, with a soft cap, u′(x) times [`SCALE`], in two words.
+    /// u(x)/2 times a power of two and, with a soft cap, u′(x) times [`SCALE`], in two words.
     #[inline(always)]
-    pub(super) fn half<V: Lanes>(self, x: V) -> [(V, V); 2] {
-        let zero = x.splat(0.0);
+    pub(super) fn half<V: Lanes>(self, x: V, power: V) -> [(V, V); 2] {
+        let (zero, half) = (x.splat(0.0), power * 0.5);
         let Some(inverse) = self.cap else {
-            return [(x * 0.5, zero), (zero, zero)];
+            return [(x * half, zero), (zero, zero)];
         };
         let [(high, low), slope] = tanh(times(x, splat(x, inverse)));
-        [(high * 0.5, low * 0.5), slope]
+        [(high * half, low * half), slope]
     }
 
     /// μ·(u(x) − u(m)) in two words, from halves of both.

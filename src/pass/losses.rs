@@ -18,7 +18,7 @@
 //! outside 2^±60, its loss not finite, or another coefficient larger than the label's.
 #![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
 
-use super::accumulator::{Accumulator, Totals};
+use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::rows::{inverse, words_of_each};
 use super::shifts::Shifts;
@@ -275,7 +275,7 @@ pub(super) unsafe fn moments<S: Simd>(
     const RUN: usize = 32 * BLOCK;
     let LossFormula { spread, coefficients, .. } = formula;
     let zero = simd.splat(0.0);
-    let empty = Accumulator::<S> { high: simd.block(zero), low: simd.block(zero) };
+    let empty = Accumulator::zero(simd);
     for i in 0..tile.rows.min(GROUP) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
         let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
@@ -299,15 +299,15 @@ pub(super) unsafe fn moments<S: Simd>(
                     a = (a.0 - simd.only(a.0, lane), a.1 - simd.only(a.1, lane));
                 }
                 let term = times(x, a);
-                sum.add_positive_at(at, a.0, a.1);
-                moment.add_signed_at(at, term.0, term.1);
+                sum.add_at(at, Term::Positive(a.0, a.1));
+                moment.add_at(at, Term::Signed(term.0, term.1));
             } else {
-                moment.add_signed_at(at, x, zero);
+                moment.add_at(at, Term::Signed(x, zero));
             }
             at += S::F32::COUNT;
             if at % RUN == 0 {
-                sum.carry();
-                moment.carry();
+                sum.carry_finite();
+                moment.carry_finite();
             }
         }
         sums.store(simd, i, sum, true);

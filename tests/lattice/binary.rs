@@ -117,7 +117,7 @@ fn all_options() -> impl Iterator<Item = Options> {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn losses_of_scores() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     let exponents = [0.0, f32::from_bits(1), 0.5, 2.0, 5.0, f32::MAX];
     let all = all_options().flat_map(|options| exponents.map(|gamma| Options { gamma, ..options }));
     for options in all {
@@ -168,7 +168,7 @@ fn losses_of_scores() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn losses_of_probabilities() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for options in all_options() {
         let name = format!("of probabilities, {options:?}");
         for n in 1..=3 {

@@ -29,7 +29,7 @@ fn wants(f: &contract::Elementwise, exact: fn(f64) -> f64, x: f32, ulp: f64) -> 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn elementwise_functions() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for f in elementwise() {
         for n in 0..=4 {
             let [x, _] = if n < 4 {
@@ -76,7 +76,7 @@ fn elementwise_functions_of_a_number_and_of_lanes() {
         ("softplus", scalar::softplus, vector::softplus),
     ];
     let named = |name| backends().into_iter().find(|backend| backend.name() == name).unwrap();
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for (f, (name, of_one, of_lanes)) in elementwise().into_iter().zip(functions) {
         assert_eq!(f.contract.name, name);
         let wants = |backend| {

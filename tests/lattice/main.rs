@@ -12,8 +12,8 @@
 //! all rows of up to 3 elements (with every label), and of 4 such a part; losses with options a
 //! part of all these. The tests print how many there are.
 //!
-//! **Known exceptions.** What contradicts the documentation is in the list `KNOWN` of its test.
-//! A test fails for any other, and for one of the list that is no more.
+//! There are no exceptions: what contradicts the model is mended, or said in the documentation and
+//! in the model.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -125,14 +125,6 @@ impl Want {
     }
 }
 
-/// A result that contradicts the documentation, as known.
-struct Known {
-    /// Why, and which sentence it contradicts.
-    what: &'static str,
-    /// The function and its options, which backend, the row or rows, and which result.
-    is: fn(&Case<'_>) -> bool,
-}
-
 /// A result and where it comes from.
 struct Case<'a> {
     function: &'a str,
@@ -146,9 +138,6 @@ struct Case<'a> {
 /// Counts results, and keeps those that are not as documented.
 #[derive(Default)]
 struct Tally {
-    known: &'static [Known],
-    /// How often each of `known` has occurred.
-    occurred: Vec<usize>,
     rows: usize,
     results: usize,
     /// Of functions: how many, and the first ones.
@@ -156,10 +145,6 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(known: &'static [Known]) -> Self {
-        Self { known, occurred: vec![0; known.len()], ..Self::default() }
-    }
-
     /// Compares what a function gives on every backend with what it is to give. The inputs are
     /// rows of so many columns; each gives as many results as the other.
     fn meet(
@@ -200,10 +185,6 @@ impl Tally {
     }
 
     fn fault(&mut self, case: &Case<'_>) {
-        if let Some(i) = self.known.iter().position(|known| (known.is)(case)) {
-            self.occurred[i] += 1;
-            return;
-        }
         let at = self.faults.iter().position(|fault| fault.0 == case.function);
         let at = at.unwrap_or_else(|| {
             self.faults.push((case.function.to_owned(), 0, String::new()));
@@ -226,10 +207,6 @@ impl Tally {
     #[track_caller]
     fn assert_none(self, what: &str) {
         println!("{what}: {} rows, {} results", self.rows, self.results);
-        for (known, occurred) in self.known.iter().zip(&self.occurred) {
-            println!("known, {occurred} times: {}", known.what);
-            assert!(*occurred > 0, "no more, take it from the list: {}", known.what);
-        }
         for (name, count, examples) in &self.faults {
             println!("{name}, {count} times:\n{examples}");
         }

@@ -30,7 +30,7 @@ fn log_sum_exp(x: &[f32]) -> Want {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn log_sum_exp_of_slices_and_rows() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for n in 0..=4 {
         let x = all_rows(&SCORES, n);
         let rows = || x.chunks_exact(n.max(1));
@@ -108,7 +108,7 @@ fn log_add_exp_of_pairs() {
     let x = all_rows(&SCORES, 2);
     let pairs = || x.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     let wants: Vec<_> = pairs().map(|[a, b]| log_add_exp(a, b)).collect();
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     tally.meet("log_add_exp", (&[&x], 2), &wants, |backend| {
         pairs()
             .map(|[a, b]| {
@@ -148,7 +148,7 @@ fn softmax(x: &[f32], scale: f32, zeros_where_masked: bool, log: bool) -> Vec<Wa
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn plain_softmax() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for n in 1..=4 {
         let x = all_rows(&SCORES, n);
         for log in [false, true] {
@@ -199,7 +199,7 @@ fn plain_softmax() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes a minute unoptimised")]
 fn softmax_with_options() {
-    let mut tally = Tally::new(&[]);
+    let mut tally = Tally::default();
     for scale in [0.0, f32::from_bits(1), 0.125, 1.0, 3.7, f32::MAX] {
         for (zeros_where_masked, log) in
             [(false, false), (false, true), (true, false), (true, true)]

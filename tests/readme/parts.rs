@@ -1,0 +1,77 @@
+//! The parts of the README that are generated, each between `<!-- NAME -->` and `<!-- /NAME -->`,
+//! and its tables of errors. `tests/readme.rs` compares them, `benches/figures` writes them.
+
+use logits::contract;
+use std::fmt::Write;
+use std::ops::Range;
+
+/// Where the part of that name is in a text, its two marks excluded.
+pub fn range(text: &str, name: &str) -> Option<Range<usize>> {
+    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let start = text.find(&start)? + start.len();
+    Some(start..start + text[start..].find(&end)?)
+}
+
+/// What [`contract`] says of functions of rows, losses and divergences: the function, what of it,
+/// the bound, and what the unit is, where that is not the result's last place alone.
+fn of_rows() -> [(&'static str, &'static str, f64, &'static str); 16] {
+    let [kl_divergence, its_gradient] = contract::KL_DIVERGENCE_OF_SCORES;
+    [
+        ("softmax", "random rows", contract::SOFTMAX, ""),
+        ("softmax", "every row there is, by analysis", contract::SOFTMAX_WORST, ""),
+        ("log_softmax", "however near 0", contract::LOG_SOFTMAX, ""),
+        ("log_sum_exp", "", contract::LOG_SUM_EXP, "of the larger of 1 and the result"),
+        ("CrossEntropy", "loss, however confident", contract::LOSS, ""),
+        ("CrossEntropy", "gradient", contract::GRADIENT, ""),
+        (
+            "CrossEntropy",
+            "loss of targets, with label smoothing or z-loss",
+            contract::SMOOTH_LOSS,
+            "of its terms",
+        ),
+        (
+            "CrossEntropy",
+            "its gradient",
+            contract::SMOOTH_GRADIENT,
+            "of the larger term, where they cancel",
+        ),
+        ("BinaryCrossEntropy", "loss", contract::BINARY_LOSS[0], ""),
+        (
+            "BinaryCrossEntropy",
+            "gradient",
+            contract::BINARY_GRADIENT[0],
+            "of the larger term, where they cancel",
+        ),
+        ("BinaryCrossEntropy", "focal loss", contract::FOCAL_LOSS, ""),
+        ("entropy, cross_entropy", "", contract::DISTRIBUTION, "of its terms"),
+        ("kl_divergence, js_divergence", "of close distributions too", contract::DIVERGENCE, ""),
+        ("rows::entropy_of_scores", "however certain", contract::ENTROPY_OF_SCORES, ""),
+        ("rows::kl_divergence_of_scores", "", kl_divergence, ""),
+        (
+            "rows::kl_divergence_of_scores",
+            "gradient",
+            its_gradient,
+            "of the larger term, where they cancel",
+        ),
+    ]
+}
+
+/// The tables of errors.
+pub fn accuracy() -> String {
+    let mut text = String::new();
+    let mut line = |arguments: std::fmt::Arguments<'_>| {
+        text.write_fmt(arguments).expect("a string takes all");
+        text.push('\n');
+    };
+    line(format_args!("| all 2³² inputs | with FMA | without |\n|---|--:|--:|"));
+    for row in contract::ELEMENTWISE {
+        line(format_args!("| `{}` | {:.3} | {:.3} |", row.name, row.fused.ulp, row.unfused.ulp));
+    }
+    line(format_args!("\n| rows | | largest error | in ULP |\n|---|---|--:|---|"));
+    for (function, what, ulp, unit) in of_rows() {
+        let function = function.replace(", ", "`, `");
+        let unit = if unit.is_empty() { "of the result" } else { unit };
+        line(format_args!("| `{function}` | {what} | {ulp:.2} | {unit} |"));
+    }
+    text
+}

@@ -12,47 +12,32 @@ pub fn range(text: &str, name: &str) -> Option<Range<usize>> {
     Some(start..start + text[start..].find(&end)?)
 }
 
+/// Units other than the last place of the result, as `contract` says in full.
+const TERMS: &str = "the sum of its terms' magnitudes";
+const HALF: &str = "the result, or half of the larger of two terms that cancel";
+const EIGHTH: &str = "the result, or ⅛ of the larger of two terms that cancel";
+
 /// What [`contract`] says of functions of rows, losses and divergences: the function, what of it,
-/// the bound, and what the unit is, where that is not the result's last place alone.
+/// the bound, and what it is in units in the last place of, if not of the result.
 fn of_rows() -> [(&'static str, &'static str, f64, &'static str); 16] {
     let [kl_divergence, its_gradient] = contract::KL_DIVERGENCE_OF_SCORES;
     [
         ("softmax", "random rows", contract::SOFTMAX, ""),
         ("softmax", "every row there is, by analysis", contract::SOFTMAX_WORST, ""),
         ("log_softmax", "however near 0", contract::LOG_SOFTMAX, ""),
-        ("log_sum_exp", "", contract::LOG_SUM_EXP, "of the larger of 1 and the result"),
+        ("log_sum_exp", "", contract::LOG_SUM_EXP, "the larger of 1 and the result"),
         ("CrossEntropy", "loss, however confident", contract::LOSS, ""),
         ("CrossEntropy", "gradient", contract::GRADIENT, ""),
-        (
-            "CrossEntropy",
-            "loss of targets, with label smoothing or z-loss",
-            contract::SMOOTH_LOSS,
-            "of its terms",
-        ),
-        (
-            "CrossEntropy",
-            "its gradient",
-            contract::SMOOTH_GRADIENT,
-            "of the larger term, where they cancel",
-        ),
+        ("CrossEntropy", "loss with smoothing, z-loss or targets", contract::SMOOTH_LOSS, TERMS),
+        ("CrossEntropy", "its gradient", contract::SMOOTH_GRADIENT, HALF),
         ("BinaryCrossEntropy", "loss", contract::BINARY_LOSS[0], ""),
-        (
-            "BinaryCrossEntropy",
-            "gradient",
-            contract::BINARY_GRADIENT[0],
-            "of the larger term, where they cancel",
-        ),
+        ("BinaryCrossEntropy", "gradient", contract::BINARY_GRADIENT[0], EIGHTH),
         ("BinaryCrossEntropy", "focal loss", contract::FOCAL_LOSS, ""),
-        ("entropy, cross_entropy", "", contract::DISTRIBUTION, "of its terms"),
-        ("kl_divergence, js_divergence", "of close distributions too", contract::DIVERGENCE, ""),
+        ("entropy, cross_entropy", "", contract::DISTRIBUTION, TERMS),
+        ("kl_divergence, js_divergence", "of equal sums, however close", contract::DIVERGENCE, ""),
         ("rows::entropy_of_scores", "however certain", contract::ENTROPY_OF_SCORES, ""),
-        ("rows::kl_divergence_of_scores", "", kl_divergence, ""),
-        (
-            "rows::kl_divergence_of_scores",
-            "gradient",
-            its_gradient,
-            "of the larger term, where they cancel",
-        ),
+        ("rows::kl_divergence_of_scores", "however close", kl_divergence, ""),
+        ("rows::kl_divergence_of_scores", "gradient", its_gradient, HALF),
     ]
 }
 
@@ -67,10 +52,10 @@ pub fn accuracy() -> String {
     for row in contract::ELEMENTWISE {
         line(format_args!("| `{}` | {:.3} | {:.3} |", row.name, row.fused.ulp, row.unfused.ulp));
     }
-    line(format_args!("\n| rows | | largest error | in ULP |\n|---|---|--:|---|"));
+    line(format_args!("\n| rows | | largest error | in ULP of |\n|---|---|--:|---|"));
     for (function, what, ulp, unit) in of_rows() {
         let function = function.replace(", ", "`, `");
-        let unit = if unit.is_empty() { "of the result" } else { unit };
+        let unit = if unit.is_empty() { "the result" } else { unit };
         line(format_args!("| `{function}` | {what} | {ulp:.2} | {unit} |"));
     }
     text

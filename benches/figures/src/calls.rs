@@ -93,7 +93,7 @@ pub fn draw(table: &Table) -> Result<String, String> {
     let subtitle = format!(
         "Checks and dispatch included. One thread of {}, {}. Lower is better.",
         table.noted("machine"),
-        table.noted("date")
+        table.date()
     );
     panels(440, "One call on a short row", &subtitle, &panels_of, &legend)
 }

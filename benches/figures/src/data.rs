@@ -44,6 +44,13 @@ impl Table {
         found.map_or("", |(_, value)| value)
     }
 
+    /// The day of the measurement, and a warning if it was a quick one.
+    pub fn date(&self) -> String {
+        let warning =
+            if self.noted("effort").is_empty() { "" } else { " (quick: not to be trusted)" };
+        format!("{}{warning}", self.noted("date"))
+    }
+
     /// A column's place.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.head.iter().position(|head| head == name)

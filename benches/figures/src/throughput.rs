@@ -131,10 +131,7 @@ pub fn draw(table: &Table) -> Result<String, String> {
     let heading = Entry::text("ns per element at", "1 Ki");
     let legend = names().map(|(at, name)| Entry::new(name, table.rows[middle][at].clone()));
     let legend: Vec<_> = std::iter::once(heading).chain(legend).collect();
-    let subtitle = format!(
-        "One thread of {}, {}. Higher is better.",
-        table.noted("machine"),
-        table.noted("date")
-    );
+    let subtitle =
+        format!("One thread of {}, {}. Higher is better.", table.noted("machine"), table.date());
     panels(500, "softmax: speed against length", &subtitle, &[panel], &legend)
 }

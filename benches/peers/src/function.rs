@@ -129,7 +129,11 @@ impl Function {
     /// how good one is.
     pub fn error(&self, peer: &mut Peer) -> f64 {
         // A tail whatever the vector, in all elements and in each row.
-        let shape = Shape { rows: 17, columns: 59 };
+        self.error_on(peer, Shape { rows: 17, columns: 59 })
+    }
+
+    /// The same on data of that shape.
+    pub fn error_on(&self, peer: &mut Peer, shape: Shape) -> f64 {
         let data = self.data(shape);
         let mut out = vec![f32::NAN; self.results(shape)];
         peer.call(data.input(), &mut out);

@@ -7,7 +7,7 @@ mod function;
 mod hand_written;
 mod ours;
 mod portable;
-mod python;
+mod remote;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -20,7 +20,7 @@ use std::time::Instant;
 
 pub use function::{Data, FUNCTIONS, Function, WIRED, error, sum};
 pub use ours::{ours, public};
-pub use python::peers as python;
+pub use remote::peers as remote;
 
 /// The size of a matrix; a vector is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,7 +212,7 @@ impl Peer {
 /// Every peer on this machine that has the function, by `logits`' name of it.
 pub fn peers(function: &str) -> Vec<Peer> {
     let mut peers = native(function);
-    peers.extend(python(function, |_| true));
+    peers.extend(remote(function, |_| true));
     peers
 }
 

@@ -1,6 +1,7 @@
 //! `logits` and its peers on the same data in one run.
 //!
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml [ROUNDS] [FILTER…]`
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml [--markdown FILE] [ROUNDS]
+//! [FILTER…]`
 //!
 //! Contenders take turns; each line gives the best of all rounds in
 //! nanoseconds per element and the ratio to the first contender, `logits` on its
@@ -8,30 +9,40 @@
 //! `plain-vs-native` beside this package compares two builds of it, and
 //! `--bin accuracy` the errors.
 //!
+//! `--markdown` also writes tables of it, with each contender's error beside its time, every
+//! cell where a peer is faster, and what each peer does not compute.
+//!
 //! A filter that names a function keeps that function, any other the contenders
 //! whose names contain it.
 
+mod markdown;
 mod required;
 
 use logits_peers::{
-    Aligned, FUNCTIONS, Function, Peer, Shape, WIRED, limits, native, ours, public, python,
+    Aligned, FUNCTIONS, Function, Peer, Shape, WIRED, limits, native, ours, public, remote,
 };
 use required::{CALLS, Found, MIDDLE, best, required, shapes, verdict};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What the command line asks for.
 struct Wanted {
     rounds: usize,
     functions: Vec<String>,
     contenders: Vec<String>,
+    markdown: Option<PathBuf>,
 }
 
 impl Wanted {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Self {
+    fn parse(arguments: impl Iterator<Item = String>) -> Self {
+        let mut arguments = arguments.peekable();
+        let markdown = arguments
+            .next_if(|argument| argument == "--markdown")
+            .map(|_| arguments.next().expect("a file").into());
         let rounds = arguments.next().map_or(200, |rounds| rounds.parse().expect("a number"));
         let (functions, contenders) =
             arguments.partition(|name| FUNCTIONS.iter().any(|f| f.name == name));
-        Self { rounds, functions, contenders }
+        Self { rounds, functions, contenders, markdown }
     }
 
     fn function(&self, name: &str) -> bool {
@@ -42,14 +53,14 @@ impl Wanted {
         self.contenders.is_empty() || self.contenders.iter().any(|part| name.contains(part))
     }
 
-    /// Every contender that is wanted, `logits` first. Python's are for sizes of
+    /// Every contender that is wanted, `logits` first. Those in other processes are for sizes of
     /// which they do not spend most of the time on the way to their loop.
     fn contenders(&self, function: &Function, shape: Shape) -> Vec<Peer> {
         let mut contenders = ours(function.name);
         contenders.extend(native(function.name));
         contenders.retain(|contender| self.contender(&contender.name));
         if shape.elements() >= MIDDLE {
-            contenders.extend(python(function.name, |name| self.contender(name)));
+            contenders.extend(remote(function.name, |name| self.contender(name)));
         }
         for contender in &mut contenders {
             let error = function.error(contender);
@@ -101,10 +112,16 @@ fn main() {
         calls.insert(name, found);
     }
 
-    let mut measured = BTreeMap::new();
+    let (mut measured, mut errors) = (BTreeMap::new(), BTreeMap::new());
     for function in functions() {
         for shape in shapes(function.name) {
-            let contenders = wanted.contenders(function, shape);
+            let mut contenders = wanted.contenders(function, shape);
+            if wanted.markdown.is_some() {
+                for contender in &mut contenders {
+                    let key = (function.name, contender.name.clone());
+                    errors.entry(key).or_insert_with(|| markdown::error(function, contender));
+                }
+            }
             let found = wanted.measure(contenders, function, shape);
             for (contender, ns) in &found {
                 let (each, ratio) = (ns / shape.elements() as f64, ns / found[0].1);
@@ -113,6 +130,11 @@ fn main() {
             }
             measured.insert((function.name, shape), found);
         }
+    }
+
+    if let Some(path) = &wanted.markdown {
+        let text = markdown::tables(&measured, &errors, wanted.rounds);
+        std::fs::write(path, text).expect("a file that can be written");
     }
 
     println!("\nRequired, and found:");

@@ -2,21 +2,22 @@
 //! backend, against an oracle.
 //!
 //! `cargo run --release --manifest-path tests/exhaustive/Cargo.toml -- \
-//!     [FUNCTION…] [--backend NAME,…] [--step N] [--svg DIRECTORY]`
+//!     [FUNCTION…] [--backend NAME,…] [--step N] [--csv DIRECTORY]`
 //!
-//! With `--features peers`, the libraries of `benches/peers` are sampled beside it,
-//! for the table and the plots.
+//! `--csv` leaves a table of the largest error against the input of each function, `error-NAME.csv`,
+//! which `benches/figures` draws. With `--features peers`, the libraries of `benches/peers` are
+//! sampled beside it.
 //!
 //! Fails if a largest error exceeds `logits::contract::ELEMENTWISE`, if an
 //! infinity, a NaN or the sign of a zero is wrong, or if two backends of a class
 //! (`Backend::is_fused`) differ in a bit.
 
+mod csv;
 mod functions;
 mod neighbours;
 mod oracle;
 #[cfg(feature = "peers")]
 mod peers;
-mod plot;
 mod sweep;
 mod table;
 
@@ -36,8 +37,8 @@ struct Options {
     targets: Vec<Target>,
     backends: Vec<Backend>,
     step: NonZero<usize>,
-    /// Where to put a plot of each function.
-    svg: Option<PathBuf>,
+    /// Where to put a table of each function.
+    csv: Option<PathBuf>,
 }
 
 impl Options {
@@ -46,7 +47,7 @@ impl Options {
             targets: Vec::new(),
             backends: Backend::available().collect(),
             step: NonZero::<usize>::MIN,
-            svg: None,
+            csv: None,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
@@ -55,7 +56,7 @@ impl Options {
                 "--step" => {
                     options.step = value()?.parse().map_err(|error| format!("--step: {error}"))?;
                 }
-                "--svg" => options.svg = Some(value()?.into()),
+                "--csv" => options.csv = Some(value()?.into()),
                 name => options.targets.push(
                     FUNCTIONS
                         .into_iter()
@@ -89,7 +90,7 @@ fn named(names: &str) -> Result<Vec<Backend>, String> {
 }
 
 fn class(backend: Backend) -> &'static str {
-    if backend.is_fused() { "logits, fused" } else { "logits, unfused" }
+    if backend.is_fused() { "logits fused" } else { "logits unfused" }
 }
 
 fn prove(target: Target, options: &Options) -> Vec<Report> {
@@ -148,10 +149,10 @@ fn run() -> Result<(), String> {
         #[cfg(feature = "peers")]
         let reports = [reports, peers::sample(target)].concat();
         rows.extend(reports.iter().map(|report| table::row(target, report)));
-        if let Some(directory) = &options.svg {
-            let path = directory.join(target.name).with_extension("svg");
+        if let Some(directory) = &options.csv {
+            let path = directory.join(format!("error-{}.csv", target.name));
             fs::create_dir_all(directory)
-                .and_then(|()| fs::write(&path, plot::svg(target, &reports, &options.inputs())))
+                .and_then(|()| fs::write(&path, csv::csv(target, &reports, &options.inputs())))
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         }
     }

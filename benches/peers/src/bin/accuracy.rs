@@ -7,7 +7,7 @@
 //! larger of 1 and the result. The exact results are computed in f64, with sums
 //! in two words and the tail of each row apart: see `function.rs`.
 
-use logits_peers::{Aligned, Function, Input, Peer, Shape, error, native, ours, python, sum};
+use logits_peers::{Aligned, Function, Input, Peer, Shape, error, native, ours, remote, sum};
 use std::f64::consts::TAU;
 
 /// From an exact result to the number whose last place is the unit.
@@ -96,7 +96,7 @@ impl Random {
 /// `logits` on each backend, and those peers that a user would take.
 fn contenders(function: &str) -> Vec<Peer> {
     let mut contenders = ours(function);
-    contenders.extend(python(function, |name| ["PyTorch", "ONNX Runtime"].contains(&name)));
+    contenders.extend(remote(function, |name| ["PyTorch", "ONNX Runtime"].contains(&name)));
     contenders.extend(native(function).into_iter().filter(|peer| peer.name == "rten-vecmath"));
     contenders
 }

@@ -1,29 +1,57 @@
-//! Peers that live in Python, each library in a process of its own that runs
-//! `peers.py` and answers over pipes.
+//! Peers that live in a process of their own and answer over pipes: those in Python, which runs
+//! `peers.py`, and the frameworks in Rust, where `frameworks/` has been built.
 
 use crate::{Input, Isa, Peer, Run, left_out};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// A library, and its process once it is wanted.
 struct Library {
     name: &'static str,
-    /// What `peers.py` calls it.
+    server: Server,
+    /// What the server calls it.
     module: &'static str,
     isa: Isa,
     environment: &'static [(&'static str, &'static str)],
     process: OnceLock<Option<Mutex<Process>>>,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Server {
+    Python,
+    Frameworks,
+}
+
+use Server::{Frameworks, Python};
+
+impl Server {
+    /// The program without its last argument, or why there is none.
+    fn command(self) -> Result<Command, String> {
+        const HERE: &str = env!("CARGO_MANIFEST_DIR");
+        if self == Python {
+            let mut python = Command::new("python3");
+            python.arg(format!("{HERE}/peers.py"));
+            return Ok(python);
+        }
+        let target = std::env::var("CARGO_TARGET_DIR");
+        let target = target.unwrap_or_else(|_| format!("{HERE}/frameworks/target"));
+        let program = Path::new(&target).join("release/logits-frameworks");
+        let missing = "cargo build --release --manifest-path benches/peers/frameworks/Cargo.toml";
+        if program.exists() { Ok(Command::new(program)) } else { Err(missing.into()) }
+    }
+}
+
 impl Library {
     const fn new(
         name: &'static str,
+        server: Server,
         module: &'static str,
         isa: Isa,
         environment: &'static [(&'static str, &'static str)],
     ) -> Self {
-        Self { name, module, isa, environment, process: OnceLock::new() }
+        Self { name, server, module, isa, environment, process: OnceLock::new() }
     }
 
     fn process(&self) -> Option<&Mutex<Process>> {
@@ -32,13 +60,15 @@ impl Library {
     }
 }
 
-static LIBRARIES: [Library; 6] = [
-    Library::new("ONNX Runtime", "onnxruntime", Isa::Avx512, &[]),
-    Library::new("PyTorch", "torch", Isa::Avx512, &[]),
-    Library::new("NumPy", "numpy", Isa::Avx512, &[]),
-    Library::new("SciPy", "scipy", Isa::Avx512, &[]),
-    Library::new("PyTorch avx2", "torch", Isa::Avx2, &PYTORCH_AVX2),
-    Library::new("NumPy avx2", "numpy", Isa::Avx2, &NUMPY_AVX2),
+static LIBRARIES: [Library; 8] = [
+    Library::new("candle", Frameworks, "candle", Isa::Avx512, &[]),
+    Library::new("burn", Frameworks, "burn", Isa::Avx512, &[]),
+    Library::new("ONNX Runtime", Python, "onnxruntime", Isa::Avx512, &[]),
+    Library::new("PyTorch", Python, "torch", Isa::Avx512, &[]),
+    Library::new("NumPy", Python, "numpy", Isa::Avx512, &[]),
+    Library::new("SciPy", Python, "scipy", Isa::Avx512, &[]),
+    Library::new("PyTorch avx2", Python, "torch", Isa::Avx2, &PYTORCH_AVX2),
+    Library::new("NumPy avx2", Python, "numpy", Isa::Avx2, &NUMPY_AVX2),
 ];
 
 const ONE_THREAD: [&str; 2] = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
@@ -61,7 +91,7 @@ const NUMPY_AVX2: [(&str, &str); 2] = [
     ("PYTHONWARNINGS", "ignore"),
 ];
 
-/// The peers in Python whose name is wanted. A library's process starts when it
+/// The peers elsewhere whose name is wanted. A library's process starts when it
 /// is first wanted, and ends with this one.
 pub fn peers(function: &str, wanted: impl Fn(&str) -> bool) -> Vec<Peer> {
     let wanted = LIBRARIES.iter().filter(|library| wanted(library.name));
@@ -107,15 +137,17 @@ struct Process {
 
 impl Process {
     fn start(library: &Library) -> Result<Self, String> {
-        let mut child = Command::new("python3")
-            .args([concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"), library.module])
+        let mut child = library
+            .server
+            .command()?
+            .arg(library.module)
             .envs(ONE_THREAD.map(|name| (name, "1")))
             .envs(KEEP_MEMORY)
             .envs(library.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("python3: {error}"))?;
+            .map_err(|error| format!("{}: {error}", library.module))?;
         let (requests, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut answers = BufReader::new(answers);
         let mut greeting = String::new();
@@ -126,7 +158,7 @@ impl Process {
                 Ok(Self { requests, answers, functions, _child: child })
             }
             Some((_, why)) => Err(why.into()),
-            None => Err("peers.py says nothing".into()),
+            None => Err("its process says nothing".into()),
         }
     }
 
@@ -142,11 +174,11 @@ impl Process {
             .and_then(|()| self.requests.write_all(bytes(x)))
             .and_then(|()| self.requests.write_all(bytes(labels)))
             .and_then(|()| self.requests.write_all(bytes(y)));
-        sent.expect("peers.py listens");
+        sent.expect("its process listens");
     }
 
     fn answer(&mut self, answer: &mut [u8]) {
-        self.answers.read_exact(answer).expect("peers.py answers");
+        self.answers.read_exact(answer).expect("its process answers");
     }
 }
 

@@ -157,10 +157,10 @@ impl<S: Simd> Accumulator<S> {
         if const { S::F32::CALLS } {
             return sum_of_lanes(&simd.block_to_array(self.high), &simd.block_to_array(self.low));
         }
-        let all = self.fold::<8>(simd, self);
-        let all = all.fold::<4>(simd, all);
-        let all = all.fold::<2>(simd, all);
-        let all = all.fold::<1>(simd, all);
+        let all = self.fold::<8>(simd, self, BLOCK);
+        let all = all.fold::<4>(simd, all, BLOCK);
+        let all = all.fold::<2>(simd, all, BLOCK);
+        let all = all.fold::<1>(simd, all, BLOCK);
         words(all.high.as_ref()[0].first(), all.low.as_ref()[0].first())
     }
 

@@ -40,8 +40,9 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// every score but the label's is −∞, loss and gradient are 0
 /// without options. A coefficient aₖ = 0 wins over an infinity. Through
 /// [`soft_cap`](Self::soft_cap) infinite scores are finite, and their gradient is 0. Finite
-/// scores never give NaN with finite targets, negative ones included; a loss is infinite only where
-/// its value is beyond `f32::MAX`, though scores divided by T, or terms of it, may be beyond it too.
+/// scores never give NaN while all aₖ are finite, and their sum is, negative ones included; a
+/// loss is infinite only where its value is beyond `f32::MAX`, though scores divided by T, or terms
+/// of it, may be beyond it too.
 ///
 /// **Accuracy.** The largest errors are
 ///

@@ -84,7 +84,7 @@ impl<S: Simd> Accumulator<S> {
                 S,
                 j,
                 if vector == j {
-                    self.add(j, term)
+                    self.add(j, term);
                 }
             );
         }

@@ -363,26 +363,28 @@ fn exact_label_loss(x: &[f32], label: usize) -> (f64, f64) {
 pub fn describe_rows(data: &[u8]) -> String {
     let all = floats(data.get(3..).unwrap_or(&[])).len();
     let Case { scores, labels, options, blank } = Case::decode(data);
-    let mut text = format!(
-        "{} × {}, input at offset {}, gaps of {}, output at {}, gaps of {}\n",
+    let is_cut = if all == scores.length { String::new() } else { refused(all) };
+    let options: Vec<_> = ["label smoothing", "soft cap"]
+        .into_iter()
+        .enumerate()
+        .filter_map(|(bit, name)| (options >> bit & 1 != 0).then_some(name))
+        .collect();
+    // With what lies between rows.
+    let rows: String = scores.slice().chunks(scores.stride.max(1)).map(describe).collect();
+    format!(
+        "{} × {}, input at offset {}, gaps of {}, output at {}, gaps of {}\n{is_cut}\
+         labels {labels:?}, options: {options:?}\n{rows}",
         labels.len(),
         scores.columns,
         scores.start,
         scores.stride - scores.columns,
         blank.start,
         blank.stride - blank.columns,
-    );
-    if all != scores.length {
-        text += &format!("{all} values must be refused, these are left:\n");
-    }
-    let options: Vec<_> = ["label smoothing", "soft cap"]
-        .into_iter()
-        .enumerate()
-        .filter_map(|(bit, name)| (options >> bit & 1 != 0).then_some(name))
-        .collect();
-    text += &format!("labels {labels:?}, options: {options:?}\n");
-    // With what lies between rows.
-    text + &scores.slice().chunks(scores.stride.max(1)).map(describe).collect::<String>()
+    )
+}
+
+fn refused(values: usize) -> String {
+    format!("{values} values must be refused, these are left:\n")
 }
 
 /// Everything on rows of scores: error, special values, forms, backends,

@@ -241,6 +241,7 @@ pub type Call = fn(Backend, [&[f32]; 2], usize, &mut [f32]);
 
 /// Every function, and whether it has a result for each row instead of each element. What a call
 /// makes for itself is a `Vec` of its own, of which tools that watch memory know the end.
+#[allow(clippy::too_many_lines)] // a list
 pub fn every() -> Vec<(&'static str, bool, Call)> {
     fn rows(x: &[f32], columns: usize) -> Rows<'_> {
         Rows::new(x, columns).unwrap()

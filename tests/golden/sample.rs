@@ -19,7 +19,7 @@ pub struct Sample {
 const SENSITIVE: &str = include_str!("sensitive.txt");
 
 /// Every length at which drivers and passes do something else, with scores of several sizes; any
-/// numbers for functions of each element; and what is sensitive.
+/// numbers for functions of each element; what is close, for divergences; and what is sensitive.
 pub fn samples() -> Vec<Sample> {
     let mut random = Random::fixed(80);
     let mut samples = Vec::new();
@@ -32,6 +32,17 @@ pub fn samples() -> Vec<Sample> {
             let others = random.normal(rows * columns, 3.0);
             let probabilities = others.chunks(columns).flat_map(softmax).map(|p| p as f32);
             let probabilities = probabilities.collect();
+            samples.push(Sample { columns, scores, probabilities, is_elementwise: false });
+        }
+    }
+    // Distributions that are close to themselves reversed, and scores that are close to those.
+    for columns in [2, 5, 17, 40, 300] {
+        for apart in [1e-3, 0.03, 0.1, 0.3, 1.0] {
+            let deviations = random.vector(17 * columns, -apart, apart);
+            let row = |x: &[f32]| softmax(x).into_iter().map(|p| p as f32).collect::<Vec<_>>();
+            let probabilities: Vec<_> = deviations.chunks(columns).flat_map(row).collect();
+            let shifts = random.vector(17 * columns, -apart, apart);
+            let scores = probabilities.iter().zip(shifts).map(|(p, shift)| p + shift).collect();
             samples.push(Sample { columns, scores, probabilities, is_elementwise: false });
         }
     }

@@ -154,9 +154,9 @@ def float_value(literal):
 
 def copy():
     """The crate with every number mutable; where each of them is."""
-    for item in ["src", "tests"]:
+    for item in ["src", "docs", "tests"]:
         shutil.rmtree(f"{COPY}/{item}", ignore_errors=True)
-    for item in ["src", "tests/common", "tests/golden", "tests/mutants"]:
+    for item in ["src", "docs", "tests/common", "tests/golden", "tests/mutants"]:
         shutil.copytree(f"{ROOT}/{item}", f"{COPY}/{item}")
     for item in ["Cargo.lock", "README.md"]:
         shutil.copy(f"{ROOT}/{item}", f"{COPY}/{item}")

@@ -21,6 +21,6 @@ fn of(input: &Input, function: impl Fn(FlexTensor) -> FlexTensor + 'static) -> B
     Box::new(Bound {
         x: Flex::float_from_data(data, &FlexDevice),
         function: move |x: &FlexTensor| function(x.clone()),
-        read: |result: FlexTensor| result.into_data().into_vec().expect("numbers in f32"),
+        read: |result: FlexTensor| result.into_data().try_into_vec().expect("numbers in f32"),
     })
 }

@@ -60,7 +60,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let labels = words(&mut requests, second)?.into_iter().map(u32::from_ne_bytes).collect();
         let bound = functions[which].1(&Input { rows, columns, x, labels });
         if calls == 0 {
-            bound.results().iter().try_for_each(|result| answers.write_all(&result.to_ne_bytes()))?;
+            bound
+                .results()
+                .iter()
+                .try_for_each(|result| answers.write_all(&result.to_ne_bytes()))?;
         } else {
             bound.call();
             let start = Instant::now();

@@ -42,8 +42,9 @@
 //!   all that do not, whatever the alignment, length or batch, in place or not.
 //! - All this is said of the usual mode of arithmetic: to nearest, with subnormal numbers.
 //!   Where the host flushes those to zero, subnormal inputs and results are 0, and results below
-//!   2⁻⁸⁸ may have lost digits. Where it rounds in another direction, results are within 32 ULP
-//!   of the larger of their usual value and ½. No mode makes a NaN of what is none.
+//!   2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. Where it rounds in
+//!   another direction, results are within 40 ULP of the larger of their usual value and ½. No
+//!   mode makes a NaN of what is none.
 //!
 //! A program that is built in debug mode should optimise this crate all the same, or
 //! its functions are many times slower. In the program's `Cargo.toml`:

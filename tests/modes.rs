@@ -49,11 +49,13 @@ fn assert_near(usual: &[f32], found: &[f32], size: f32, bound: f64, what: &str) 
 }
 
 /// How far results may be off where the direction of rounding is another, in ULP: what 24 seeds of
-/// this test found, and one more.
+/// this test found, and one more. Products cancel in `linear` and `weighted_sums`.
 fn bound(name: &str) -> f64 {
-    match name {
+    match name.split(',').next().unwrap_or(name) {
+        "linear" => 34.0,
+        "weighted_sums" => 17.0,
         "binary gradient" => 15.0,
-        "loss, capped" => 5.0,
+        "binary loss" | "loss" | "scaled_log_softmax" => 5.0,
         "softmax"
         | "softmax_in_place"
         | "log_softmax"
@@ -79,10 +81,9 @@ fn every_mode_gives_results_that_are_near() {
                 for (mode, bits) in MODES {
                     let found = with_mode(bits, || all(backend, &x, &p, columns));
                     for ((name, usual), (_, found)) in usual.iter().zip(&found) {
-                        // Of p = 1 it is −∞ for +∞ where results are rounded down, as 1 − p is −0;
-                        // of p below 2^-114 it loses digits where what p·(1 − p) leaves is
+                        // Of p below 2^-114 it loses digits where what p·(1 − p) leaves is
                         // flushed.
-                        if *name == "binary gradient, of probabilities" {
+                        if *name == "binary gradient, of probabilities" && mode == MODES[0].0 {
                             continue;
                         }
                         let what = format!("{name} of {columns}, {sigma}, {mode} on {backend:?}");

@@ -410,12 +410,13 @@ impl PairFunction for OnProbabilities {
     #[inline(always)]
     fn apply<V: Lanes>(self, p: V, t: V, slope: bool) -> (V, V) {
         let (zero, one) = (p.splat(0.0), p.splat(1.0));
-        // By −0, the gradient would be of the other sign.
-        let p = p + zero;
-        let q = one - p;
+        let valid = zero.le(p).and(p.le(one)).and(zero.le(t)).and(t.le(one));
+        // By −0, the gradient would be of the other sign. 1 − 1 is −0 where results are rounded
+        // down.
+        let p = p.abs();
+        let q = (one - p).abs();
         let q = (q, (one - q) - p);
         let [a, b] = self.factors.coefficients(t);
-        let valid = zero.le(p).and(p.le(one)).and(zero.le(t)).and(t.le(one));
         let nan = p.splat(f32::NAN);
 
         let loss = rounded(add(weighted(a, p, ln_words(p)), weighted(b, q.0, ln_1m_words(p))));

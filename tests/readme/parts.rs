@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 /// Where the part of that name is in a text, its two marks excluded.
-pub fn range(text: &str, name: &str) -> Option<Range<usize>> {
+pub(crate) fn range(text: &str, name: &str) -> Option<Range<usize>> {
     let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let start = text.find(&start)? + start.len();
     Some(start..start + text[start..].find(&end)?)
@@ -42,7 +42,7 @@ fn of_rows() -> [(&'static str, &'static str, f64, &'static str); 16] {
 }
 
 /// The tables of errors.
-pub fn accuracy() -> String {
+pub(crate) fn accuracy() -> String {
     let mut text = String::new();
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments).expect("a string takes all");

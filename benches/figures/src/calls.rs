@@ -58,9 +58,12 @@ pub fn draw(table: &Table) -> Result<String, String> {
     };
     let largest = |who: &str| {
         let all = FUNCTIONS.iter().flat_map(|name| column(name, who));
-        all.map(|point| point.1).fold(0.0, f64::max)
+        // A row of one element may take a way of its own: the legend has it.
+        all.filter(|point| point.0 > 1.0).map(|point| point.1).fold(0.0, f64::max)
     };
     let most = WHO.iter().map(|who| largest(who)).fold(0.0, f64::max);
+    let y = Axis::from_zero("ns per call", most);
+    let within = |(n, ns): (f64, f64)| (n, ns.min(y.range.end));
     let panel = |name: &&str| Panel {
         title: (*name).into(),
         x: Axis {
@@ -68,10 +71,14 @@ pub fn draw(table: &Table) -> Result<String, String> {
             range: 0.0..100.0,
             ticks: (0..=5).map(|i| (f64::from(i) * 20.0, (i * 20).to_string())).collect(),
         },
-        y: Axis::from_zero("ns per call", most),
+        y: y.clone(),
         curves: WHO
             .iter()
-            .map(|who| Curve { colour: colour(who), width: 5, pieces: vec![column(name, who)] })
+            .map(|who| Curve {
+                colour: colour(who),
+                width: 5,
+                pieces: vec![column(name, who).into_iter().map(within).collect()],
+            })
             .collect(),
         columns: vec![],
         levels: vec![],
@@ -82,9 +89,9 @@ pub fn draw(table: &Table) -> Result<String, String> {
         table.number(row, table.column(&format!("{name} {who}"))?)
     };
     let mut legend: Vec<_> = WHO.iter().map(|who| Entry::new(who, "")).collect();
-    for n in ["8", "32", "100"] {
+    for n in ["1", "8", "100"] {
         legend.push(Entry::text("", ""));
-        legend.push(Entry::text(&format!("{n} elements"), "ns, ours/loop"));
+        legend.push(Entry::text(&format!("n = {n}"), "ns, ours/loop"));
         for name in FUNCTIONS {
             let [ours, plain] = WHO.map(|who| at(n, name, who).unwrap_or(f64::NAN));
             legend.push(Entry::text(name, &format!("{ours:.0}/{plain:.0}")));

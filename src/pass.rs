@@ -41,7 +41,7 @@ mod write;
 
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::Scalar;
-pub(crate) use accumulator::Totals;
+pub(crate) use accumulator::{RowsOfLanes, Totals};
 use binary::{Keep, Weights};
 pub(crate) use coefficients::Coefficients;
 pub(crate) use general::{Against, General, GeneralRows, PIECE, Piece};
@@ -216,11 +216,11 @@ passes! {
         /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
         fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
         /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
-        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, sums: &mut Words) = accumulator::short_sums;
+        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
         /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
         fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
-        fn sums(rows: usize, totals: &mut Totals, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
+        fn sums(rows: usize, lanes: RowsOfLanes<'_>, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
 
         // Numbers of rows.
         /// Reciprocals of sums, and the probabilities of the largest elements.

@@ -227,9 +227,9 @@ impl<'a> Batch<'a> {
             let labels = self.labels.get(first..).unwrap_or(&[]);
             let totals = [&mut sums, &mut moments];
             self.b.moments(&tile, targets.as_ref(), labels, formula, totals);
-            self.b.sums(tile.rows(), &mut moments, true, first, &mut self.of_rows.moment);
+            self.b.sums(tile.rows(), moments.lanes(), true, first, &mut self.of_rows.moment);
             if formula.spread == Spread::Each {
-                self.b.sums(tile.rows(), &mut sums, false, first, &mut self.of_rows.rest);
+                self.b.sums(tile.rows(), sums.lanes(), false, first, &mut self.of_rows.rest);
             }
             first += GROUP;
         }
@@ -278,7 +278,7 @@ impl<'a> Batch<'a> {
         let kept = if keeps { scratch.keep(tile) } else { tile.input() };
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
-        b.sums(tile.rows(), &mut totals, false, 0, &mut others);
+        b.sums(tile.rows(), totals.lanes(), false, 0, &mut others);
         marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {
             if keeps {
@@ -412,9 +412,9 @@ fn general(
             start += PIECE;
         }
         let [others, rest, distance] = &mut totals;
-        b.sums(count, others, true, 0, &mut rows.others);
-        b.sums(count, rest, true, 0, &mut rows.rest);
-        b.sums(count, distance, true, 0, &mut rows.distance);
+        b.sums(count, others.lanes(), true, 0, &mut rows.others);
+        b.sums(count, rest.lanes(), true, 0, &mut rows.rest);
+        b.sums(count, distance.lanes(), true, 0, &mut rows.distance);
         if !rows.again(count) {
             break;
         }

@@ -105,7 +105,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     }
     let (mut totals, mut sums) = (Totals::new(), Words::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
-    b.sums(tile.rows(), &mut totals, false, 0, &mut sums);
+    b.sums(tile.rows(), totals.lanes(), false, 0, &mut sums);
     let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums).dominated;
     let (mut places, mut ln) = ([usize::MAX; ROWS], PerRow::new());
     for i in ones(dominated) {

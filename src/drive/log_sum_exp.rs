@@ -143,7 +143,7 @@ fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> u64 {
     let mut totals = Totals::new();
     let extreme = b.maxima(tile, &[], scale, &mut shifts);
     b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
-    b.sums(rows, &mut totals, false, 0, sums);
+    b.sums(rows, totals.lanes(), false, 0, sums);
     extreme | b.logarithms(rows, scale, Some(&shifts), sums).near_0
 }
 

@@ -113,7 +113,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     }
     let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
     b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
-    b.sums(tile.rows(), &mut totals, false, 0, &mut sums);
+    b.sums(tile.rows(), totals.lanes(), false, 0, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
     b.scale(&tile.output(), 0, &sums, Some(&largest));
 }

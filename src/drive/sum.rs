@@ -3,7 +3,10 @@
 use crate::math::shift::{Shift, is_extreme};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::room;
-use crate::pass::{GROUP, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{
+    GROUP, Passes, PerRow, ROWS, RowsOfLanes, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words,
+};
+use crate::simd::BLOCK;
 
 /// Elements of the rows of a tile whose results are written: they stay in the nearest cache.
 const BATCH: usize = 2 * TILE;
@@ -100,7 +103,7 @@ impl Sum {
     /// Its value, of the first row.
     pub(super) fn value(&mut self, b: Passes) -> Words {
         let mut sums = Words::new();
-        b.sums(1, &mut self.totals, false, 0, &mut sums);
+        b.sums(1, self.totals.lanes(), false, 0, &mut sums);
         sums
     }
 }
@@ -134,10 +137,17 @@ pub(super) fn short_sums(
     limits: Option<&PerRow>,
     sums: &mut Words,
 ) {
+    let (columns, mut totals) = (tile.columns(), Totals::new());
     let mut first = 0;
     while first < tile.rows() {
         let rows = (tile.rows() - first).min(GROUP);
-        b.short_sums([first, rows, tile.columns()], scratch, limits, sums);
+        let lanes = if columns <= BLOCK && limits.is_none() {
+            RowsOfLanes::of(scratch, first, columns)
+        } else {
+            b.short_sums([first, rows, columns], scratch, limits, &mut totals);
+            totals.lanes()
+        };
+        b.sums(rows, lanes, false, first, sums);
         first += GROUP;
     }
 }

@@ -11,6 +11,8 @@ use super::{GROUP, PerRow, Scratch, Words};
 use crate::math::shift::exp2;
 use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lane16, Lanes, Simd, unroll};
+use core::hint::black_box;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// A double-word sum in each of [`BLOCK`] lanes.
@@ -290,29 +292,39 @@ impl Totals {
 
     /// The sum of row i.
     #[inline(always)]
-    fn load<S: Simd>(&mut self, simd: S, i: usize) -> Accumulator<S> {
+    fn load<S: Simd>(&self, simd: S, i: usize) -> Accumulator<S> {
         // SAFETY: i is below GROUP.
         unsafe { self.lanes().load(simd, i) }
     }
 
     /// Where the lanes of all rows are.
     #[inline(always)]
-    fn lanes(&mut self) -> RowsOfLanes {
-        let high = self.place(0).cast_const();
-        RowsOfLanes { high, low: high.wrapping_add(BLOCK), stride: 2 * BLOCK, count: BLOCK }
+    pub(crate) fn lanes(&self) -> RowsOfLanes<'_> {
+        let high = self.0.as_ptr().cast::<f32>();
+        let low = high.wrapping_add(BLOCK);
+        RowsOfLanes { high, low, stride: 2 * BLOCK, count: BLOCK, of: PhantomData }
     }
 }
 
-/// Where sums of rows are, each in `count` lanes of two words; the other lanes are 0.
+/// Where up to [`GROUP`] rows of lanes are, each of `count` lanes of two words; the other lanes
+/// count as 0. They are totals, or e^(s·x) · 2^-N of short rows where these lie in a scratch.
 #[derive(Clone, Copy)]
-struct RowsOfLanes {
+pub(crate) struct RowsOfLanes<'a> {
     high: *const f32,
     low: *const f32,
     stride: usize,
     count: usize,
+    of: PhantomData<&'a ()>,
 }
 
-impl RowsOfLanes {
+impl<'a> RowsOfLanes<'a> {
+    /// Of the rows from the `first` on in a scratch, each of at most [`BLOCK`] elements.
+    #[inline]
+    pub(crate) fn of(scratch: &'a Scratch, first: usize, columns: usize) -> Self {
+        let [high, low] = scratch.places().map(|place| place.wrapping_add(first * columns));
+        Self { high, low, stride: columns, count: columns, of: PhantomData }
+    }
+
     /// The sum of row i.
     ///
     /// # Safety
@@ -371,6 +383,8 @@ impl RowsOfLanes {
         }
         let mut quarters = [present!(0); 4];
         for i in 0..4 {
+            // Unknown, or the compiler makes a loop for each answer: twice the code.
+            let count = black_box(count);
             let a = present!(i).fold::<8>(simd, present!(i + 8), count);
             let b = present!(i + 4).fold::<8>(simd, present!(i + 12), count);
             quarters[i] = a.fold::<4>(simd, b, count);
@@ -396,13 +410,14 @@ impl RowsOfLanes {
 pub(super) unsafe fn sums<S: Simd>(
     simd: S,
     rows: usize,
-    totals: &mut Totals,
+    lanes: RowsOfLanes<'_>,
     is_signed: bool,
     to: usize,
     sums: &mut Words,
 ) {
-    // SAFETY: there are blocks of GROUP rows.
-    unsafe { totals.lanes().values(simd, rows.min(GROUP), is_signed, to, sums) };
+    // SAFETY: totals have blocks of GROUP rows, and a scratch has room for a block more than its
+    // rows.
+    unsafe { lanes.values(simd, rows.min(GROUP), is_signed, to, sums) };
 }
 
 /// The sums of up to [`GROUP`] rows from the `first` on that are in a scratch, row after row
@@ -413,17 +428,9 @@ pub(super) unsafe fn short_sums<S: Simd>(
     [first, rows, columns]: [usize; 3],
     scratch: &Scratch,
     limits: Option<&PerRow>,
-    sums: &mut Words,
+    totals: &mut Totals,
 ) {
     let (count, [high, low]) = (S::F32::COUNT, scratch.places());
-    if columns <= BLOCK && limits.is_none() {
-        let from = first * columns;
-        let (high, low) = (high.wrapping_add(from), low.wrapping_add(from));
-        let rows_of_lanes = RowsOfLanes { high, low, stride: columns, count: columns };
-        // SAFETY: a scratch has room for a block more.
-        return unsafe { rows_of_lanes.values(simd, rows.min(GROUP), false, first, sums) };
-    }
-    let mut totals = Totals::new();
     let zero = simd.splat(0.0);
     for i in 0..rows.min(GROUP) {
         let from = (first + i) * columns;
@@ -472,6 +479,4 @@ pub(super) unsafe fn short_sums<S: Simd>(
         }
         totals.store(simd, i, sum, true);
     }
-    // SAFETY: there are blocks of GROUP rows.
-    unsafe { totals.lanes().values(simd, rows.min(GROUP), false, first, sums) };
 }

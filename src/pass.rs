@@ -240,9 +240,6 @@ passes! {
         fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
         /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
-        /// The place of the largest coefficient of each row of targets; a bit for each row with a
-        /// negative target or a NaN.
-        fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
         // Results.
         /// Kept e^x · 2^-N times the factor of its row.
@@ -304,6 +301,10 @@ passes! {
     rarely {
         /// ln(e^a + e^b) of logarithms in two words.
         fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
+
+        /// The place of the largest coefficient of each row of targets; a bit for each row with a
+        /// negative target or a NaN.
+        fn likeliest(targets: &Tile<'_>, coefficients: &Coefficients<'_>, places: &mut [usize; ROWS]) -> u64 = losses::likeliest;
 
         // Cross-entropy with every option, of any scores.
         /// Where the largest scores of up to `GROUP` rows are, and what is there.

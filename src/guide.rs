@@ -1,5 +1,4 @@
 //! Which function to use, and what to expect of it.
-#![allow(clippy::doc_markdown)] // names of libraries, and letters of formulas
 
 #[doc = include_str!("../docs/choosing.md")]
 pub mod choosing {}

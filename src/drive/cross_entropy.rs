@@ -14,6 +14,7 @@ use super::sum::{Sum, height, short_sums};
 use super::{ones, runs, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
+use crate::math::shifted_exp::Scale;
 use crate::pass::{
     Again, Against, GROUP, General, GeneralRows, KEPT, LINE, LossFormula, LossRows, PIECE, Passes,
     Piece, ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
@@ -29,7 +30,60 @@ pub(crate) enum Targets<'a> {
 
 /// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
 /// `losses`, if that is not empty.
+///
+/// In place: where the options are plain, as a caller's compiler may see, and passes take rows
+/// whole, nothing else is linked.
+#[inline(always)]
 pub(crate) fn cross_entropy(
+    b: Passes,
+    all: &Tile<'_>,
+    targets: Targets<'_>,
+    options: &Options<'_>,
+    losses: &mut [f32],
+) -> Loss {
+    if b.take_rows()
+        && options.are_plain()
+        && let Targets::Labels(labels) = targets
+        && let Some(scale) = options.scale()
+    {
+        return of_labels(b, all, labels, options.weights, &scale, losses);
+    }
+    any_cross_entropy(b, all, targets, options, losses)
+}
+
+/// The losses of labels, where passes take rows whole.
+#[inline(never)]
+fn of_labels(
+    b: Passes,
+    all: &Tile<'_>,
+    labels: Labels<'_>,
+    weights: &[f32],
+    scale: &Scale,
+    losses: &mut [f32],
+) -> Loss {
+    let (mut total, mut losses) = (Loss::default(), losses.iter_mut());
+    for i in 0..all.rows() {
+        let mut label = [NOWHERE];
+        labels.read(i, &mut label);
+        let [label] = label;
+        let mut loss = 0.0;
+        if label == NOWHERE {
+            all.fill(i, 0.0);
+        } else {
+            let weight = weights.get(label).copied().unwrap_or(1.0);
+            loss = b.line_loss(&all.part(i, 1), label, weight, scale);
+            total += Loss::of_one(loss, weight);
+        }
+        if let Some(out) = losses.next() {
+            *out = loss;
+        }
+    }
+    total
+}
+
+/// [`cross_entropy`] by tiles.
+#[inline(never)]
+fn any_cross_entropy(
     b: Passes,
     all: &Tile<'_>,
     targets: Targets<'_>,
@@ -173,7 +227,9 @@ impl<'a> Batch<'a> {
     /// The rows' losses, and their gradients where these go.
     fn run(&mut self) {
         let mut marked = u64::MAX;
-        if let Some(formula) = self.formula {
+        if !self.b.take_rows()
+            && let Some(formula) = self.formula
+        {
             let columns = self.tile.columns();
             marked = 0;
             if let Some(targets) = &self.targets {

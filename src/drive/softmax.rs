@@ -55,6 +55,10 @@ impl Backend {
 /// Softmax of each row.
 #[inline]
 pub(super) fn softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
+    if b.take_rows() {
+        b.line_softmax(all, scale);
+        return;
+    }
     let is_line = all.rows() == 1 && (2..=LINE).contains(&all.columns());
     if !(is_line && b.line_softmax(all, scale)) {
         rows(b, all, scale);

@@ -396,7 +396,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// The loss of labels.
-    #[inline]
+    #[inline(always)]
     fn of_labels<L: Label>(
         self,
         tile: &Tile<'_>,
@@ -424,7 +424,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// The options, if each is within its range.
-    #[inline]
+    #[inline(always)]
     fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>, Error> {
         let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
         if !(0.0..1.0).contains(&smoothing) {
@@ -439,6 +439,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Class weights, one a column.
+    #[inline]
     fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
         check_length("class_weights", columns, weights.len())?;

@@ -3,6 +3,8 @@
 //!
 //! | rows | passes |
 //! |---|---|
+//! | any, plain labels, on the scalar backend | one, whole |
+//! | any other, on the scalar backend | general |
 //! | one of 1 to 32 scores, a plain label | one, in registers |
 //! | 2 to 128 scores | e^x in two words, without the label's · sums · losses · products |
 //! | to 2048 | maxima · sums that keep e^x · losses · products; with smoothing or distributions e^x once more, less a target |

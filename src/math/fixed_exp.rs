@@ -21,10 +21,17 @@ const CENTER: f32 = 0.046_875; // 1.5 · 2^-5
 /// n of x = 0.
 pub(crate) const POWER_OF_1: i32 = SIXTY_FOURTHS.to_bits() as i32 >> 6;
 
-/// C1 and C2 in units of 2^-31 and 2^-26.
+/// The integers of the formula.
+pub(crate) struct Integers {
+    /// C1 and C2 in units of 2^-31 and 2^-26.
+    polynomial: [u32; 2],
+    /// p·2^(31 + j/64).
+    table: [u32; 64],
+}
+
+static INTEGERS: Integers = Integers { polynomial: POLYNOMIAL, table: TABLE };
 const POLYNOMIAL: [u32; 2] = [0x7FFC_0FE6, 0x0208_1056];
 
-/// p·2^(31 + j/64).
 #[rustfmt::skip]
 const TABLE: [u32; 64] = [
     0x7E03_FF83, 0x7F63_4954, 0x80C6_666B, 0x822D_6171, 0x8398_452E, 0x8507_1C88, 0x8679_F282, 0x87F0_D23F,
@@ -49,12 +56,19 @@ pub(crate) struct Reduction {
     s: f32,
     log2_e: f32,
     ln_2: [f32; 2],
+    integers: &'static Integers,
 }
 
 impl Reduction {
     #[inline(always)]
     pub(crate) fn new(scale: &Scale) -> Self {
-        Self { s: scale.words.0, log2_e: scale.log2_e, ln_2: scale.ln_2_shorter }
+        Self {
+            s: scale.words.0,
+            log2_e: scale.log2_e,
+            ln_2: scale.ln_2_shorter,
+            // From memory: as constants, each would take two instructions, every time.
+            integers: core::hint::black_box(&INTEGERS),
+        }
     }
 }
 
@@ -69,8 +83,8 @@ pub(crate) fn fixed_exp(by: Reduction, x: f32) -> (u32, i32) {
     // All but r drops out: what is left is v in units of 2^-37.
     let v = (r * by.s + CENTER).to_bits() << 9;
     let n = power.to_bits() as i32;
-    let table = TABLE[(n & 63) as usize];
-    let [c1, c2] = POLYNOMIAL;
+    let table = by.integers.table[(n & 63) as usize];
+    let [c1, c2] = by.integers.polynomial;
     let exp_m1 = high(v, c1 + high(v, c2));
     (table.wrapping_add(high(table, exp_m1) >> 4), n >> 6)
 }

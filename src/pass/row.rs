@@ -47,7 +47,7 @@ unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
     f32::from_bits(ordered(most) as u32)
 }
 
-/// Terms added up: m·2^e, of which 2^47 is the power of two that terms are relative to.
+/// Terms added up: m·2^e with m < 2^63, of which 2^47 is the power of two that terms are relative to.
 #[derive(Clone, Copy)]
 struct Sum {
     m: u64,
@@ -55,13 +55,13 @@ struct Sum {
 }
 
 impl Sum {
-    const ZERO: Self = Self { m: 0, e: 0 };
+    /// What stands for the sum of a NaN.
+    const NAN: u64 = u64::MAX;
 
     /// More, which is less than 2^63.
-    #[inline(always)]
-    fn plus(self, more: u64) -> Self {
-        let Self { mut m, mut e } = self;
-        m += more >> e;
+    fn plus(self, more: Self) -> Self {
+        let e = self.e.max(more.e);
+        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
         while m >> 62 != 0 {
             (m, e) = (m >> 1, e + 1);
         }
@@ -183,35 +183,57 @@ impl Terms {
         (m, self.power.wrapping_sub(power))
     }
 
-    /// Adds the terms of a row to a sum; each waits as a word where there is an output. None if an x
-    /// is NaN.
-    unsafe fn sum(self, mut x: *const f32, out: *mut f32, count: usize, from: Sum) -> Option<Sum> {
-        let (mut all, mut left, mut is_nan) = (from, count, false);
+    /// The terms of up to [`RUN`] elements added up; each waits as a word at an output, which moves by
+    /// a step. None of a sum is [`NAN`](Sum::NAN).
+    unsafe fn run(&self, mut x: *const f32, mut out: *mut f32, step: usize, count: usize) -> u64 {
+        let (mut sum, mut is_nan, end) = (0u64, false, x.wrapping_add(count));
+        while x != end {
+            let score = unsafe { *x };
+            let (mut m, d) = self.of(score);
+            let mut d = d as u32;
+            if d <= BELOW {
+                sum += u64::from(m) * u64::from((1u32 << BELOW) >> d);
+            } else if d < NOTHING {
+                sum += u64::from(m >> (d - BELOW).min(31));
+            } else {
+                is_nan |= score.is_nan();
+                (m, d) = (0, NOTHING);
+            }
+            unsafe { *out = f32::from_bits((m.wrapping_add(128) & !0xFF) | d) };
+            (x, out) = (x.wrapping_add(1), out.wrapping_add(step));
+        }
+        if is_nan { Sum::NAN } else { sum }
+    }
+
+    /// The terms of a row added up; each waits as a word where there is an output. None if an x is
+    /// NaN.
+    #[inline(always)]
+    unsafe fn sum(&self, x: *const f32, out: *mut f32, count: usize) -> Option<Sum> {
         // Without an output, words go where nobody reads them.
         let mut nowhere = 0.0;
-        let (mut to, step) = if out.is_null() { (&raw mut nowhere, 0) } else { (out, 1) };
-        while left > 0 {
-            let (mut sum, run) = (0u64, left.min(RUN));
-            let end = x.wrapping_add(run);
-            while x != end {
-                let score = unsafe { *x };
-                let (mut m, d) = self.of(score);
-                let mut d = d as u32;
-                if d <= BELOW {
-                    sum += u64::from(m) * u64::from((1u32 << BELOW) >> d);
-                } else if d < NOTHING {
-                    sum += u64::from(m >> (d - BELOW).min(31));
-                } else {
-                    is_nan |= score.is_nan();
-                    (m, d) = (0, NOTHING);
-                }
-                unsafe { *to = f32::from_bits((m.wrapping_add(128) & !0xFF) | d) };
-                (x, to) = (x.wrapping_add(1), to.wrapping_add(step));
-            }
-            all = all.plus(sum);
-            left -= run;
+        let (out, step) = if out.is_null() { (&raw mut nowhere, 0) } else { (out, 1) };
+        if count > RUN {
+            return unsafe { self.long(x, out, step, count) };
         }
-        (!is_nan).then_some(all)
+        let m = unsafe { self.run(x, out, step, count) };
+        (m != Sum::NAN).then_some(Sum { m, e: 0 })
+    }
+
+    /// The same of many elements.
+    #[cold]
+    #[inline(never)]
+    unsafe fn long(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> Option<Sum> {
+        let (mut sum, mut at) = (Sum { m: 0, e: 0 }, 0);
+        while at < count {
+            let (x, out) = (x.wrapping_add(at), out.wrapping_add(step * at));
+            let more = unsafe { self.run(x, out, step, RUN.min(count - at)) };
+            if more == Sum::NAN {
+                return None;
+            }
+            sum = sum.plus(Sum { m: more, e: 0 });
+            at += RUN;
+        }
+        Some(sum)
     }
 }
 
@@ -249,15 +271,15 @@ impl<'a> Whole<'a> {
             return None;
         }
         let terms = Terms::new(scale, max, max);
-        let sum = unsafe { terms.sum(x, out, count, Sum::ZERO) }?;
+        let sum = unsafe { terms.sum(x, out, count) }?;
         Some(Self { x, count, max, scale, terms, sum })
     }
 
     /// Whether all other terms are together less than a half of the largest.
     #[inline(always)]
     fn is_dominated(&self) -> bool {
-        let own = self.sum.term(self.terms.largest, 0);
-        self.sum.m - own < own >> 1
+        // A sum with an exponent is far larger.
+        self.sum.m < u64::from(self.terms.largest) * (3 << (BELOW - 1))
     }
 
     /// ln Σ e^(s·x) less s times the center.
@@ -313,7 +335,6 @@ struct Others {
 
 impl Others {
     /// As [`Whole::new`].
-    #[inline(always)]
     unsafe fn new(
         x: *const f32,
         out: *mut f32,
@@ -330,9 +351,9 @@ impl Others {
             return None;
         }
         let terms = Terms::new(scale, all, if max > f32::NEG_INFINITY { max } else { all });
-        let sum = unsafe { terms.sum(x, out, at, Sum::ZERO) }?;
+        let before = unsafe { terms.sum(x, out, at) }?;
         let out = if out.is_null() { out } else { out.wrapping_add(next) };
-        let sum = unsafe { terms.sum(after, out, rest, sum) }?;
+        let sum = before.plus(unsafe { terms.sum(after, out, rest) }?);
         let (own, below) = terms.of(own);
         Some(Self { max, terms, sum, own, below })
     }

@@ -72,7 +72,7 @@ impl Reduction {
     }
 }
 
-/// `(m, n)` with e^(s·x) = m·2^(n − 31 − POWER_OF_1) and
+/// `(m, n)` with e^(s·x) = m·2^(n − 31 − [`POWER_OF_1`]) and
 /// 0.98·2^31 < m < 1.99·2^31, for |s·x| < 350. Farther down n still falls with x; of NaN it is
 /// anything.
 #[inline(always)]

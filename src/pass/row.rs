@@ -19,7 +19,7 @@ use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shift::{exp2, is_extreme};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, divide, fast_two_sum, product, rounded, times, two_sum};
+use crate::math::words::{add, fast_two_sum, product, rounded, times, two_sum};
 use crate::simd::scalar::F32;
 
 /// A number in two words.
@@ -90,7 +90,14 @@ fn words(m: u32) -> Words {
 }
 
 /// x · 2^e, rounded once, for an x that is not large and e up to 127.
+#[inline(always)]
 fn scaled(x: f32, e: i32) -> f32 {
+    if e == 0 { x } else { moved(x, e) }
+}
+
+#[cold]
+#[inline(never)]
+fn moved(x: f32, e: i32) -> f32 {
     let half = e / 2;
     x * exp2(half as f32) * exp2((e - half) as f32)
 }
@@ -116,12 +123,15 @@ impl Factor {
 
     /// Times a positive number in two words.
     fn times(self, (x, low): (f32, f32)) -> Self {
+        if (x, low) == (1.0, 0.0) {
+            return self;
+        }
         let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
         let e = (x.to_bits() >> 23) as i32 - 127;
         let low = low * exp2((31 - e) as f32);
         let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
         if x == 0.0 || self.m == 0 {
-            return Self { m: 0, e: LEAST - 1 };
+            return Self { m: 0, e: -1000 };
         }
         let product = u64::from(self.m) * u64::from(m);
         let zeros = product.leading_zeros();
@@ -130,8 +140,8 @@ impl Factor {
 
     /// Times m·2^(−31 − d), rounded.
     #[inline(always)]
-    fn of(self, m: u32, d: u32) -> f32 {
-        let (product, e) = (high(m, self.m), self.e - d as i32);
+    fn of(self, m: u32, d: i32) -> f32 {
+        let (product, e) = (high(m, self.m), self.e - d);
         if e < LEAST { subnormal(product, e) } else { normal(product, e) }
     }
 }
@@ -241,7 +251,7 @@ impl Terms {
 fn write(out: &mut [f32], factor: Factor) {
     for out in out {
         let word = out.to_bits();
-        *out = factor.of(word & !0xFF, word & 0xFF);
+        *out = factor.of(word & !0xFF, (word & 0xFF) as i32);
     }
 }
 
@@ -315,8 +325,11 @@ fn surprise(others: Sum, own: u32, power: i32) -> (Words, i32) {
     if top == 0 {
         return ((F32(0.0), F32(0.0)), 0);
     }
-    let (tail, e) = (divide(words(top), words(own)), more - BELOW as i32 + power);
-    if e < -40 {
+    // As a sum of its own the largest term has 16 bits less.
+    let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
+    let tail = words(high(top, inverse.m));
+    let e = inverse.e + more - BELOW as i32 - 30 + power;
+    if e < -70 {
         return (tail, e);
     }
     let power = F32(exp2(e as f32));
@@ -346,7 +359,7 @@ impl Others {
         let (after, rest) = (x.wrapping_add(next), count - next);
         let mut max = unsafe { maximum(x, at, f32::NEG_INFINITY) };
         max = unsafe { maximum(after, rest, max) };
-        let all = unsafe { maximum(&own, 1, max) };
+        let all = unsafe { maximum(&raw const own, 1, max) };
         if !all.is_finite() || own.is_nan() {
             return None;
         }
@@ -430,6 +443,11 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
     }
 }
 
+/// A weight times a logarithm times 2^e.
+fn weighted(weight: f32, ln: Words, e: i32) -> f32 {
+    scaled(rounded(if weight == 1.0 { ln } else { times(F32(weight), ln) }).0, e)
+}
+
 /// The loss of the first row's label; its gradient goes where there is an output.
 pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 {
     let ((x, out), columns) = (row(tile, 0), tile.columns);
@@ -451,12 +469,12 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);
         let half = two_sum(F32(row.max * 0.5), F32(own * -0.5));
-        let (high, low) = product(half, s);
+        let (high, low) = if scale.is_one() { half } else { product(half, s) };
         let ln = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
-        loss = rounded(times(F32(weight), add((high * 2.0, low * 2.0), ln))).0;
+        loss = weighted(weight, add((high * 2.0, low * 2.0), ln), 0);
     } else {
         let (ln, e) = row.surprise();
-        loss = scaled(rounded(times(F32(weight), ln)).0, e);
+        loss = weighted(weight, ln, e);
         // From here on relative to the label's own power.
         above = above.min(1000);
         let others = if above < 64 { all.m >> above } else { 0 };
@@ -466,14 +484,13 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         loss = 0.0;
     }
     if tile.writes() {
-        let (own_top, own_more) = row.sum.normalized();
-        let (all_top, all_more) = all.normalized();
-        let share = product(times(F32(weight), divide(words(own_top), words(all_top))), s);
+        let (top, more) = row.sum.normalized();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
         write(unsafe { core::slice::from_raw_parts_mut(out, columns) }, factor);
-        let share = scaled(rounded(share).0, own_more - all_more - above);
-        unsafe { *out.add(label) = 0.0 - share };
+        // Zero less zero is +0.
+        let d = if top == 0 { 1000 } else { BELOW as i32 - more };
+        unsafe { *out.add(label) = 0.0 - factor.of(top, d) };
     }
     loss
 }

@@ -223,7 +223,9 @@ impl Terms {
         let mut nowhere = 0.0;
         let (out, step) = if out.is_null() { (&raw mut nowhere, 0) } else { (out, 1) };
         if count > RUN {
-            return unsafe { self.long(x, out, step, count) };
+            // A copy, or what is the same for all elements would be in memory.
+            let terms = *self;
+            return unsafe { terms.long(x, out, step, count) };
         }
         let m = unsafe { self.run(x, out, step, count) };
         (m != Sum::NAN).then_some(Sum { m, e: 0 })
@@ -247,11 +249,18 @@ impl Terms {
     }
 }
 
-/// Writes words times a factor.
-fn write(out: &mut [f32], factor: Factor) {
-    for out in out {
-        let word = out.to_bits();
-        *out = factor.of(word & !0xFF, (word & 0xFF) as i32);
+/// Writes words times a factor: [`Factor::of`] of each, where what is the same for all is outside.
+unsafe fn write(out: *mut f32, count: usize, factor: Factor) {
+    let (place, most) = (out.cast::<u32>(), factor.e - LEAST);
+    let power = ((factor.e - 30) as u32) << 23;
+    for i in 0..count {
+        let word = unsafe { *place.add(i) };
+        let (product, d) = (high(word & !0xFF, factor.m), word & 0xFF);
+        let mut bits = (product as f32).to_bits().wrapping_add(power).wrapping_sub(d << 23);
+        if d as i32 > most {
+            bits = subnormal(product, factor.e - d as i32).to_bits();
+        }
+        unsafe { *place.add(i) = bits };
     }
 }
 
@@ -385,9 +394,9 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
             tile.fill(i, f32::NAN);
             continue;
         };
-        let out = unsafe { core::slice::from_raw_parts_mut(out, tile.columns) };
         let factor = Factor::inverse(row.sum);
-        write(out, factor);
+        unsafe { write(out, tile.columns, factor) };
+        let out = unsafe { core::slice::from_raw_parts_mut(out, tile.columns) };
         if row.is_dominated()
             && let Some(out) = out.iter_mut().find(|p| **p > LIKELY)
         {
@@ -487,7 +496,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let (top, more) = row.sum.normalized();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
-        write(unsafe { core::slice::from_raw_parts_mut(out, columns) }, factor);
+        unsafe { write(out, columns, factor) };
         // Zero less zero is +0.
         let d = if top == 0 { 1000 } else { BELOW as i32 - more };
         unsafe { *out.add(label) = 0.0 - factor.of(top, d) };

@@ -30,32 +30,9 @@ pub(crate) enum Targets<'a> {
     Rows(Rows<'a>),
 }
 
-/// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
-/// `losses`, if that is not empty.
-///
-/// In place: where the options are plain, as a caller's compiler may see, and passes take rows
-/// whole, nothing else is linked.
-#[inline(always)]
-pub(crate) fn cross_entropy(
-    b: Passes,
-    all: &Tile<'_>,
-    targets: Targets<'_>,
-    options: &Options<'_>,
-    losses: &mut [f32],
-) -> Loss {
-    if b.take_rows()
-        && options.are_plain()
-        && let Targets::Labels(labels) = targets
-        && let Some(scale) = options.scale()
-    {
-        return of_labels(b, all, labels, options.weights, &scale, losses);
-    }
-    any_cross_entropy(b, all, targets, options, losses)
-}
-
-/// The losses of labels, where passes take rows whole.
+/// [`cross_entropy`] of plain labels, where passes take rows whole.
 #[inline(never)]
-fn of_labels(
+pub(crate) fn of_labels(
     b: Passes,
     all: &Tile<'_>,
     labels: Labels<'_>,
@@ -83,9 +60,9 @@ fn of_labels(
     total
 }
 
-/// [`cross_entropy`] by tiles.
-#[inline(never)]
-fn any_cross_entropy(
+/// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
+/// `losses`, if that is not empty.
+pub(crate) fn cross_entropy(
     b: Passes,
     all: &Tile<'_>,
     targets: Targets<'_>,

@@ -26,13 +26,13 @@ const LEAST_SMOOTHING: f32 = 9.536_743e-7;
 
 impl<'a> Options<'a> {
     /// Whether labels have no options but weights and a temperature.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn are_plain(&self) -> bool {
         !self.is_soft && self.smoothing == 0.0 && self.z == 0.0 && self.cap.is_none()
     }
 
     /// 1/T, if it is moderate.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn scale(&self) -> Option<Scale> {
         let [least, most] = Scale::RANGE;
         let is_moderate = (least..=most).contains(&self.temperature);

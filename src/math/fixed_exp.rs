@@ -72,6 +72,12 @@ impl Reduction {
     }
 }
 
+/// n of [`fixed_exp`], alone.
+#[inline(always)]
+pub(crate) fn power_of_exp(by: Reduction, x: f32) -> i32 {
+    (x * by.log2_e + SIXTY_FOURTHS).to_bits() as i32 >> 6
+}
+
 /// `(m, n)` with e^(s·x) = m·2^(n − 31 − [`POWER_OF_1`]) and
 /// 0.98·2^31 < m < 1.99·2^31, for |s·x| < 350. Farther down n still falls with x; of NaN it is
 /// anything.

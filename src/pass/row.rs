@@ -15,7 +15,7 @@
 
 use super::Tile;
 use super::write::difference;
-use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high};
+use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high, power_of_exp};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shift::{exp2, is_extreme};
 use crate::math::shifted_exp::Scale;
@@ -171,8 +171,7 @@ struct Terms {
     reduction: Reduction,
     /// What is taken from x.
     center: f32,
-    /// m and the power of two of the largest term.
-    largest: u32,
+    /// The power of two of the largest term.
     power: i32,
 }
 
@@ -182,8 +181,8 @@ impl Terms {
     fn new(scale: &Scale, max: f32, largest: f32) -> Self {
         let center = if is_extreme(scale, max) { max } else { 0.0 };
         let reduction = Reduction::new(scale);
-        let (largest, power) = fixed_exp(reduction, largest - center);
-        Self { reduction, center, largest, power }
+        let power = power_of_exp(reduction, largest - center);
+        Self { reduction, center, power }
     }
 
     /// A score's m, and by how many powers of two it is below.
@@ -294,11 +293,16 @@ impl<'a> Whole<'a> {
         Some(Self { x, count, max, scale, terms, sum })
     }
 
+    /// m of the largest term.
+    fn largest(&self) -> u32 {
+        self.terms.of(self.max).0
+    }
+
     /// Whether all other terms are together less than a half of the largest.
     #[inline(always)]
     fn is_dominated(&self) -> bool {
         // A sum with an exponent is far larger.
-        self.sum.m < u64::from(self.terms.largest) * (3 << (BELOW - 1))
+        self.sum.m < 3 << 47 && self.sum.m < u64::from(self.largest()) * (3 << (BELOW - 1))
     }
 
     /// ln Σ e^(s·x) less s times the center.
@@ -401,7 +405,7 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
             && let Some(out) = out.iter_mut().find(|p| **p > LIKELY)
         {
             // m as it is kept, rounded, would leave a certain class not quite certain.
-            *out = factor.of(row.terms.largest, 0);
+            *out = factor.of(row.largest(), 0);
         }
     }
 }
@@ -473,7 +477,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     let mut loss;
     if row.below >= 0 && row.max > f32::NEG_INFINITY {
         // s·(max − own) + ln Σ e^(s·(x − max)), of halves that do not overflow.
-        let largest = row.terms.largest;
+        let (largest, _) = row.terms.of(row.max);
         all.m += all.term(row.own, row.below);
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);

@@ -39,7 +39,9 @@
 //!   or allocates.
 //! - The best instructions of the CPU are found at run time ([`Backend`]). Results
 //!   have the same bits on all backends that fuse multiplication and addition, and on
-//!   all that do not, whatever the alignment, length or batch, in place or not.
+//!   all that do not, whatever the alignment, length or batch, in place or not. Only softmax,
+//!   log-softmax, log-sum-exp and [`loss::CrossEntropy`] have bits of their own on the scalar
+//!   backend, which are those of every microcontroller.
 //! - All this is said of the usual mode of arithmetic: to nearest, with subnormal numbers.
 //!   Where the host flushes those to zero, subnormal inputs and results are 0, and results below
 //!   2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. Where it rounds in

@@ -30,6 +30,7 @@ mod link;
 mod losses;
 mod map;
 mod maximum;
+mod row;
 mod rows;
 mod search;
 pub(crate) mod shifts;
@@ -67,6 +68,17 @@ pub(crate) enum Passes {
     Scalar,
 }
 
+impl Passes {
+    /// Whether the passes `line_…` take every row, whatever its length and however many there are.
+    #[inline(always)]
+    pub(crate) fn take_rows(self) -> bool {
+        #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+        return matches!(self, Self::Scalar(_));
+        #[cfg(all(target_os = "none", target_pointer_width = "32"))]
+        true
+    }
+}
+
 /// From each body of a list a function of a backend, with an attribute.
 macro_rules! functions {
     ($simd:expr, #$attribute:tt, $(
@@ -101,7 +113,10 @@ macro_rules! methods {
         impl Passes {
             $(
                 $(#[$doc])*
-                #[inline(never)]
+                #[cfg_attr(
+                    not(all(target_os = "none", target_pointer_width = "32")),
+                    inline(never)
+                )]
                 pub(crate) fn $name(self $(, $arg: $ty)*) $(-> $result)? {
                     match self {
                         // SAFETY: see the module.
@@ -206,6 +221,8 @@ passes! {
         /// ln Σ e^x in two words, if no |x| is large, else NaN.
         fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
 
+        /// The logarithm of softmax, where the backend takes rows of any length: else false.
+        fn rows_log_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::rows_log_softmax;
         /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
         fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
 

@@ -136,6 +136,8 @@ pub(crate) trait Simd: Copy {
     /// Whether a row of at most two blocks has passes of its own, in registers. Where another backend
     /// is the usual one, their code is not worth it: other passes give the same bits.
     const HAS_LINES: bool = Self::IS_NATIVE;
+    /// Whether those passes take rows of any length, and any number of them: see `pass/row.rs`.
+    const TAKES_ROWS: bool = false;
 
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::F32;

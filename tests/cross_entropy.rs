@@ -318,7 +318,7 @@ impl Worst {
         }
         for (a, x) in &results {
             for (b, y) in &results {
-                if a.is_fused() == b.is_fused() {
+                if common::class_of_rows(*a) == common::class_of_rows(*b) {
                     assert_same(x, y, &format!("{a:?} and {b:?}, {options:?}, {columns}"));
                 }
             }

@@ -5,7 +5,10 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, log_softmax, log_sum_exp, same, softmax, ulp, unit};
+use common::{
+    Random, assert_same, backends, class_of_rows, log_softmax, log_sum_exp, same, softmax, ulp,
+    unit,
+};
 use logits::contract::{
     GRADIENT, LOG_SOFTMAX, LOG_SUM_EXP, LOSS, SMOOTH_GRADIENT, SMOOTH_LOSS, SOFTMAX,
 };
@@ -250,10 +253,11 @@ fn check_forms(random: &mut Random, case: &Case, what: &str) -> Vec<(Backend, Al
     });
     let mut classes: Vec<(Backend, Alone)> = Vec::new();
     for backend in backends() {
-        if !classes.iter().any(|(first, _)| first.is_fused() == backend.is_fused()) {
+        if !classes.iter().any(|(first, _)| class_of_rows(*first) == class_of_rows(backend)) {
             classes.push((backend, Alone::new(backend, case)));
         }
-        let class = classes.iter().find(|(first, _)| first.is_fused() == backend.is_fused());
+        let class =
+            classes.iter().find(|(first, _)| class_of_rows(*first) == class_of_rows(backend));
         let (_, alone) = class.unwrap();
         for layout in Layout::some(random, n) {
             let mut labels = vec![0; layout.rows];

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, same, ulp};
+use common::{Random, assert_same, backends, class_of_rows, same, ulp};
 use logits::contract::{LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX, SOFTMAX_WORST};
 use logits::loss::CrossEntropy;
 use logits::{Backend, Error, Rows, RowsMut, rows};
@@ -321,10 +321,10 @@ fn same_bits<Offsets: Iterator<Item = usize>>(
         let x = scores(&mut random, n);
         let rows: Vec<_> = (0..count).map(|_| scores(&mut random, n)).collect();
         let many = [&rows[..of_many], std::slice::from_ref(&x), &rows[of_many + 1..]].concat();
-        let mut of_class = [None, None];
+        let mut of_class = [None, None, None];
         for backend in backends() {
-            let (softmax, log_softmax, lse) = of_class[usize::from(backend.is_fused())]
-                .get_or_insert_with(|| {
+            let (softmax, log_softmax, lse) =
+                of_class[class_of_rows(backend)].get_or_insert_with(|| {
                     let rows = (row(backend, SOFTMAX_OF, &x), row(backend, LOG_SOFTMAX_OF, &x));
                     (rows.0, rows.1, backend.log_sum_exp(&x))
                 });
@@ -466,7 +466,7 @@ fn backends_of_a_class_agree_to_the_bit() {
             .collect();
         for (a, x) in &results {
             for (b, y) in &results {
-                if a.is_fused() == b.is_fused() {
+                if class_of_rows(*a) == class_of_rows(*b) {
                     assert_same(x, y, &format!("{a:?} and {b:?}, n = {}", x.len() / 2));
                 }
             }

@@ -3,6 +3,8 @@
 //!
 //! | rows | passes |
 //! |---|---|
+//! | any, plain labels, on the scalar backend | one, whole |
+//! | any other, on the scalar backend | general |
 //! | one of 1 to 32 scores, a plain label | one, in registers |
 //! | 2 to 128 scores | e^x in two words, without the label's · sums · losses · products |
 //! | to 2048 | maxima · sums that keep e^x · losses · products; with smoothing or distributions e^x once more, less a target |
@@ -14,6 +16,7 @@ use super::sum::{Sum, height, short_sums};
 use super::{ones, runs, softmax};
 use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
+use crate::math::shifted_exp::Scale;
 use crate::pass::{
     Again, Against, GROUP, General, GeneralRows, KEPT, LINE, LossFormula, LossRows, PIECE, Passes,
     Piece, ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
@@ -25,6 +28,36 @@ use crate::rows::Rows;
 pub(crate) enum Targets<'a> {
     Labels(Labels<'a>),
     Rows(Rows<'a>),
+}
+
+/// [`cross_entropy`] of plain labels, where passes take rows whole.
+#[inline(never)]
+pub(crate) fn of_labels(
+    b: Passes,
+    all: &Tile<'_>,
+    labels: Labels<'_>,
+    weights: &[f32],
+    scale: &Scale,
+    losses: &mut [f32],
+) -> Loss {
+    let (mut total, mut losses) = (Loss::default(), losses.iter_mut());
+    for i in 0..all.rows() {
+        let mut label = [NOWHERE];
+        labels.read(i, &mut label);
+        let [label] = label;
+        let mut loss = 0.0;
+        if label == NOWHERE {
+            all.fill(i, 0.0);
+        } else {
+            let weight = weights.get(label).copied().unwrap_or(1.0);
+            loss = b.line_loss(&all.part(i, 1), label, weight, scale);
+            total += Loss::of_one(loss, weight);
+        }
+        if let Some(out) = losses.next() {
+            *out = loss;
+        }
+    }
+    total
 }
 
 /// The losses of rows of scores, whose gradient goes where the tile has an output; each goes to
@@ -175,7 +208,9 @@ impl<'a> Batch<'a> {
     /// The rows' losses, and their gradients where these go.
     fn run(&mut self) {
         let mut marked = u64::MAX;
-        if let Some(formula) = self.formula {
+        if !self.b.take_rows()
+            && let Some(formula) = self.formula
+        {
             let columns = self.tile.columns();
             marked = 0;
             if let Some(targets) = &self.targets {

@@ -48,6 +48,10 @@ impl Backend {
 
 /// The logarithm of softmax of each row.
 pub(super) fn log_softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
+    if b.take_rows() {
+        b.rows_log_softmax(all, scale);
+        return;
+    }
     let (columns, height) = (all.columns(), height(all.columns()));
     let mut i = 0;
     while i < all.rows() {

@@ -45,6 +45,9 @@ impl Backend {
     #[inline]
     #[must_use]
     pub fn extend(self, state: LogSumExp, x: &[f32]) -> LogSumExp {
+        if self.0.take_rows() {
+            return rows(self.0, state, x);
+        }
         if (2..=LINE).contains(&x.len()) && state.high == f32::NEG_INFINITY {
             let (high, low) = self.0.line_log_sum_exp(&Tile::of_read(x));
             // Neither a NaN nor near 0.
@@ -85,6 +88,12 @@ impl Backend {
     /// [`Error::Length`] if `out` has not one element a row.
     pub fn rows_log_sum_exp(self, x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
         check_length("out", x.rows(), out.len())?;
+        if self.0.take_rows() {
+            for (x, out) in x.iter().zip(out) {
+                *out = self.log_sum_exp(x);
+            }
+            return Ok(());
+        }
         let (all, height) = (Tile::read(x), height(x.columns()));
         let mut sums = Words::new();
         for (k, out) in out.chunks_mut(height).enumerate() {
@@ -151,6 +160,19 @@ fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> u64 {
 fn merge(b: Passes, a: LogSumExp, c: LogSumExp) -> LogSumExp {
     let (high, low) = b.log_add((a.high, a.low), (c.high, c.low));
     LogSumExp { high, low }
+}
+
+/// Adds the blocks of a row, where passes take rows whole.
+fn rows(b: Passes, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
+    for block in x.chunks(LogSumExp::BLOCK) {
+        let next = match *block {
+            [x] => LogSumExp::of(x),
+            _ => of_words(block, b.line_log_sum_exp(&Tile::of_read(block))),
+        };
+        // Nothing and a sum are that sum.
+        state = if state.high == f32::NEG_INFINITY { next } else { merge(b, state, next) };
+    }
+    state
 }
 
 /// Adds the blocks of a row.

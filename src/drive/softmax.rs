@@ -2,12 +2,13 @@
 //!
 //! | rows of | passes |
 //! |---|---|
+//! | any length, on the scalar backend | one, whole |
 //! | 2 to 32, alone, on AVX2 and AVX-512 | one, in registers |
 //! | 2 to 128 | e^x in two words · sums · reciprocals · products |
 //! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
 //! | more | as before, tile by tile |
 //!
-//! All ways take the same steps for a row, so that no bit depends on what other rows there are.
+//! All ways of a backend take the same steps for a row, so that no bit depends on what other rows there are.
 
 use super::each;
 use super::sum::{Sum, height, short_sums};
@@ -55,6 +56,10 @@ impl Backend {
 /// Softmax of each row.
 #[inline]
 pub(super) fn softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
+    if b.take_rows() {
+        b.line_softmax(all, scale);
+        return;
+    }
     let is_line = all.rows() == 1 && (2..=LINE).contains(&all.columns());
     if !(is_line && b.line_softmax(all, scale)) {
         rows(b, all, scale);

@@ -1,9 +1,10 @@
 use super::label::Labels;
 use super::{Label, Loss};
 use crate::Backend;
-use crate::drive::cross_entropy::{Targets, cross_entropy};
+use crate::drive::cross_entropy::{Targets, cross_entropy, of_labels};
 use crate::drive::loss_options::Options;
 use crate::error::{Error, check_length};
+use crate::math::shifted_exp::Scale;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
 
@@ -249,7 +250,7 @@ impl<'a> CrossEntropy<'a> {
     /// weight outside 0 to 2^60, or a soft cap or temperature outside 2^-60 to 2^60; [`Error::Length`] if there is not one class weight a column, or not one label
     /// a row; [`Error::Label`] for the first label that is neither a column's number nor
     /// ignored.
-    #[inline]
+    #[inline(always)]
     pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
         self.of_labels(&Tile::read(scores), labels, &mut [])
     }
@@ -268,7 +269,7 @@ impl<'a> CrossEntropy<'a> {
     /// assert_eq!(out, [2f32.ln(), 0.0]);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn losses<L: Label>(
         self,
         scores: Rows<'_>,
@@ -285,7 +286,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::RowCount`] or [`Error::ColumnCount`] if
     /// `gradient` has another shape than `scores`.
-    #[inline]
+    #[inline(always)]
     pub fn loss_and_gradient<L: Label>(
         self,
         scores: Rows<'_>,
@@ -310,7 +311,7 @@ impl<'a> CrossEntropy<'a> {
     /// assert_eq!(scores, [-0.5, 0.5]);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn gradient_in_place<L: Label>(
         self,
         scores: RowsMut<'_>,
@@ -398,17 +399,52 @@ impl<'a> CrossEntropy<'a> {
         self.of_rows(&Tile::in_place(scores), targets, &mut [])
     }
 
-    /// The loss of labels.
-    #[inline]
+    /// The loss of labels. In place: where passes take rows whole, and the caller's compiler sees
+    /// that the options are plain, a program has no code of the others.
+    #[inline(always)]
     fn of_labels<L: Label>(
         self,
         tile: &Tile<'_>,
         labels: &[L],
         losses: &mut [f32],
     ) -> Result<Loss, Error> {
+        let backend = self.backend.unwrap_or_else(Backend::best);
+        let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
+        let [least, most] = Scale::RANGE;
+        if backend.0.take_rows()
+            && (smoothing, z, cap) == (0.0, 0.0, None)
+            && (least..=most).contains(&temperature)
+        {
+            return self.of_plain_labels(backend, tile, labels, losses);
+        }
+        self.of_any_labels(backend, tile, labels, losses)
+    }
+
+    /// [`of_labels`](Self::of_labels) with no options but weights and a moderate temperature, where
+    /// passes take rows whole.
+    fn of_plain_labels<L: Label>(
+        self,
+        backend: Backend,
+        tile: &Tile<'_>,
+        labels: &[L],
+        losses: &mut [f32],
+    ) -> Result<Loss, Error> {
+        let weights = self.weights(tile.columns())?;
+        let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
+        let scale = Scale::of_inverse(self.temperature);
+        Ok(of_labels(backend.0, tile, labels, weights, &scale, losses))
+    }
+
+    /// [`of_labels`](Self::of_labels) with any options.
+    fn of_any_labels<L: Label>(
+        self,
+        backend: Backend,
+        tile: &Tile<'_>,
+        labels: &[L],
+        losses: &mut [f32],
+    ) -> Result<Loss, Error> {
         let options = self.options(tile.columns(), false)?;
         let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
-        let backend = self.backend.unwrap_or_else(Backend::best);
         Ok(cross_entropy(backend.0, tile, Targets::Labels(labels), &options, losses))
     }
 
@@ -442,6 +478,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Class weights, one a column.
+    #[inline]
     fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
         check_length("class_weights", columns, weights.len())?;

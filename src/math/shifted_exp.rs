@@ -110,6 +110,8 @@ pub(crate) struct Scale {
     /// ln2/s, of which the first word is shorter where multiplication is not fused.
     ln_2: [f32; 2],
     ln_2_short: [f32; 2],
+    /// The first word of nine bits, which leaves one more to what it is multiplied by.
+    pub(crate) ln_2_shorter: [f32; 2],
     /// [`POLYNOMIAL`] times s² and s³.
     polynomial: [f32; 2],
 }
@@ -123,6 +125,7 @@ impl Scale {
         log2_e: LOG2_E,
         ln_2: LN_2,
         ln_2_short: LN_2_9,
+        ln_2_shorter: LN_2_9,
         polynomial: POLYNOMIAL,
     };
     /// The least and the most: of more, a coefficient might not be a normal number. 2^±30
@@ -141,15 +144,20 @@ impl Scale {
     fn new(s: Words, inverse: Words) -> Self {
         let (high, low) = product(lanes((LN_2[0], LN_2[1])), lanes(inverse));
         let (high, low) = fast_two_sum(high.0, low.0);
-        // The nearest number of ten bits.
-        let short = f32::from_bits((high.to_bits() + (1 << 13)) & !((1 << 14) - 1));
+        // The nearest number of so many bits.
+        let short = |bits: u32| {
+            let last = 1 << (24 - bits);
+            let short = f32::from_bits((high.to_bits() + last / 2) & !(last - 1));
+            [short, (high - short) + low]
+        };
         Self {
             words: s,
             inverse: inverse.0,
             octave: high,
             log2_e: LOG2_E * s.0,
             ln_2: [high, low],
-            ln_2_short: [short, (high - short) + low],
+            ln_2_short: short(10),
+            ln_2_shorter: short(9),
             polynomial: [POLYNOMIAL[0] * s.0 * s.0, POLYNOMIAL[1] * s.0 * s.0 * s.0],
         }
     }

@@ -8,7 +8,7 @@ use super::exp::terms;
 use super::losses::Terms;
 use super::rows::{inverse, logarithm_of, product_rounded, words_of_each};
 use super::shifts::MODERATE;
-use super::{LINE, Tile};
+use super::{LINE, Tile, row};
 use crate::math::shifted_exp::Scale;
 use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd, unroll};
 
@@ -96,6 +96,10 @@ impl<S: Simd> Line<S> {
 /// Softmax, if no |s·x| is large: else false, and nothing is written.
 #[inline(always)]
 pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Scale) -> bool {
+    if const { S::TAKES_ROWS } {
+        unsafe { row::softmax(tile, scale) };
+        return true;
+    }
     if const { !S::HAS_LINES } {
         return false;
     }
@@ -111,6 +115,9 @@ pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Sca
 /// ln Σ e^x in two words, if no |x| is large, else NaN.
 #[inline(always)]
 pub(super) unsafe fn line_log_sum_exp<S: Simd>(simd: S, tile: &Tile<'_>) -> (f32, f32) {
+    if const { S::TAKES_ROWS } {
+        return unsafe { row::log_sum_exp(tile) };
+    }
     if const { !S::HAS_LINES } {
         return (f32::NAN, 0.0);
     }
@@ -132,6 +139,9 @@ pub(super) unsafe fn line_loss<S: Simd>(
     weight: f32,
     scale: &Scale,
 ) -> f32 {
+    if const { S::TAKES_ROWS } {
+        return unsafe { row::loss(tile, label, weight, scale) };
+    }
     if const { !S::HAS_LINES } {
         return f32::NAN;
     }
@@ -148,4 +158,13 @@ pub(super) unsafe fn line_loss<S: Simd>(
         tile.set(0, label, results.at_label.first());
     }
     results.loss.first()
+}
+
+/// The logarithm of softmax of rows, where a backend takes any: else false, and nothing is written.
+#[inline(always)]
+pub(super) unsafe fn rows_log_softmax<S: Simd>(_: S, tile: &Tile<'_>, scale: &Scale) -> bool {
+    if const { S::TAKES_ROWS } {
+        unsafe { row::log_softmax(tile, scale) };
+    }
+    S::TAKES_ROWS
 }

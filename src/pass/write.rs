@@ -360,7 +360,7 @@ pub(super) unsafe fn subtract<S: Simd>(
 
 /// s·(x − center) − high − low, the product in two words.
 #[inline(always)]
-fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V)) -> V {
+pub(super) fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V)) -> V {
     if s == 1.0 {
         return ((x - center) - high) - low;
     }

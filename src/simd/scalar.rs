@@ -20,6 +20,7 @@ impl Simd for Scalar {
     type Block = [F32; BLOCK];
     type Wide = F32;
     type MapWide = F32;
+    const TAKES_ROWS: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {

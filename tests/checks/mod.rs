@@ -5,8 +5,8 @@
 #![allow(dead_code, unreachable_pub)] // each binary uses its own part
 
 use crate::common::{
-    Elementwise, TERM, assert_same, backends, elementwise as elementwise_functions, js_term,
-    kl_term, log_softmax, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+    Elementwise, TERM, assert_same, backends, class_of_rows, elementwise as elementwise_functions,
+    js_term, kl_term, log_softmax, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
     x_ln_x_over_y, x_ln_y,
 };
 use logits::loss::{BinaryCrossEntropy, CrossEntropy, Loss};
@@ -106,12 +106,12 @@ fn bits(x: &[f32]) -> impl Iterator<Item = u32> {
 
 /// Backends of a class agree in every bit: the results of the first of each.
 #[derive(Default)]
-struct Classes([Option<Vec<f32>>; 2]);
+struct Classes([Option<Vec<f32>>; 3]);
 
 impl Classes {
     #[track_caller]
-    fn check(&mut self, what: &dyn Display, backend: Backend, found: &[f32]) {
-        let first = self.0[usize::from(backend.is_fused())].get_or_insert_with(|| found.to_vec());
+    fn check(&mut self, what: &dyn Display, class: usize, backend: Backend, found: &[f32]) {
+        let first = self.0[class].get_or_insert_with(|| found.to_vec());
         assert_same(first, found, &format_args!("{what}, first of its class and {backend:?}"));
     }
 }
@@ -143,7 +143,7 @@ pub fn elementwise(data: &[u8]) {
                 let signs_agree = y.is_sign_negative() == exact.is_sign_negative();
                 assert!(signs_agree || y.is_nan(), "{what}: {y:e} for {exact:e}");
             }
-            classes.check(&name, backend, &y);
+            classes.check(&name, usize::from(backend.is_fused()), backend, &y);
 
             let mut out = x.clone();
             in_place(backend, out.slice_mut());
@@ -215,7 +215,12 @@ fn binary(x: &Matrix, blank: &Matrix) {
             let size = exact.abs().max(plus.max(minus) / 8.0);
             within(&what, gradient[i], exact, size, contract::BINARY_GRADIENT[0]);
         }
-        classes.check(&"binary", backend, &[losses, gradient, vec![sum.sum]].concat());
+        classes.check(
+            &"binary",
+            usize::from(backend.is_fused()),
+            backend,
+            &[losses, gradient, vec![sum.sum]].concat(),
+        );
     }
 }
 
@@ -417,7 +422,7 @@ pub fn rows(data: &[u8]) {
         let specials = check_not_distributions(&case, backend);
         let all =
             [softmax, log_softmax, sums, losses, with_options, divergences, specials].concat();
-        classes.check(&"rows", backend, &all);
+        classes.check(&"rows", class_of_rows(backend), backend, &all);
     }
 }
 

@@ -19,6 +19,13 @@ pub fn backends() -> Vec<Backend> {
     backends
 }
 
+/// Which backends give rows of scores the same bits: those that fuse, those that do not, and the
+/// scalar one, which takes rows another way. Of other functions the first two agree with
+/// [`Backend::is_fused`].
+pub fn class_of_rows(backend: Backend) -> usize {
+    if backend.name() == "scalar" { 2 } else { usize::from(backend.is_fused()) }
+}
+
 pub type MapFunction = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;
 
 /// A function of each element: how to call it, and what it is.

@@ -1,0 +1,509 @@
+//! Rows of the scalar backend: each taken whole, in a straight line, by integer arithmetic.
+//!
+//! **Method.** The largest element is found first. Then e^(s·x) of each is m·2^-d of the power of
+//! two below it, see `fixed_exp.rs`; the integers add up exactly in 64 bits, so that no order
+//! matters and no short row needs a way of its own. Where results go, m and d wait as one word, m
+//! rounded to 24 bits. At last each is multiplied by an integer reciprocal of the sum.
+//!
+//! Where |s·max| is 224 or more, the maximum is taken from each x, see `shift.rs`.
+//!
+//! **Error.** Of a probability half an ULP for the result, up to 1 for m as it is kept, and up to
+//! 0.5 for the errors of e^x and the sum together. A certain element's is computed for itself.
+//!
+//! The `unsafe` here is sound because a row's places are those of its tile.
+#![allow(unsafe_code)]
+
+use super::Tile;
+use super::write::difference;
+use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high, power_of_exp};
+use crate::math::ln::{ln_1p_positive_words, ln_scaled};
+use crate::math::shift::{exp2, is_extreme};
+use crate::math::shifted_exp::Scale;
+use crate::math::words::{add, fast_two_sum, product, rounded, times, two_sum};
+use crate::simd::scalar::F32;
+
+/// A number in two words.
+type Words = (F32, F32);
+
+/// Bits below m that a sum has: a term of a smaller power loses its last.
+const BELOW: u32 = 16;
+/// From this d on a term is nothing: 2^-255 of the largest.
+const NOTHING: u32 = 255;
+/// Elements whose sum has room in 64 bits.
+const RUN: usize = 1 << 15;
+
+/// An f32 as an integer in the same order, and back; NaN of either sign are the ends.
+#[inline(always)]
+fn ordered(bits: i32) -> i32 {
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// The largest element, if that is more than `least`. A negative NaN does not count.
+unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
+    let mut most = ordered(least.to_bits() as i32);
+    for i in 0..count {
+        most = most.max(ordered(unsafe { *x.add(i) }.to_bits() as i32));
+    }
+    f32::from_bits(ordered(most) as u32)
+}
+
+/// Terms added up: m·2^e with m < 2^63, of which 2^47 is the power of two that terms are relative to.
+#[derive(Clone, Copy)]
+struct Sum {
+    m: u64,
+    e: i32,
+}
+
+impl Sum {
+    /// What stands for the sum of a NaN.
+    const NAN: u64 = u64::MAX;
+
+    /// More, which is less than 2^63.
+    fn plus(self, more: Self) -> Self {
+        let e = self.e.max(more.e);
+        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
+        while m >> 62 != 0 {
+            (m, e) = (m >> 1, e + 1);
+        }
+        Self { m, e }
+    }
+
+    /// Its upper 32 bits, and how many it has more.
+    #[inline(always)]
+    fn normalized(self) -> (u32, i32) {
+        let zeros = self.m.leading_zeros();
+        let top = (self.m << (zeros & 63)) >> 32;
+        (top as u32, 32 - zeros as i32 + self.e)
+    }
+
+    /// A term, d powers of two below: 0 where it is lost.
+    #[inline(always)]
+    fn term(self, m: u32, d: i32) -> u64 {
+        if d < 48 { (u64::from(m) << BELOW) >> (d + self.e).min(63) } else { 0 }
+    }
+}
+
+/// m · 2^e of two words.
+#[inline(always)]
+fn words(m: u32) -> Words {
+    (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
+}
+
+/// x · 2^e, rounded once, for an x that is not large and e up to 127.
+#[inline(always)]
+fn scaled(x: f32, e: i32) -> f32 {
+    if e == 0 { x } else { moved(x, e) }
+}
+
+#[cold]
+#[inline(never)]
+fn moved(x: f32, e: i32) -> f32 {
+    let half = e / 2;
+    x * exp2(half as f32) * exp2((e - half) as f32)
+}
+
+/// m · 2^(e − 31): what terms are multiplied by.
+#[derive(Clone, Copy)]
+struct Factor {
+    m: u32,
+    e: i32,
+}
+
+impl Factor {
+    /// The reciprocal of a sum in terms of its largest power.
+    #[inline(always)]
+    fn inverse(sum: Sum) -> Self {
+        let (top, more) = sum.normalized();
+        // Newton's step: of 15 bits makes 30.
+        let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
+        let rest = high(rough, top).wrapping_neg();
+        let m = ((u64::from(rough) * u64::from(rest)) >> 31) as u32;
+        Self { m, e: BELOW as i32 - 1 - more }
+    }
+
+    /// Times a positive number in two words.
+    fn times(self, (x, low): (f32, f32)) -> Self {
+        if (x, low) == (1.0, 0.0) {
+            return self;
+        }
+        let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
+        let e = (x.to_bits() >> 23) as i32 - 127;
+        let low = low * exp2((31 - e) as f32);
+        let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
+        if x == 0.0 || self.m == 0 {
+            return Self { m: 0, e: -1000 };
+        }
+        let product = u64::from(self.m) * u64::from(m);
+        let zeros = product.leading_zeros();
+        Self { m: ((product << zeros) >> 32) as u32, e: self.e + e + tiny + 1 - zeros as i32 }
+    }
+
+    /// Times m·2^(−31 − d), rounded.
+    #[inline(always)]
+    fn of(self, m: u32, d: i32) -> f32 {
+        let (product, e) = (high(m, self.m), self.e - d);
+        if e < LEAST { subnormal(product, e) } else { normal(product, e) }
+    }
+}
+
+/// From here on a product is normal, if it is not 0.
+const LEAST: i32 = -125;
+
+/// m · 2^(e − 30) as it is normal.
+#[inline(always)]
+fn normal(m: u32, e: i32) -> f32 {
+    f32::from_bits((m as f32).to_bits().wrapping_add(((e - 30) as u32) << 23))
+}
+
+/// m · 2^(e − 30), where e is below [`LEAST`].
+#[cold]
+#[inline(never)]
+fn subnormal(m: u32, e: i32) -> f32 {
+    // In units of the least subnormal.
+    let shift = (-119 - e).min(40) as u32;
+    let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
+    if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
+}
+
+/// What the terms of a row are relative to.
+#[derive(Clone, Copy)]
+struct Terms {
+    reduction: Reduction,
+    /// What is taken from x.
+    center: f32,
+    /// The power of two of the largest term.
+    power: i32,
+}
+
+impl Terms {
+    /// For scores up to a finite maximum, of which those that are summed have the largest.
+    #[inline(always)]
+    fn new(scale: &Scale, max: f32, largest: f32) -> Self {
+        let center = if is_extreme(scale, max) { max } else { 0.0 };
+        let reduction = Reduction::new(scale);
+        let power = power_of_exp(reduction, largest - center);
+        Self { reduction, center, power }
+    }
+
+    /// A score's m, and by how many powers of two it is below.
+    #[inline(always)]
+    fn of(&self, x: f32) -> (u32, i32) {
+        let (m, power) = fixed_exp(self.reduction, x - self.center);
+        (m, self.power.wrapping_sub(power))
+    }
+
+    /// The terms of up to [`RUN`] elements added up; each waits as a word at an output, which moves by
+    /// a step. None of a sum is [`NAN`](Sum::NAN).
+    unsafe fn run(&self, mut x: *const f32, mut out: *mut f32, step: usize, count: usize) -> u64 {
+        let (mut sum, mut is_nan, end) = (0u64, false, x.wrapping_add(count));
+        while x != end {
+            let score = unsafe { *x };
+            let (mut m, d) = self.of(score);
+            let mut d = d as u32;
+            if d <= BELOW {
+                sum += u64::from(m) * u64::from((1u32 << BELOW) >> d);
+            } else if d < NOTHING {
+                sum += u64::from(m >> (d - BELOW).min(31));
+            } else {
+                is_nan |= score.is_nan();
+                (m, d) = (0, NOTHING);
+            }
+            unsafe { *out = f32::from_bits((m.wrapping_add(128) & !0xFF) | d) };
+            (x, out) = (x.wrapping_add(1), out.wrapping_add(step));
+        }
+        if is_nan { Sum::NAN } else { sum }
+    }
+
+    /// The terms of a row added up; each waits as a word where there is an output. None if an x is
+    /// NaN.
+    #[inline(always)]
+    unsafe fn sum(&self, x: *const f32, out: *mut f32, count: usize) -> Option<Sum> {
+        // Without an output, words go where nobody reads them.
+        let mut nowhere = 0.0;
+        let (out, step) = if out.is_null() { (&raw mut nowhere, 0) } else { (out, 1) };
+        if count > RUN {
+            // A copy, or what is the same for all elements would be in memory.
+            let terms = *self;
+            return unsafe { terms.long(x, out, step, count) };
+        }
+        let m = unsafe { self.run(x, out, step, count) };
+        (m != Sum::NAN).then_some(Sum { m, e: 0 })
+    }
+
+    /// The same of many elements.
+    #[cold]
+    #[inline(never)]
+    unsafe fn long(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> Option<Sum> {
+        let (mut sum, mut at) = (Sum { m: 0, e: 0 }, 0);
+        while at < count {
+            let (x, out) = (x.wrapping_add(at), out.wrapping_add(step * at));
+            let more = unsafe { self.run(x, out, step, RUN.min(count - at)) };
+            if more == Sum::NAN {
+                return None;
+            }
+            sum = sum.plus(Sum { m: more, e: 0 });
+            at += RUN;
+        }
+        Some(sum)
+    }
+}
+
+/// Writes words times a factor: [`Factor::of`] of each, where what is the same for all is outside.
+unsafe fn write(out: *mut f32, count: usize, factor: Factor) {
+    let (place, most) = (out.cast::<u32>(), factor.e - LEAST);
+    let power = ((factor.e - 30) as u32) << 23;
+    for i in 0..count {
+        let word = unsafe { *place.add(i) };
+        let (product, d) = (high(word & !0xFF, factor.m), word & 0xFF);
+        let mut bits = (product as f32).to_bits().wrapping_add(power).wrapping_sub(d << 23);
+        if d as i32 > most {
+            bits = subnormal(product, factor.e - d as i32).to_bits();
+        }
+        unsafe { *place.add(i) = bits };
+    }
+}
+
+/// The i-th row, and its results.
+fn row(tile: &Tile<'_>, i: usize) -> (*const f32, *mut f32) {
+    let out = if tile.writes() { tile.out.wrapping_add(i * tile.out_stride) } else { tile.out };
+    (tile.x.wrapping_add(i * tile.x_stride), out)
+}
+
+/// The terms of a row, and their sum.
+struct Whole<'a> {
+    x: *const f32,
+    count: usize,
+    max: f32,
+    scale: &'a Scale,
+    terms: Terms,
+    sum: Sum,
+}
+
+impl<'a> Whole<'a> {
+    /// Of a row; each term waits as a word where there is an output. None if the row has a NaN, an
+    /// infinity, or nothing else than −∞.
+    #[inline(always)]
+    unsafe fn new(x: *const f32, out: *mut f32, count: usize, scale: &'a Scale) -> Option<Self> {
+        let max = unsafe { maximum(x, count, f32::NEG_INFINITY) };
+        if !max.is_finite() {
+            return None;
+        }
+        let terms = Terms::new(scale, max, max);
+        let sum = unsafe { terms.sum(x, out, count) }?;
+        Some(Self { x, count, max, scale, terms, sum })
+    }
+
+    /// m of the largest term.
+    fn largest(&self) -> u32 {
+        self.terms.of(self.max).0
+    }
+
+    /// Whether all other terms are together less than a half of the largest.
+    #[inline(always)]
+    fn is_dominated(&self) -> bool {
+        // A sum with an exponent is far larger.
+        self.sum.m < 3 << 47 && self.sum.m < u64::from(self.largest()) * (3 << (BELOW - 1))
+    }
+
+    /// ln Σ e^(s·x) less s times the center.
+    #[inline(always)]
+    fn ln(&self) -> Words {
+        let (top, more) = self.sum.normalized();
+        // Powers are counted from that of 1.
+        let power = self.terms.power - POWER_OF_1;
+        ln_scaled(words(top), F32((power + more - 31 - BELOW as i32) as f32))
+    }
+
+    /// Where the largest term is, and ln Σ e^(s·(x − max)) of a row that it dominates: from the sum
+    /// of the others alone, which keeps its digits.
+    #[cold]
+    unsafe fn surprise(&self) -> (usize, (Words, i32)) {
+        let Self { x, count, .. } = *self;
+        let mut at = 0;
+        while at + 1 < count && unsafe { *x.add(at) } != self.max {
+            at += 1;
+        }
+        let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, self.scale) };
+        (at, others.map_or((NAN, 0), |others| others.surprise()))
+    }
+}
+
+/// A number without digits.
+const NAN: Words = (F32(f32::NAN), F32(0.0));
+
+/// ln(1 + others/own), where terms of the others are by a power of two above: as words times a power
+/// of two.
+fn surprise(others: Sum, own: u32, power: i32) -> (Words, i32) {
+    let (top, more) = others.normalized();
+    if top == 0 {
+        return ((F32(0.0), F32(0.0)), 0);
+    }
+    // As a sum of its own the largest term has 16 bits less.
+    let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
+    let tail = words(high(top, inverse.m));
+    let e = inverse.e + more - BELOW as i32 - 30 + power;
+    if e < -70 {
+        return (tail, e);
+    }
+    let power = F32(exp2(e as f32));
+    (ln_1p_positive_words((tail.0 * power, tail.1 * power)), 0)
+}
+
+/// The terms of a row without one, and that one.
+struct Others {
+    max: f32,
+    terms: Terms,
+    sum: Sum,
+    /// m of the one, and by how many powers of two it is below the others' largest.
+    own: u32,
+    below: i32,
+}
+
+impl Others {
+    /// As [`Whole::new`].
+    unsafe fn new(
+        x: *const f32,
+        out: *mut f32,
+        count: usize,
+        at: usize,
+        scale: &Scale,
+    ) -> Option<Self> {
+        let (own, next) = (unsafe { *x.add(at) }, at + 1);
+        let (after, rest) = (x.wrapping_add(next), count - next);
+        let mut max = unsafe { maximum(x, at, f32::NEG_INFINITY) };
+        max = unsafe { maximum(after, rest, max) };
+        let all = unsafe { maximum(&raw const own, 1, max) };
+        if !all.is_finite() || own.is_nan() {
+            return None;
+        }
+        let terms = Terms::new(scale, all, if max > f32::NEG_INFINITY { max } else { all });
+        let before = unsafe { terms.sum(x, out, at) }?;
+        let out = if out.is_null() { out } else { out.wrapping_add(next) };
+        let sum = before.plus(unsafe { terms.sum(after, out, rest) }?);
+        let (own, below) = terms.of(own);
+        Some(Self { max, terms, sum, own, below })
+    }
+
+    /// The loss of the one, which is above the others.
+    fn surprise(&self) -> (Words, i32) {
+        surprise(self.sum, self.own, self.below)
+    }
+}
+
+/// Softmax of each row.
+pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
+    for i in 0..tile.rows {
+        let (x, out) = row(tile, i);
+        let Some(row) = (unsafe { Whole::new(x, out, tile.columns, scale) }) else {
+            tile.fill(i, f32::NAN);
+            continue;
+        };
+        let factor = Factor::inverse(row.sum);
+        unsafe { write(out, tile.columns, factor) };
+        let out = unsafe { core::slice::from_raw_parts_mut(out, tile.columns) };
+        if row.is_dominated()
+            && let Some(out) = out.iter_mut().find(|p| **p > LIKELY)
+        {
+            // m as it is kept, rounded, would leave a certain class not quite certain.
+            *out = factor.of(row.largest(), 0);
+        }
+    }
+}
+
+/// Less than any dominant probability, more than any other's.
+const LIKELY: f32 = 0.6;
+
+/// ln Σ e^x of the first row in two words; NaN where that is not finite.
+pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
+    let (x, _) = row(tile, 0);
+    let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, &Scale::ONE) };
+    let Some(row) = row else { return (f32::NAN, 0.0) };
+    let (mut base, (mut high, mut low)) = (row.terms.center, row.ln());
+    // Near 0 there are digits of what the others add.
+    if row.max.abs() < 2.0 && row.is_dominated() {
+        let (_, (ln, e)) = unsafe { row.surprise() };
+        base = row.max;
+        (high, low) = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
+    }
+    if base == 0.0 {
+        return (high.0, low.0);
+    }
+    let (sum, error) = two_sum(base, high.0);
+    fast_two_sum(sum, error + low.0)
+}
+
+/// The logarithm of softmax of each row.
+pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
+    for i in 0..tile.rows {
+        let (x, out) = row(tile, i);
+        let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, scale) };
+        let Some(row) = row else {
+            tile.fill(i, f32::NAN);
+            continue;
+        };
+        let (ln, mut dominant) = (row.ln(), None);
+        if row.is_dominated() {
+            dominant = Some(unsafe { row.surprise() });
+        }
+        for k in 0..tile.columns {
+            let x = F32(unsafe { *x.add(k) });
+            let y = difference(x, scale.words.0, row.terms.center, ln);
+            unsafe { *out.add(k) = y.0 };
+        }
+        if let Some((at, (ln, e))) = dominant {
+            tile.set(i, at, 0.0 - scaled(rounded(ln).0, e));
+        }
+    }
+}
+
+/// A weight times a logarithm times 2^e.
+fn weighted(weight: f32, ln: Words, e: i32) -> f32 {
+    scaled(rounded(if weight == 1.0 { ln } else { times(F32(weight), ln) }).0, e)
+}
+
+/// The loss of the first row's label; its gradient goes where there is an output.
+pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 {
+    let ((x, out), columns) = (row(tile, 0), tile.columns);
+    if label >= columns {
+        return f32::NAN;
+    }
+    let own = unsafe { *x.add(label) };
+    let Some(row) = (unsafe { Others::new(x, out, columns, label, scale) }) else {
+        tile.fill(0, f32::NAN);
+        return f32::NAN;
+    };
+    let s = (F32(scale.words.0), F32(scale.words.1));
+    let (mut all, mut above) = (row.sum, (-row.below).max(0));
+    let mut loss;
+    if row.below >= 0 && row.max > f32::NEG_INFINITY {
+        // s·(max − own) + ln Σ e^(s·(x − max)), of halves that do not overflow.
+        let (largest, _) = row.terms.of(row.max);
+        all.m += all.term(row.own, row.below);
+        let rest = Sum { m: all.m - all.term(largest, 0), ..all };
+        let (ln, e) = surprise(rest, largest, 0);
+        let half = two_sum(F32(row.max * 0.5), F32(own * -0.5));
+        let (high, low) = if scale.is_one() { half } else { product(half, s) };
+        let ln = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
+        loss = weighted(weight, add((high * 2.0, low * 2.0), ln), 0);
+    } else {
+        let (ln, e) = row.surprise();
+        loss = weighted(weight, ln, e);
+        // From here on relative to the label's own power.
+        above = above.min(1000);
+        let others = if above < 64 { all.m >> above } else { 0 };
+        all.m = others + all.term(row.own, 0);
+    }
+    if weight == 0.0 {
+        loss = 0.0;
+    }
+    if tile.writes() {
+        let (top, more) = row.sum.normalized();
+        let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
+        let factor = Factor { e: factor.e - above, ..factor };
+        unsafe { write(out, columns, factor) };
+        // Zero less zero is +0.
+        let d = if top == 0 { 1000 } else { BELOW as i32 - more };
+        unsafe { *out.add(label) = 0.0 - factor.of(top, d) };
+    }
+    loss
+}

@@ -324,12 +324,9 @@ impl<'a> Whole<'a> {
             at += 1;
         }
         let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, self.scale) };
-        (at, others.map_or((NAN, 0), |others| others.surprise()))
+        (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
     }
 }
-
-/// A number without digits.
-const NAN: Words = (F32(f32::NAN), F32(0.0));
 
 /// ln(1 + others/own), where terms of the others are by a power of two above: as words times a power
 /// of two.
@@ -402,16 +399,14 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
         unsafe { write(out, tile.columns, factor) };
         let out = unsafe { core::slice::from_raw_parts_mut(out, tile.columns) };
         if row.is_dominated()
-            && let Some(out) = out.iter_mut().find(|p| **p > LIKELY)
+            && let Some(out) = out.iter_mut().find(|p| **p > 0.6)
         {
+            // Only the dominant one has so much.
             // m as it is kept, rounded, would leave a certain class not quite certain.
             *out = factor.of(row.largest(), 0);
         }
     }
 }
-
-/// Less than any dominant probability, more than any other's.
-const LIKELY: f32 = 0.6;
 
 /// ln Σ e^x of the first row in two words; NaN where that is not finite.
 pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
@@ -441,10 +436,8 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
             tile.fill(i, f32::NAN);
             continue;
         };
-        let (ln, mut dominant) = (row.ln(), None);
-        if row.is_dominated() {
-            dominant = Some(unsafe { row.surprise() });
-        }
+        let ln = row.ln();
+        let dominant = row.is_dominated().then(|| unsafe { row.surprise() });
         for k in 0..tile.columns {
             let x = F32(unsafe { *x.add(k) });
             let y = difference(x, scale.words.0, row.terms.center, ln);
@@ -474,7 +467,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     };
     let s = (F32(scale.words.0), F32(scale.words.1));
     let (mut all, mut above) = (row.sum, (-row.below).max(0));
-    let mut loss;
+    let loss;
     if row.below >= 0 && row.max > f32::NEG_INFINITY {
         // s·(max − own) + ln Σ e^(s·(x − max)), of halves that do not overflow.
         let (largest, _) = row.terms.of(row.max);
@@ -493,9 +486,6 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let others = if above < 64 { all.m >> above } else { 0 };
         all.m = others + all.term(row.own, 0);
     }
-    if weight == 0.0 {
-        loss = 0.0;
-    }
     if tile.writes() {
         let (top, more) = row.sum.normalized();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
@@ -505,5 +495,5 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let d = if top == 0 { 1000 } else { BELOW as i32 - more };
         unsafe { *out.add(label) = 0.0 - factor.of(top, d) };
     }
-    loss
+    if weight == 0.0 { 0.0 } else { loss }
 }

@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{Random, assert_same, backends, every};
+use common::{Random, assert_same, backends, class_of_rows, every};
 use logits::loss::CrossEntropy;
 use logits::{Backend, Rows, RowsMut};
 use std::arch::asm;
@@ -130,7 +130,7 @@ fn slices_are_all_that_is_touched_wherever_they_lie() {
                 continue;
             }
             for (name, is_of_rows, call) in every() {
-                let mut first = [None, None];
+                let mut first = [None, None, None];
                 for (b, backend) in backends().into_iter().enumerate() {
                     let results = if is_of_rows { rows } else { length };
                     for turn in 0..2 {
@@ -146,7 +146,7 @@ fn slices_are_all_that_is_touched_wherever_they_lie() {
                         call(backend, [x.slice(), p.slice()], columns, out.slice_mut());
                         memcheck(Memcheck::AssertWritten, out.slice());
                         let what = format!("{name} of {rows} × {columns} on {backend:?}");
-                        let first = &mut first[usize::from(backend.is_fused())];
+                        let first = &mut first[class_of_rows(backend)];
                         let first = first.get_or_insert_with(|| out.slice().to_vec());
                         assert_same(first, out.slice(), &what);
                     }

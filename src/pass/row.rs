@@ -449,6 +449,9 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
     }
 }
 
+/// A distance of scores whose products may overflow: 2^60.
+const FAR: f32 = 1_152_921_504_606_846_976.0;
+
 /// A weight times a logarithm times 2^e.
 fn weighted(weight: f32, ln: Words, e: i32) -> f32 {
     scaled(rounded(if weight == 1.0 { ln } else { times(F32(weight), ln) }).0, e)
@@ -469,15 +472,18 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     let (mut all, mut above) = (row.sum, (-row.below).max(0));
     let loss;
     if row.below >= 0 && row.max > f32::NEG_INFINITY {
-        // s·(max − own) + ln Σ e^(s·(x − max)), of halves that do not overflow.
+        // s·(max − own) + ln Σ e^(s·(x − max)), times a power of two by which it does not overflow
+        // before the weight is there.
         let (largest, _) = row.terms.of(row.max);
         all.m += all.term(row.own, row.below);
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);
-        let half = two_sum(F32(row.max * 0.5), F32(own * -0.5));
-        let (high, low) = if scale.is_one() { half } else { product(half, s) };
-        let ln = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
-        loss = weighted(weight, add((high * 2.0, low * 2.0), ln), 0);
+        let is_far = (row.max * 0.5 - own * 0.5) * scale.words.0 > FAR;
+        let (down, up) = if is_far { (exp2(-64.0), 64) } else { (1.0, 0) };
+        let distance = two_sum(F32(row.max * down), F32(own * -down));
+        let distance = if scale.is_one() { distance } else { product(distance, s) };
+        let ln = (F32(scaled(ln.0.0, e) * down), F32(scaled(ln.1.0, e) * down));
+        loss = weighted(weight, add(distance, ln), up);
     } else {
         let (ln, e) = row.surprise();
         loss = weighted(weight, ln, e);

@@ -98,8 +98,11 @@ impl Backend {
         let mut sums = Words::new();
         for (k, out) in out.chunks_mut(height).enumerate() {
             let tile = all.part(k * height, height);
-            let again = logarithms(self.0, &tile, &mut sums);
-            if again != u64::MAX {
+            // Rows of one element, and long rows, are taken each by itself.
+            let mut again = u64::MAX;
+            if (2..=TILE).contains(&x.columns()) {
+                let (extreme, near_0) = logarithms(self.0, &tile, &mut sums);
+                again = extreme | near_0;
                 for (i, out) in out.iter_mut().enumerate() {
                     let (high, low) = sums.get(i);
                     *out = LogSumExp { high, low }.value();
@@ -130,30 +133,27 @@ fn log_dot_exp(backend: Backend, a: &Tile<'_>, b: &Tile<'_>) -> f32 {
     state.value()
 }
 
-/// ln Σ e^x of a tile's rows; a bit for each that is to be taken by itself, for all if rows are
-/// of one element, or long.
-fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> u64 {
-    let (rows, columns) = (tile.rows(), tile.columns());
-    let (scale, mut shifts) = (&Scale::ONE, Shifts::new());
-    if columns <= 1 || columns > TILE {
-        return u64::MAX;
-    }
-    if columns <= SHORT {
+/// ln Σ e^x of a tile's rows of 2 to [`TILE`] elements; a bit for each row that is extreme, and one
+/// for each whose logarithm is near 0.
+fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> (u64, u64) {
+    let (rows, scale, mut shifts) = (tile.rows(), &Scale::ONE, Shifts::new());
+    let (mut extreme, mut of_rows) = (0, None);
+    if tile.columns() <= SHORT {
         let mut scratch = Scratch::new();
-        let (mut extreme, mut of_rows) = (0, None);
         if !b.exp_short(tile, scale, None, &mut scratch) {
             extreme = b.maxima(tile, &[], scale, &mut shifts);
             b.exp_short(tile, scale, Some(&shifts), &mut scratch);
             of_rows = Some(&shifts);
         }
         short_sums(b, tile, &scratch, None, sums);
-        return extreme | b.logarithms(rows, scale, of_rows, sums).near_0;
+    } else {
+        let mut totals = Totals::new();
+        extreme = b.maxima(tile, &[], scale, &mut shifts);
+        b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
+        b.sums(rows, totals.lanes(), false, 0, sums);
+        of_rows = Some(&shifts);
     }
-    let mut totals = Totals::new();
-    let extreme = b.maxima(tile, &[], scale, &mut shifts);
-    b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
-    b.sums(rows, totals.lanes(), false, 0, sums);
-    extreme | b.logarithms(rows, scale, Some(&shifts), sums).near_0
+    (extreme, b.logarithms(rows, scale, of_rows, sums).near_0)
 }
 
 /// ln(e^a + e^c).
@@ -184,11 +184,14 @@ fn extend(b: Passes, mut state: LogSumExp, x: &[f32]) -> LogSumExp {
         let (before, rest) = block.split_at_checked(at).unwrap_or((block, &[]));
         let (own, after) = rest.split_at_checked(1).unwrap_or((rest, &[]));
         for piece in [before, own, after] {
-            if piece.len() == block.len() {
-                state = merge(b, state, sum);
-            } else if !piece.is_empty() {
-                state = merge(b, state, of_piece(b, piece));
-            }
+            let sum = match piece.len() {
+                0 => continue,
+                n if n == block.len() => sum,
+                _ => of_piece(b, piece),
+            };
+            // To merge with nothing would change no bit, but take as long as a short sum.
+            let is_first = state.high == f32::NEG_INFINITY;
+            state = if is_first { sum } else { merge(b, state, sum) };
         }
     }
     state
@@ -216,17 +219,9 @@ fn of_piece(b: Passes, x: &[f32]) -> LogSumExp {
         [x] => return LogSumExp::of(x),
         _ => {}
     }
-    if x.len() <= SHORT {
-        let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
-        let (mut of_rows, mut extreme) = (None, 0);
-        if !b.exp_short(&row, &Scale::ONE, None, &mut scratch) {
-            extreme = b.maxima(&row, &[], &Scale::ONE, &mut shifts);
-            b.exp_short(&row, &Scale::ONE, Some(&shifts), &mut scratch);
-            of_rows = Some(&shifts);
-        }
+    if x.len() <= TILE {
+        let (extreme, _) = logarithms(b, &row, &mut sums);
         if extreme == 0 {
-            short_sums(b, &row, &scratch, None, &mut sums);
-            b.logarithms(1, &Scale::ONE, of_rows, &mut sums);
             return of_words(x, sums.get(0));
         }
     }

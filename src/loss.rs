@@ -13,7 +13,7 @@ pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
 use crate::error::Error;
-use crate::math::words::add_words;
+use crate::math::double_word::add_words;
 use crate::simd::BLOCK;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};

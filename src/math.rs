@@ -1,5 +1,6 @@
 //! Formulas over lanes: method, error, and the script behind each coefficient.
 
+pub(crate) mod double_word;
 pub(crate) mod exp;
 pub(crate) mod exp_m1;
 pub(crate) mod fixed_exp;
@@ -13,7 +14,6 @@ pub(crate) mod shifted_exp;
 pub(crate) mod sigmoid;
 pub(crate) mod softplus;
 pub(crate) mod tanh;
-pub(crate) mod words;
 
 use crate::simd::Lanes;
 

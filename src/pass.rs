@@ -50,7 +50,7 @@ pub(crate) use link::{Link, quotient};
 pub(crate) use losses::{LossFormula, LossRows, Spread};
 pub(crate) use rows::Marked;
 pub(crate) use shifts::Shifts;
-pub(crate) use tile::{GROUP, KEPT, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile, Words};
+pub(crate) use tile::{DoubleWords, GROUP, KEPT, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile};
 pub(crate) use write::{Again, Logarithms, Target, TargetRows};
 
 /// The passes of an instruction set. One exists only where the CPU was seen to have it.
@@ -237,40 +237,40 @@ passes! {
         /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
         fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
-        fn sums(rows: usize, lanes: RowsOfLanes<'_>, is_signed: bool, to: usize, sums: &mut Words) = accumulator::sums;
+        fn sums(rows: usize, lanes: RowsOfLanes<'_>, is_signed: bool, to: usize, sums: &mut DoubleWords) = accumulator::sums;
 
         // Numbers of rows.
         /// Reciprocals of sums, and the probabilities of the largest elements.
-        fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words, largest: &mut PerRow) = rows::factors;
+        fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords, largest: &mut PerRow) = rows::factors;
         /// Logarithms of sums, and which rows need a second look.
-        fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut Words) -> Marked = rows::logarithms;
+        fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords) -> Marked = rows::logarithms;
         /// The logarithm of the share of one element a row, by what the others leave of it.
-        fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &Words, ln: &mut PerRow) = rows::shares;
+        fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &DoubleWords, ln: &mut PerRow) = rows::shares;
         /// What a term of each row must exceed to be dominant.
-        fn limits(rows: usize, sums: &Words, limits: &mut PerRow) = rows::limits;
+        fn limits(rows: usize, sums: &DoubleWords, limits: &mut PerRow) = rows::limits;
         /// The logarithm of the share of each row's dominant element, by sums with and without it.
-        fn shares_of_rest(rows: usize, sums: &Words, others: &Words, ln: &mut PerRow) = rows::shares_of_rest;
+        fn shares_of_rest(rows: usize, sums: &DoubleWords, others: &DoubleWords, ln: &mut PerRow) = rows::shares_of_rest;
         /// s·x less a logarithm of short rows, of which dominant elements have their own.
         fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
 
         /// The losses of rows; a bit for each that is to be taken another way.
-        fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &Words, all: &mut LossRows) -> u64 = losses::losses;
+        fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &DoubleWords, all: &mut LossRows) -> u64 = losses::losses;
         /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
 
         // Results.
         /// Kept e^x · 2^-N times the factor of its row.
-        fn scale(tile: &Tile<'_>, first: usize, factors: &Words, largest: Option<&PerRow>) = write::scale;
+        fn scale(tile: &Tile<'_>, first: usize, factors: &DoubleWords, largest: Option<&PerRow>) = write::scale;
         /// Short rows' e^x · 2^-N times the factor of its row.
-        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, any_size: bool) = write::short_write;
+        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, any_size: bool) = write::short_write;
         /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &Words, target: Target<'_>) = write::short_write_less;
+        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, target: Target<'_>) = write::short_write_less;
         /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
         fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
         /// (x − center)·power of a row; −∞ stays so.
         fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
         /// s·(x − center) less a logarithm.
-        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &Words) = write::subtract;
+        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &DoubleWords) = write::subtract;
 
         // Of a row: a tile of one row of any length, or two of which the shorter counts.
         /// The largest element: NaN if one is NaN, −∞ if there is none.

@@ -18,8 +18,9 @@ use crate::loss::label::{Labels, NOWHERE};
 use crate::loss::{Loss, Losses};
 use crate::math::shifted_exp::Scale;
 use crate::pass::{
-    Again, Against, GROUP, General, GeneralRows, KEPT, LINE, LossFormula, LossRows, PIECE, Passes,
-    Piece, ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile, Totals, Words,
+    Again, Against, DoubleWords, GROUP, General, GeneralRows, KEPT, LINE, LossFormula, LossRows,
+    PIECE, Passes, Piece, ROWS, SHORT, Scratch, Shifts, Spread, TILE, Target, TargetRows, Tile,
+    Totals,
 };
 use crate::rows::Rows;
 
@@ -110,6 +111,11 @@ fn one(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -
         labels.read(0, &mut label);
         let [label] = label;
         let weight = options.weights.get(label).copied().unwrap_or(1.0);
+        if label == 0 && row.columns() == 1 && row.get(0, 0).is_finite() {
+            // The only class is certain.
+            row.set(0, 0, 0.0);
+            return Loss::of_one(0.0, weight);
+        }
         if label != NOWHERE {
             let loss = b.line_loss(row, label, weight, &scale);
             if !loss.is_nan() {
@@ -286,7 +292,7 @@ impl<'a> Batch<'a> {
                 scratch.clear(i * columns + label);
             }
         }
-        let mut others = Words::new();
+        let mut others = DoubleWords::new();
         short_sums(b, tile, &scratch, None, &mut others);
         marked |= b.losses(rows, formula, of_rows, &others, self.of_rows);
         let (targets, any_size) = (self.targets, of_rows.is_some());
@@ -304,7 +310,8 @@ impl<'a> Batch<'a> {
     #[inline(never)]
     fn middle(&mut self, formula: &LossFormula<'_>, mut marked: u64) {
         let (b, tile, scale) = (self.b, self.tile, &formula.scale);
-        let (mut shifts, mut totals, mut others) = (Shifts::new(), Totals::new(), Words::new());
+        let (mut shifts, mut totals, mut others) =
+            (Shifts::new(), Totals::new(), DoubleWords::new());
         let mut scratch = Scratch::new();
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::{
-    Logarithms, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words,
+    DoubleWords, Logarithms, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals,
 };
 use crate::rows::{Rows, RowsMut, check_shape};
 
@@ -83,7 +83,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
         of_rows = Some(&shifts);
     }
-    let (mut sums, mut others) = (Words::new(), Words::new());
+    let (mut sums, mut others) = (DoubleWords::new(), DoubleWords::new());
     let (mut limits, mut dominant) = (PerRow::new(), PerRow::new());
     short_sums(b, tile, &scratch, None, &mut sums);
     b.limits(rows, &sums, &mut limits);
@@ -107,7 +107,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
         return each(tile, &mut |row| long(b, row, scale));
     }
-    let (mut totals, mut sums) = (Totals::new(), Words::new());
+    let (mut totals, mut sums) = (Totals::new(), DoubleWords::new());
     b.exp_sums(&tile.input(), &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), totals.lanes(), false, 0, &mut sums);
     let dominated = b.logarithms(tile.rows(), scale, Some(&shifts), &mut sums).dominated;

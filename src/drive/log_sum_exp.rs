@@ -10,9 +10,9 @@ use super::sum::{Sum, height, largest, short_sums};
 use crate::LogSumExp;
 use crate::backend::Backend;
 use crate::error::{Error, check_length};
+use crate::math::double_word::{fast_two_sum, two_sum};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{fast_two_sum, two_sum};
-use crate::pass::{LINE, Passes, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{DoubleWords, LINE, Passes, SHORT, Scratch, Shifts, TILE, Tile, Totals};
 use crate::rows::Rows;
 
 /// How near 0 a logarithm must be for a dominant element to be taken out: 1, and what an
@@ -95,7 +95,7 @@ impl Backend {
             return Ok(());
         }
         let (all, height) = (Tile::read(x), height(x.columns()));
-        let mut sums = Words::new();
+        let mut sums = DoubleWords::new();
         for (k, out) in out.chunks_mut(height).enumerate() {
             let tile = all.part(k * height, height);
             // Rows of one element, and long rows, are taken each by itself.
@@ -135,7 +135,7 @@ fn log_dot_exp(backend: Backend, a: &Tile<'_>, b: &Tile<'_>) -> f32 {
 
 /// ln Σ e^x of a tile's rows of 2 to [`TILE`] elements; a bit for each row that is extreme, and one
 /// for each whose logarithm is near 0.
-fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut Words) -> (u64, u64) {
+fn logarithms(b: Passes, tile: &Tile<'_>, sums: &mut DoubleWords) -> (u64, u64) {
     let (rows, scale, mut shifts) = (tile.rows(), &Scale::ONE, Shifts::new());
     let (mut extreme, mut of_rows) = (0, None);
     if tile.columns() <= SHORT {
@@ -213,7 +213,7 @@ fn dominant(b: Passes, x: &[f32], sum: LogSumExp) -> usize {
 /// ln Σ e^x in one go.
 fn of_piece(b: Passes, x: &[f32]) -> LogSumExp {
     let row = Tile::of_read(x);
-    let mut sums = Words::new();
+    let mut sums = DoubleWords::new();
     match *x {
         [] => return LogSumExp::new(),
         [x] => return LogSumExp::of(x),

@@ -1,7 +1,7 @@
 //! What the options of a cross-entropy come to.
 
+use crate::math::double_word::{fast_two_sum, product};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{fast_two_sum, product};
 use crate::pass::{Coefficients, General, Link, LossFormula, Spread, quotient};
 use crate::simd::scalar::F32;
 

@@ -16,7 +16,7 @@ use crate::backend::Backend;
 use crate::error::{Error, check_length};
 use crate::math::shift::exp2;
 use crate::math::shifted_exp::Scale;
-use crate::pass::{LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words};
+use crate::pass::{DoubleWords, LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals};
 use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
@@ -104,7 +104,7 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
         }
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
     }
-    let (mut sums, mut largest) = (Words::new(), PerRow::new());
+    let (mut sums, mut largest) = (DoubleWords::new(), PerRow::new());
     short_sums(b, tile, &scratch, None, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
     b.short_write(tile, 0, &scratch, &sums, !is_moderate);
@@ -116,7 +116,7 @@ fn middle(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     if tile.columns() > TILE || b.maxima(tile, &[], scale, &mut shifts) != 0 {
         return each(tile, &mut |row| long(b, row, scale));
     }
-    let (mut totals, mut sums, mut largest) = (Totals::new(), Words::new(), PerRow::new());
+    let (mut totals, mut sums, mut largest) = (Totals::new(), DoubleWords::new(), PerRow::new());
     b.exp_sums(tile, &[], scale, &shifts, true, &mut totals);
     b.sums(tile.rows(), totals.lanes(), false, 0, &mut sums);
     b.factors(tile.rows(), scale, Some(&shifts), &mut sums, &mut largest);
@@ -139,7 +139,7 @@ pub(super) fn write_kept(
     kept: &Tile<'_>,
     row: &Tile<'_>,
     sum: &Sum,
-    factor: &Words,
+    factor: &DoubleWords,
     largest: Option<&PerRow>,
 ) {
     let mut end = row.columns();
@@ -153,7 +153,7 @@ pub(super) fn write_kept(
             let is_lost = sum.shift.center != 0.0;
             let power = if is_lost { -252.0 } else { sum.exponent_before - sum.shift.exponent };
             for power in [power.max(-126.0), power - power.max(-126.0)] {
-                let mut factor = Words::new();
+                let mut factor = DoubleWords::new();
                 factor.set(0, (exp2(power), 0.0));
                 b.scale(&piece, 0, &factor, None);
             }

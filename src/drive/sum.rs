@@ -4,7 +4,8 @@ use crate::math::shift::{Shift, is_extreme};
 use crate::math::shifted_exp::Scale;
 use crate::pass::shifts::room;
 use crate::pass::{
-    GROUP, Passes, PerRow, ROWS, RowsOfLanes, SHORT, Scratch, Shifts, TILE, Tile, Totals, Words,
+    DoubleWords, GROUP, Passes, PerRow, ROWS, RowsOfLanes, SHORT, Scratch, Shifts, TILE, Tile,
+    Totals,
 };
 use crate::simd::BLOCK;
 
@@ -101,8 +102,8 @@ impl Sum {
     }
 
     /// Its value, of the first row.
-    pub(super) fn value(&mut self, b: Passes) -> Words {
-        let mut sums = Words::new();
+    pub(super) fn value(&mut self, b: Passes) -> DoubleWords {
+        let mut sums = DoubleWords::new();
         b.sums(1, self.totals.lanes(), false, 0, &mut sums);
         sums
     }
@@ -135,7 +136,7 @@ pub(super) fn short_sums(
     tile: &Tile<'_>,
     scratch: &Scratch,
     limits: Option<&PerRow>,
-    sums: &mut Words,
+    sums: &mut DoubleWords,
 ) {
     let (columns, mut totals) = (tile.columns(), Totals::new());
     let mut first = 0;

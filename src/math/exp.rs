@@ -25,8 +25,8 @@
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
 use super::Function;
+use super::double_word::{fast_two_sum, two_product, two_sum};
 use super::polynomial::horner;
-use super::words::{fast_two_sum, two_product, two_sum};
 use super::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes};
 

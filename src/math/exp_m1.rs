@@ -12,9 +12,9 @@
 //! **Coefficients** by `exp_m1.sollya`, beside this file.
 
 use super::Function;
+use super::double_word::two_sum;
 use super::exp::{NORMAL, Parts, exp};
 use super::polynomial::horner;
-use super::words::two_sum;
 use super::{Formula, value};
 use crate::simd::Lanes;
 

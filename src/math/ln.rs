@@ -28,8 +28,8 @@
 //! FreeBSD's msun, 1993.
 
 use super::Function;
+use super::double_word::{fast_two_sum, remainder, two_sum};
 use super::polynomial::horner;
-use super::words::{fast_two_sum, remainder, two_sum};
 use super::{Formula, value};
 use crate::simd::{Lanes, Logarithms, Reduced, reduce};
 

@@ -7,8 +7,8 @@
 //! **Error.** That of ln x, see `ln.rs`, and what rounds off e/s.
 
 use super::Function;
+use super::double_word::two_sum;
 use super::ln::Sum;
-use super::words::two_sum;
 use crate::simd::Lanes;
 
 /// ln(1 + x).

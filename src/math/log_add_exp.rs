@@ -5,9 +5,9 @@
 //!
 //! **Error.** What is added to a errs by 2^-25 of itself, the sum by 2^-48.
 
+use super::double_word::{fast_two_sum, two_sum};
 use super::exp::Parts;
 use super::ln::ln_scaled;
-use super::words::{fast_two_sum, two_sum};
 use crate::simd::{EIGHTHS, Lanes};
 
 /// Below this distance ln(1 + z) is a short series in z = e^d, and from here on z is 0.

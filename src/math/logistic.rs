@@ -26,12 +26,12 @@
 //!
 //! **Coefficients** by `logistic.sollya`, beside this file.
 
+use super::double_word::{fast_two_sum, product, remainder};
 #[cfg(doc)]
 use super::exp::NORMAL;
 use super::exp::{Parts, exp_words};
 use super::ln::{Sum, ln_1p_words, or_series};
 use super::polynomial::horner;
-use super::words::{fast_two_sum, product, remainder};
 use super::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes, SIXTEENTHS};
 

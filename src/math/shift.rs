@@ -12,9 +12,9 @@
 //! **Error.** That of [`shifted_exp`]; the logarithm adds that of
 //! [`ln_scaled`], about 2^-26 of itself.
 
+use super::double_word::{fast_two_sum, two_sum};
 use super::ln::ln_scaled;
 use super::shifted_exp::{self, LN_FACTOR, Scale};
-use super::words::{fast_two_sum, two_sum};
 use super::{Formula, value};
 use crate::simd::{Lanes, SIXTEENTHS, Simd};
 
@@ -65,8 +65,8 @@ impl Shift {
     /// FACTOR · e^x · 2^-N as a double-word number, likewise; 0 from the floor down.
     #[inline(always)]
     pub(crate) fn words<V: Lanes>(self, x: (V, V)) -> (V, V) {
-        struct Words;
-        impl<V: Lanes> Formula<V> for Words {
+        struct DoubleWord;
+        impl<V: Lanes> Formula<V> for DoubleWord {
             type Arguments = ((V, V), f32);
             type Value = (V, V);
             #[inline(always)]
@@ -78,7 +78,7 @@ impl Shift {
                 (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
             }
         }
-        value::<V, Words>((x, self.exponent))
+        value::<V, DoubleWord>((x, self.exponent))
     }
 
     /// Where terms stop falling, for s = 1: an x from which the center has been taken.

@@ -16,8 +16,8 @@
 //!
 //! **Coefficients** by `shifted_exp.sollya` and `shifted_exp.py`, beside this file.
 
+use super::double_word::{divide, fast_two_sum, product};
 use super::polynomial::horner;
-use super::words::{divide, fast_two_sum, product};
 use super::{Formula, value};
 use crate::simd::Lanes;
 use crate::simd::scalar::F32;
@@ -94,13 +94,13 @@ const POLYNOMIAL: [f32; 2] = [0.500019967555999755859375, 0.16668663918972015380
 const LONGER: [f32; 3] = [0.5, 0.16666965186595916748046875, 4.1667275130748748779296875e-2];
 
 /// A number in two words.
-type Words = (f32, f32);
+type DoubleWord = (f32, f32);
 
 /// What x is multiplied by, s, in the numbers that it takes to reduce x.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     /// s.
-    pub(crate) words: Words,
+    pub(crate) words: DoubleWord,
     /// 1/s: what the x of a power of e differ by.
     pub(crate) inverse: f32,
     /// ln2/s: what those of a power of two differ by.
@@ -141,7 +141,7 @@ impl Scale {
         if t == 1.0 { Self::ONE } else { Self::new(reciprocal(t), (t, 0.0)) }
     }
 
-    fn new(s: Words, inverse: Words) -> Self {
+    fn new(s: DoubleWord, inverse: DoubleWord) -> Self {
         let (high, low) = product(lanes((LN_2[0], LN_2[1])), lanes(inverse));
         let (high, low) = fast_two_sum(high.0, low.0);
         // The nearest number of so many bits.
@@ -190,13 +190,13 @@ impl Scale {
 }
 
 #[inline(always)]
-fn lanes((high, low): Words) -> (F32, F32) {
+fn lanes((high, low): DoubleWord) -> (F32, F32) {
     (F32(high), F32(low))
 }
 
 /// 1/x.
 #[inline(always)]
-fn reciprocal(x: f32) -> Words {
+fn reciprocal(x: f32) -> DoubleWord {
     let (high, low) = divide(lanes((1.0, 0.0)), lanes((x, 0.0)));
     (high.0, low.0)
 }
@@ -228,8 +228,8 @@ pub(crate) fn shifted_exp_of_words<V: Lanes>(x: (V, V), power: V, zero_point: V)
 
 #[cfg(test)]
 mod tests {
+    use super::super::double_word::two_product;
     use super::super::polynomial::check::{assert_error, assert_words, value};
-    use super::super::words::two_product;
     use super::*;
     use crate::simd::SIXTEENTHS;
     use core::f64;

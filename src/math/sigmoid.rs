@@ -13,8 +13,8 @@
 //! others lose, and calls on few elements pay for dividing by 96.
 
 use super::Function;
+use super::double_word::remainder;
 use super::exp::{NORMAL, exp, exp_words};
-use super::words::remainder;
 use crate::simd::Lanes;
 
 /// 1 / (1 + e^-x).

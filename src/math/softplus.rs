@@ -10,9 +10,9 @@
 //! is not fused, what ln(1 + z) has, see `ln.rs`, and the rounding of the division.
 
 use super::Function;
+use super::double_word::fast_two_sum;
 use super::exp::{NORMAL, exp, exp_words};
 use super::ln::Sum;
-use super::words::fast_two_sum;
 use crate::simd::Lanes;
 
 /// sign · ln(1 + e^(sign · x)): ln(1 + e^x), or with a sign of −1 ln σ(x).

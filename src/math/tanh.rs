@@ -7,9 +7,9 @@
 //!
 //! **Error.** Of tanh y at most 7.0e-10, of the derivative 2.0e-9 of itself.
 
+use super::double_word::{fast_two_sum, product, remainder};
 use super::exp::exp_precise;
 use super::polynomial::horner;
-use super::words::{fast_two_sum, product, remainder};
 use super::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes};
 
@@ -78,8 +78,8 @@ pub(crate) fn tanh<V: Lanes>(y: (V, V)) -> [(V, V); 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::double_word::two_sum;
     use super::super::polynomial::check::assert_error;
-    use super::super::words::two_sum;
     use super::*;
     use crate::simd::scalar::F32;
 

@@ -7,9 +7,9 @@
 //! rows at once by a transposition.
 #![allow(unsafe_code)] // memory is that of values here, or a scratch that has what it says
 
-use super::{GROUP, PerRow, Scratch, Words};
+use super::{DoubleWords, GROUP, PerRow, Scratch};
+use crate::math::double_word::{fast_two_sum, two_sum};
 use crate::math::shift::exp2;
-use crate::math::words::{fast_two_sum, two_sum};
 use crate::simd::{BLOCK, Lane16, Lanes, Simd, unroll};
 use core::hint::black_box;
 use core::marker::PhantomData;
@@ -355,7 +355,7 @@ impl<'a> RowsOfLanes<'a> {
         rows: usize,
         is_signed: bool,
         to: usize,
-        sums: &mut Words,
+        sums: &mut DoubleWords,
     ) {
         macro_rules! row {
             ($i:expr) => {
@@ -413,7 +413,7 @@ pub(super) unsafe fn sums<S: Simd>(
     lanes: RowsOfLanes<'_>,
     is_signed: bool,
     to: usize,
-    sums: &mut Words,
+    sums: &mut DoubleWords,
 ) {
     // SAFETY: totals have blocks of GROUP rows, and a scratch has room for a block more than its
     // rows.

@@ -26,9 +26,9 @@
 
 use super::Tile;
 use super::sum::{NOWHERE, Terms, sums};
+use crate::math::double_word::{add, rounded, times, two_product, two_sum};
 use crate::math::exp::{exp, exp_scaled};
 use crate::math::exp_m1::exp_m1;
-use crate::math::words::{add, rounded, times, two_product, two_sum};
 use crate::simd::{Lanes, Mask, Simd, Vectors};
 use core::f32::consts::LN_2;
 

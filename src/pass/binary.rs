@@ -31,11 +31,11 @@
 
 use super::Tile;
 use super::accumulator::{Accumulator, Term};
-use crate::math::ln::{ln_1m_words, ln_words};
-use crate::math::logistic::{Logistic, Precise, Tail};
-use crate::math::words::{
+use crate::math::double_word::{
     add, divide, fast_two_sum, product, rounded, times, two_product, two_sum,
 };
+use crate::math::ln::{ln_1m_words, ln_words};
+use crate::math::logistic::{Logistic, Precise, Tail};
 use crate::math::{Formula, value};
 use crate::simd::{BLOCK, Lanes, Mask, Simd, Vectors, unroll};
 

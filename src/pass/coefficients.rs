@@ -1,6 +1,6 @@
 //! The coefficients of −ln p[k] in a loss.
 
-use crate::math::words::{add, times};
+use crate::math::double_word::{add, times};
 use crate::math::{Formula, value};
 use crate::simd::{Lanes, Simd};
 

@@ -19,9 +19,9 @@
 
 use super::Tile;
 use super::sum::{NOWHERE, Terms, sums};
+use crate::math::double_word::{remainder, times, two_product, two_sum};
 use crate::math::ln::{ln_ratio, ln_words, odd_ln_over_s_less_2};
 use crate::math::polynomial::horner;
-use crate::math::words::{remainder, times, two_product, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 use core::f32::consts::LN_2;

@@ -19,10 +19,10 @@
 use super::Tile;
 use super::search::{maximum, position};
 use super::sum::{Terms, sums};
+use crate::math::double_word::{add, divide, times, two_sum};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::Shift;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, divide, times, two_sum};
 use crate::simd::{Lanes, Simd};
 
 /// H(softmax(x)).

@@ -23,9 +23,9 @@
 
 use super::Tile;
 use super::binary::{Factors, Keep, PairFunction, Weights, pair_sum};
+use crate::math::double_word::{add, product, rounded, times, two_sum};
 use crate::math::exp::{NORMAL, Parts};
 use crate::math::logistic::{Precise, Tail};
-use crate::math::words::{add, product, rounded, times, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::{EIGHTHS, Lanes, Mask, Simd};
 

@@ -35,10 +35,10 @@ use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::link::{Link, finite};
 use super::search::{maximum, position};
-use super::{Coefficients, GROUP, PerRow, Tile, Words};
+use super::{Coefficients, DoubleWords, GROUP, PerRow, Tile};
+use crate::math::double_word::{add, divide, fast_two_sum, product, rounded, times};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
-use crate::math::words::{add, divide, fast_two_sum, product, rounded, times};
 use crate::simd::{BLOCK, Lanes, Mask, Simd};
 use core::mem::MaybeUninit;
 
@@ -135,8 +135,8 @@ pub(crate) struct GeneralRows {
     /// m, x[m], u(x[m])/2, u′(x[m]), t[m] and w[m].
     pub(crate) at: [usize; GROUP],
     pub(crate) top: PerRow,
-    half: Words,
-    slope: Words,
+    half: DoubleWords,
+    slope: DoubleWords,
     target: PerRow,
     weight: PerRow,
     /// 1 or [`DOWN`].
@@ -146,12 +146,12 @@ pub(crate) struct GeneralRows {
     /// Whether |a[k]| is [`LARGE`] anywhere but at m, a bit a row.
     has_large: u64,
     /// Σ_{k≠m} of e^d[k] · 2^-N, of a[k], and of −a[k]·d[k].
-    pub(crate) others: Words,
-    pub(crate) rest: Words,
-    pub(crate) distance: Words,
+    pub(crate) others: DoubleWords,
+    pub(crate) rest: DoubleWords,
+    pub(crate) distance: DoubleWords,
     pub(crate) loss: PerRow,
     /// B over the sum of e^d · 2^-N, times the headroom.
-    factor: Words,
+    factor: DoubleWords,
     headroom: PerRow,
     /// The derivative by x[m].
     pub(crate) at_top: PerRow,
@@ -164,18 +164,18 @@ impl GeneralRows {
         Self {
             at: [usize::MAX; GROUP],
             top: PerRow::new(),
-            half: Words::new(),
-            slope: Words::new(),
+            half: DoubleWords::new(),
+            slope: DoubleWords::new(),
             target: PerRow::new(),
             weight: PerRow::new(),
             down: PerRow::new(),
             far: PerRow::new(),
             has_large: 0,
-            others: Words::new(),
-            rest: Words::new(),
-            distance: Words::new(),
+            others: DoubleWords::new(),
+            rest: DoubleWords::new(),
+            distance: DoubleWords::new(),
             loss: PerRow::new(),
-            factor: Words::new(),
+            factor: DoubleWords::new(),
             headroom: PerRow::new(),
             at_top: PerRow::new(),
         }

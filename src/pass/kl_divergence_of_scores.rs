@@ -40,11 +40,11 @@
 use super::Tile;
 use super::search::{maximum, position};
 use super::sum::{NOWHERE, Terms, sums};
+use crate::math::double_word::{add, add_words, divide, product, times, two_product, two_sum};
 use crate::math::exp_m1::{SMALL, exp_m1_small};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::polynomial::horner;
 use crate::math::shift::{LEVEL, Scaled, Shift};
-use crate::math::words::{add, add_words, divide, product, times, two_product, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::{Lanes, Mask, Simd};
 

@@ -1,8 +1,8 @@
 //! What becomes of a score before softmax: a soft cap and a temperature, and their derivative.
 
 use super::coefficients::splat;
+use crate::math::double_word::{divide, fast_two_sum, product, times, two_sum};
 use crate::math::tanh::{SCALE, tanh};
-use crate::math::words::{divide, fast_two_sum, product, times, two_sum};
 use crate::math::{Formula, value};
 use crate::simd::Lanes;
 use crate::simd::scalar::F32;

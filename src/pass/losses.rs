@@ -22,10 +22,10 @@ use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::rows::{inverse, words_of_each};
 use super::shifts::Shifts;
-use super::{Coefficients, GROUP, PerRow, ROWS, Tile, Words};
+use super::{Coefficients, DoubleWords, GROUP, PerRow, ROWS, Tile};
+use crate::math::double_word::{add, fast_two_sum, product, rounded, times};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, fast_two_sum, product, rounded, times};
 use crate::simd::{BLOCK, Lanes, Mask, Simd};
 
 /// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
@@ -69,14 +69,14 @@ pub(crate) struct LossRows {
     pub(crate) weight: PerRow,
     /// t at the label, and Σ a of the others.
     pub(crate) target: PerRow,
-    pub(crate) rest: Words,
+    pub(crate) rest: DoubleWords,
     /// Σ x, or Σ a·x of the others.
-    pub(crate) moment: Words,
+    pub(crate) moment: DoubleWords,
     pub(crate) loss: PerRow,
     /// The gradient at the label.
     pub(crate) at_label: PerRow,
     /// By what e^(s·x) · 2^-N is multiplied elsewhere.
-    pub(crate) factor: Words,
+    pub(crate) factor: DoubleWords,
 }
 
 impl LossRows {
@@ -87,11 +87,11 @@ impl LossRows {
             score: PerRow::new(),
             weight: PerRow::new(),
             target: PerRow::new(),
-            rest: Words::new(),
-            moment: Words::new(),
+            rest: DoubleWords::new(),
+            moment: DoubleWords::new(),
             loss: PerRow::new(),
             at_label: PerRow::new(),
-            factor: Words::new(),
+            factor: DoubleWords::new(),
         }
     }
 }
@@ -201,7 +201,7 @@ pub(super) unsafe fn losses<S: Simd>(
     rows: usize,
     formula: &LossFormula<'_>,
     shifts: Option<&Shifts>,
-    others: &Words,
+    others: &DoubleWords,
     all: &mut LossRows,
 ) -> u64 {
     let (rows, scale) = (rows.min(ROWS), &formula.scale);

@@ -15,15 +15,15 @@
 
 use super::Tile;
 use super::write::difference;
+use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high, power_of_exp};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shift::{exp2, is_extreme};
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{add, fast_two_sum, product, rounded, times, two_sum};
 use crate::simd::scalar::F32;
 
 /// A number in two words.
-type Words = (F32, F32);
+type DoubleWord = (F32, F32);
 
 /// Bits below m that a sum has: a term of a smaller power loses its last.
 const BELOW: u32 = 16;
@@ -85,7 +85,7 @@ impl Sum {
 
 /// m · 2^e of two words.
 #[inline(always)]
-fn words(m: u32) -> Words {
+fn words(m: u32) -> DoubleWord {
     (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
 }
 
@@ -307,7 +307,7 @@ impl<'a> Whole<'a> {
 
     /// ln Σ e^(s·x) less s times the center.
     #[inline(always)]
-    fn ln(&self) -> Words {
+    fn ln(&self) -> DoubleWord {
         let (top, more) = self.sum.normalized();
         // Powers are counted from that of 1.
         let power = self.terms.power - POWER_OF_1;
@@ -317,7 +317,7 @@ impl<'a> Whole<'a> {
     /// Where the largest term is, and ln Σ e^(s·(x − max)) of a row that it dominates: from the sum
     /// of the others alone, which keeps its digits.
     #[cold]
-    unsafe fn surprise(&self) -> (usize, (Words, i32)) {
+    unsafe fn surprise(&self) -> (usize, (DoubleWord, i32)) {
         let Self { x, count, .. } = *self;
         let mut at = 0;
         while at + 1 < count && unsafe { *x.add(at) } != self.max {
@@ -330,7 +330,7 @@ impl<'a> Whole<'a> {
 
 /// ln(1 + others/own), where terms of the others are by a power of two above: as words times a power
 /// of two.
-fn surprise(others: Sum, own: u32, power: i32) -> (Words, i32) {
+fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     let (top, more) = others.normalized();
     if top == 0 {
         return ((F32(0.0), F32(0.0)), 0);
@@ -382,7 +382,7 @@ impl Others {
     }
 
     /// The loss of the one, which is above the others.
-    fn surprise(&self) -> (Words, i32) {
+    fn surprise(&self) -> (DoubleWord, i32) {
         surprise(self.sum, self.own, self.below)
     }
 }
@@ -453,7 +453,7 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
 const FAR: f32 = 1_152_921_504_606_846_976.0;
 
 /// A weight times a logarithm times 2^e.
-fn weighted(weight: f32, ln: Words, e: i32) -> f32 {
+fn weighted(weight: f32, ln: DoubleWord, e: i32) -> f32 {
     scaled(rounded(if weight == 1.0 { ln } else { times(F32(weight), ln) }).0, e)
 }
 

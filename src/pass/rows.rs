@@ -4,19 +4,19 @@
 
 use super::exp::terms;
 use super::shifts::{Shifts, floors_of};
-use super::{PerRow, ROWS, Words};
+use super::{DoubleWords, PerRow, ROWS};
+use crate::math::double_word::{divide, fast_two_sum, two_product, two_sum};
 use crate::math::ln::ln_1p_positive;
 use crate::math::log_add_exp::log_add_exp;
 use crate::math::shift::ln_of_shifted;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{divide, fast_two_sum, two_product, two_sum};
 use crate::simd::{Lanes, SIXTEENTHS, Simd};
 
 /// ln ¾: from about this logarithm of its share on, an element is computed by what the others
 /// leave of the sum.
 const LN_LIKELY: f32 = -0.287_682_08;
 
-impl Words {
+impl DoubleWords {
     /// Those of the rows from i on.
     #[inline(always)]
     pub(super) fn load<S: Simd>(&self, simd: S, i: usize) -> (S::F32, S::F32) {
@@ -73,7 +73,7 @@ pub(super) unsafe fn factors<S: Simd>(
     rows: usize,
     scale: &Scale,
     shifts: Option<&Shifts>,
-    sums: &mut Words,
+    sums: &mut DoubleWords,
     largest: &mut PerRow,
 ) {
     let mut at = 0;
@@ -119,7 +119,7 @@ pub(super) unsafe fn logarithms<S: Simd>(
     rows: usize,
     scale: &Scale,
     shifts: Option<&Shifts>,
-    sums: &mut Words,
+    sums: &mut DoubleWords,
 ) -> Marked {
     let (mut dominated, mut far_from_0) = (0, 0);
     let rows = rows.min(ROWS);
@@ -149,7 +149,7 @@ pub(super) unsafe fn shares<S: Simd>(
     scale: &Scale,
     exponents: Option<&Shifts>,
     score: &PerRow,
-    others: &Words,
+    others: &DoubleWords,
     ln: &mut PerRow,
 ) {
     let mut at = 0;
@@ -178,7 +178,12 @@ const DOMINANT: f32 = 0.7;
 
 /// What a term of each row must exceed to be dominant.
 #[inline(always)]
-pub(super) unsafe fn limits<S: Simd>(simd: S, rows: usize, sums: &Words, limits: &mut PerRow) {
+pub(super) unsafe fn limits<S: Simd>(
+    simd: S,
+    rows: usize,
+    sums: &DoubleWords,
+    limits: &mut PerRow,
+) {
     let mut at = 0;
     while at < rows.min(ROWS) {
         unsafe { simd.store(simd.load(sums.high.at(at)) * DOMINANT, limits.at_mut(at)) };
@@ -192,8 +197,8 @@ pub(super) unsafe fn limits<S: Simd>(simd: S, rows: usize, sums: &Words, limits:
 pub(super) unsafe fn shares_of_rest<S: Simd>(
     simd: S,
     rows: usize,
-    sums: &Words,
-    others: &Words,
+    sums: &DoubleWords,
+    others: &DoubleWords,
     ln: &mut PerRow,
 ) {
     let mut at = 0;

@@ -296,12 +296,12 @@ impl PerRow {
 }
 
 /// A number in two words for each row.
-pub(crate) struct Words {
+pub(crate) struct DoubleWords {
     pub(crate) high: PerRow,
     pub(crate) low: PerRow,
 }
 
-impl Words {
+impl DoubleWords {
     /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {

@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
-use crate::math::words::{rounded, two_sum};
+use crate::math::double_word::{rounded, two_sum};
 use crate::simd::{Lanes, Simd, unroll};
 
 /// Rows after which second words are carried.

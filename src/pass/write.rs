@@ -5,10 +5,10 @@ use super::coefficients::splat;
 use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::Shifts;
-use super::{Coefficients, PerRow, ROWS, Scratch, Tile, Words};
+use super::{Coefficients, DoubleWords, PerRow, ROWS, Scratch, Tile};
+use crate::math::double_word::{self, two_product};
 use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
-use crate::math::words::{self, two_product};
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
 
 /// What is subtracted from a multiple of a probability.
@@ -118,7 +118,7 @@ pub(super) unsafe fn scale<S: Simd>(
     simd: S,
     tile: &Tile<'_>,
     first: usize,
-    factors: &Words,
+    factors: &DoubleWords,
     largest: Option<&PerRow>,
 ) {
     for i in 0..tile.rows.min(ROWS) {
@@ -190,7 +190,7 @@ pub(super) unsafe fn exp_write<S: Simd>(
 pub(crate) struct Again<'a> {
     pub(crate) scale: &'a Scale,
     pub(crate) shifts: &'a Shifts,
-    pub(crate) factors: &'a Words,
+    pub(crate) factors: &'a DoubleWords,
     pub(crate) largest: Option<&'a PerRow>,
 }
 
@@ -213,7 +213,7 @@ unsafe fn target_of<S: Simd>(
                 t = unsafe { simd.load_part(from, rest, 0.0) };
             }
             let a = coefficients.of(t, coefficients.weights(simd, at, rest));
-            words::product(a, splat(zero, scale))
+            double_word::product(a, splat(zero, scale))
         }
     }
 }
@@ -238,7 +238,7 @@ pub(super) unsafe fn short_write<S: Simd>(
     tile: &Tile<'_>,
     first: usize,
     scratch: &Scratch,
-    factors: &Words,
+    factors: &DoubleWords,
     any_size: bool,
 ) {
     let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
@@ -282,7 +282,7 @@ pub(super) unsafe fn short_write_less<S: Simd>(
     tile: &Tile<'_>,
     first: usize,
     scratch: &Scratch,
-    factors: &Words,
+    factors: &DoubleWords,
     target: Target<'_>,
 ) {
     let columns = tile.columns;
@@ -328,7 +328,7 @@ pub(super) unsafe fn subtract<S: Simd>(
     tile: &Tile<'_>,
     scale: &Scale,
     center: f32,
-    logarithms: &Words,
+    logarithms: &DoubleWords,
 ) {
     let (s, columns, rows) = (scale.words.0, tile.columns, tile.rows.min(ROWS));
     for i in 0..rows {
@@ -378,7 +378,7 @@ pub(super) fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V
 pub(crate) struct Logarithms<'a> {
     pub(crate) scale: &'a Scale,
     /// ln Σ e^(s·x).
-    pub(crate) ln: &'a Words,
+    pub(crate) ln: &'a DoubleWords,
     /// What e^(s·x) · 2^-N of a dominant element exceeds, and the logarithm of its share.
     pub(crate) limits: &'a PerRow,
     pub(crate) dominant: &'a PerRow,

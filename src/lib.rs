@@ -338,8 +338,8 @@ pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
-/// The results are from 0 to 1 and sum to 1, and adding a constant to all scores changes
-/// nothing. Of two scores it is [`sigmoid`] of their difference. The derivative of
+/// The results are from 0 to 1. In exact arithmetic they sum to 1 to within their own errors, and
+/// adding a constant to all scores changes nothing. Of two scores it is [`sigmoid`] of their difference. The derivative of
 /// `out[k]` by `x[j]` is −pₖ·pⱼ, and pₖ·(1 − pₖ) where j = k: [`softmax_backward`].
 ///
 /// **Method.** The subtraction in e^(x − max) would round. Here e^x·2^-N, with one whole

@@ -17,6 +17,7 @@ use super::Tile;
 use super::write::difference;
 use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high, power_of_exp};
+use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, scaled, subnormal, words};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
 use crate::math::shift::{exp2, is_extreme};
 use crate::math::shifted_exp::Scale;
@@ -25,8 +26,6 @@ use crate::simd::scalar::F32;
 /// A number in two words.
 type DoubleWord = (F32, F32);
 
-/// Bits below m that a sum has: a term of a smaller power loses its last.
-const BELOW: u32 = 16;
 /// From this d on a term is nothing: 2^-255 of the largest.
 const NOTHING: u32 = 255;
 /// Elements whose sum has room in 64 bits.
@@ -45,124 +44,6 @@ unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
         most = most.max(ordered(unsafe { *x.add(i) }.to_bits() as i32));
     }
     f32::from_bits(ordered(most) as u32)
-}
-
-/// Terms added up: m·2^e with m < 2^63, of which 2^47 is the power of two that terms are relative to.
-#[derive(Clone, Copy)]
-struct Sum {
-    m: u64,
-    e: i32,
-}
-
-impl Sum {
-    /// What stands for the sum of a NaN.
-    const NAN: u64 = u64::MAX;
-
-    /// More, which is less than 2^63.
-    fn plus(self, more: Self) -> Self {
-        let e = self.e.max(more.e);
-        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
-        while m >> 62 != 0 {
-            (m, e) = (m >> 1, e + 1);
-        }
-        Self { m, e }
-    }
-
-    /// Its upper 32 bits, and how many it has more.
-    #[inline(always)]
-    fn normalized(self) -> (u32, i32) {
-        let zeros = self.m.leading_zeros();
-        let top = (self.m << (zeros & 63)) >> 32;
-        (top as u32, 32 - zeros as i32 + self.e)
-    }
-
-    /// A term, d powers of two below: 0 where it is lost.
-    #[inline(always)]
-    fn term(self, m: u32, d: i32) -> u64 {
-        if d < 48 { (u64::from(m) << BELOW) >> (d + self.e).min(63) } else { 0 }
-    }
-}
-
-/// m · 2^e of two words.
-#[inline(always)]
-fn words(m: u32) -> DoubleWord {
-    (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
-}
-
-/// x · 2^e, rounded once, for an x that is not large and e up to 127.
-#[inline(always)]
-fn scaled(x: f32, e: i32) -> f32 {
-    if e == 0 { x } else { moved(x, e) }
-}
-
-#[cold]
-#[inline(never)]
-fn moved(x: f32, e: i32) -> f32 {
-    let half = e / 2;
-    x * exp2(half as f32) * exp2((e - half) as f32)
-}
-
-/// m · 2^(e − 31): what terms are multiplied by.
-#[derive(Clone, Copy)]
-struct Factor {
-    m: u32,
-    e: i32,
-}
-
-impl Factor {
-    /// The reciprocal of a sum in terms of its largest power.
-    #[inline(always)]
-    fn inverse(sum: Sum) -> Self {
-        let (top, more) = sum.normalized();
-        // Newton's step: of 15 bits makes 30.
-        let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
-        let rest = high(rough, top).wrapping_neg();
-        let m = ((u64::from(rough) * u64::from(rest)) >> 31) as u32;
-        Self { m, e: BELOW as i32 - 1 - more }
-    }
-
-    /// Times a positive number in two words.
-    fn times(self, (x, low): (f32, f32)) -> Self {
-        if (x, low) == (1.0, 0.0) {
-            return self;
-        }
-        let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
-        let e = (x.to_bits() >> 23) as i32 - 127;
-        let low = low * exp2((31 - e) as f32);
-        let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
-        if x == 0.0 || self.m == 0 {
-            return Self { m: 0, e: -1000 };
-        }
-        let product = u64::from(self.m) * u64::from(m);
-        let zeros = product.leading_zeros();
-        Self { m: ((product << zeros) >> 32) as u32, e: self.e + e + tiny + 1 - zeros as i32 }
-    }
-
-    /// Times m·2^(−31 − d), rounded.
-    #[inline(always)]
-    fn of(self, m: u32, d: i32) -> f32 {
-        let (product, e) = (high(m, self.m), self.e - d);
-        if e < LEAST { subnormal(product, e) } else { normal(product, e) }
-    }
-}
-
-/// From here on a product is normal, if it is not 0.
-const LEAST: i32 = -125;
-
-/// m · 2^(e − 30) as it is normal.
-#[inline(always)]
-fn normal(m: u32, e: i32) -> f32 {
-    f32::from_bits((m as f32).to_bits().wrapping_add(((e - 30) as u32) << 23))
-}
-
-/// m · 2^(e − 30), where e is below [`LEAST`].
-#[cold]
-#[inline(never)]
-fn subnormal(m: u32, e: i32) -> f32 {
-    // In units of the least subnormal.
-    let shift = (-119 - e).min(40) as u32;
-    let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
-    if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
 }
 
 /// What the terms of a row are relative to.

@@ -1,0 +1,128 @@
+//! Sums and factors as whole numbers times a power of two: what the rows of the scalar backend are
+//! added up in and multiplied by. A processor without a floating-point unit does each step in a
+//! few instructions, and a sum is exact whatever the order.
+
+use super::fixed_exp::high;
+use super::shift::exp2;
+use crate::simd::scalar::F32;
+
+/// Bits below m that a sum has: a term of a smaller power loses its last.
+pub(crate) const BELOW: u32 = 16;
+
+/// Terms added up: m·2^e with m < 2^63, of which 2^47 is the power of two that terms are relative to.
+#[derive(Clone, Copy)]
+pub(crate) struct Sum {
+    pub(crate) m: u64,
+    pub(crate) e: i32,
+}
+
+impl Sum {
+    /// What stands for the sum of a NaN.
+    pub(crate) const NAN: u64 = u64::MAX;
+
+    /// More, which is less than 2^63.
+    pub(crate) fn plus(self, more: Self) -> Self {
+        let e = self.e.max(more.e);
+        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
+        while m >> 62 != 0 {
+            (m, e) = (m >> 1, e + 1);
+        }
+        Self { m, e }
+    }
+
+    /// Its upper 32 bits, and how many it has more.
+    #[inline(always)]
+    pub(crate) fn normalized(self) -> (u32, i32) {
+        let zeros = self.m.leading_zeros();
+        let top = (self.m << (zeros & 63)) >> 32;
+        (top as u32, 32 - zeros as i32 + self.e)
+    }
+
+    /// A term, d powers of two below: 0 where it is lost.
+    #[inline(always)]
+    pub(crate) fn term(self, m: u32, d: i32) -> u64 {
+        if d < 48 { (u64::from(m) << BELOW) >> (d + self.e).min(63) } else { 0 }
+    }
+}
+
+/// m as a double-word number.
+#[inline(always)]
+pub(crate) fn words(m: u32) -> (F32, F32) {
+    (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
+}
+
+/// x · 2^e, rounded once, for an x that is not large and e up to 127.
+#[inline(always)]
+pub(crate) fn scaled(x: f32, e: i32) -> f32 {
+    if e == 0 { x } else { moved(x, e) }
+}
+
+#[cold]
+#[inline(never)]
+fn moved(x: f32, e: i32) -> f32 {
+    let half = e / 2;
+    x * exp2(half as f32) * exp2((e - half) as f32)
+}
+
+/// m · 2^(e − 31): what terms are multiplied by.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor {
+    pub(crate) m: u32,
+    pub(crate) e: i32,
+}
+
+impl Factor {
+    /// The reciprocal of a sum in terms of its largest power.
+    #[inline(always)]
+    pub(crate) fn inverse(sum: Sum) -> Self {
+        let (top, more) = sum.normalized();
+        // Newton's step: of 15 bits makes 30.
+        let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
+        let rest = high(rough, top).wrapping_neg();
+        let m = ((u64::from(rough) * u64::from(rest)) >> 31) as u32;
+        Self { m, e: BELOW as i32 - 1 - more }
+    }
+
+    /// Times a positive number in two words.
+    pub(crate) fn times(self, (x, low): (f32, f32)) -> Self {
+        if (x, low) == (1.0, 0.0) {
+            return self;
+        }
+        let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
+        let e = (x.to_bits() >> 23) as i32 - 127;
+        let low = low * exp2((31 - e) as f32);
+        let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
+        if x == 0.0 || self.m == 0 {
+            return Self { m: 0, e: -1000 };
+        }
+        let product = u64::from(self.m) * u64::from(m);
+        let zeros = product.leading_zeros();
+        Self { m: ((product << zeros) >> 32) as u32, e: self.e + e + tiny + 1 - zeros as i32 }
+    }
+
+    /// Times m·2^(−31 − d), rounded.
+    #[inline(always)]
+    pub(crate) fn of(self, m: u32, d: i32) -> f32 {
+        let (product, e) = (high(m, self.m), self.e - d);
+        if e < LEAST { subnormal(product, e) } else { normal(product, e) }
+    }
+}
+
+/// From here on a product is normal, if it is not 0.
+pub(crate) const LEAST: i32 = -125;
+
+/// m · 2^(e − 30) as it is normal.
+#[inline(always)]
+fn normal(m: u32, e: i32) -> f32 {
+    f32::from_bits((m as f32).to_bits().wrapping_add(((e - 30) as u32) << 23))
+}
+
+/// m · 2^(e − 30), where e is below [`LEAST`].
+#[cold]
+#[inline(never)]
+pub(crate) fn subnormal(m: u32, e: i32) -> f32 {
+    // In units of the least subnormal.
+    let shift = (-119 - e).min(40) as u32;
+    let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
+    if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
+}

@@ -105,6 +105,10 @@ pub const CALLS: &[(&str, Call)] = &[
         Ok(NONE)
     }),
 
+    ("log_dot_exp", |b, i, _| number(b.log_dot_exp(i.x, i.y))),
+    ("rows::log_dot_exp", |b, i, out| {
+        each_row(out, |out| b.rows_log_dot_exp(rows!(i.x, i), i.first(i.y), out))
+    }),
     ("log_sum_exp", |b, i, _| number(Ok(b.log_sum_exp(i.first(i.x))))),
     ("rows::log_sum_exp", |b, i, out| each_row(out, |out| b.rows_log_sum_exp(rows!(i.x, i), out))),
     ("rows::log_sum_exp without columns", |b, _, out| {
@@ -214,6 +218,17 @@ pub const CALLS: &[(&str, Call)] = &[
     ("rows::linear", |b, i, out| {
         let (first, out) = (rows!(i.first(i.x), i), RowsMut::new(out.get_mut(..2).unwrap_or(&mut []), 2)?);
         nothing(b.rows_linear(first, rows!(i.y, i), &[0.5, -2.0], out))
+    }),
+
+    ("rows::linear_backward", |b, i, out| {
+        let upstream = Rows::new(i.y.get(..2).unwrap_or(&[]), 1)?;
+        let (weights, mut bias) = (rows_mut!(first(i, out), i), [0.0]);
+        b.rows_linear_backward(rows!(i.x, i), upstream, weights, &mut bias)?;
+        number(Ok(bias[0]))
+    }),
+    ("rows::weighted_sums", |b, i, out| {
+        let weights = Rows::new(i.y.get(..2).unwrap_or(&[]), 2)?;
+        nothing(b.rows_weighted_sums(weights, rows!(i.x, i), rows_mut!(first(i, out), i)))
     }),
 
     ("CrossEntropy::loss", |b, i, _| loss(CrossEntropy::new().on(b).loss(rows!(i.x, i), &i.labels))),

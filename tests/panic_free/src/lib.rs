@@ -95,6 +95,9 @@ callers! {
         Some(sum.merge(LogSumExp::default()).value())
     };
 
+    call_log_dot_exp(i, _out) logits::log_dot_exp(i.x, i.y).ok();
+    call_rows_log_dot_exp(i, out) done(rows::log_dot_exp(x(i)?, i.y, out));
+
     call_softmax(i, out) done(logits::softmax(i.x, out));
     call_softmax_in_place(_i, out) { logits::softmax_in_place(out); None };
     call_rows_softmax(i, out) done(rows::softmax(x(i)?, to(i, out)?));
@@ -149,6 +152,11 @@ callers! {
         done(rows::kl_divergence_of_scores_and_gradient(x(i)?, y(i)?, out, to(i, gradient)?))
     };
     call_rows_linear(i, out) done(rows::linear(x(i)?, y(i)?, &[i.number], to(i, out)?));
+    call_rows_linear_backward(i, out) {
+        let (bias, gradient) = out.split_at_mut_checked(i.labels.len())?;
+        done(rows::linear_backward(x(i)?, y(i)?, to(i, gradient)?, bias))
+    };
+    call_rows_weighted_sums(i, out) done(rows::weighted_sums(x(i)?, y(i)?, to(i, out)?));
     call_rows_and_their_iterators(i, out) {
         let stride = i.labels.len();
         let x = Rows::with_stride(i.x, i.columns, stride).ok()?;

@@ -445,8 +445,8 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
 ///
 /// **Special values.** y\[k\] = −∞ gives g\[k\], whatever Σ g. If Σ g is infinite, any y\[k\] > −∞
 /// gives g\[k\] − Σ g as in IEEE 754, however small e^y\[k\]. A NaN y\[k\], g\[k\] or Σ g gives
-/// NaN. Finite g give the value, or ±∞ if that is beyond `f32::MAX`; an overflow of Σ g alone does no
-/// harm. For 0 < y ≤ 40 the formula holds; for y > 40 nothing is promised.
+/// NaN. Finite g give the value, or ±∞ if that is beyond `f32::MAX`; an overflow of Σ g alone does
+/// no harm. For 0 < y ≤ 40 the formula holds; for y > 40 nothing is promised.
 ///
 /// **Accuracy.** [`contract::LOG_SOFTMAX_BACKWARD`].
 ///

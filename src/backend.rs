@@ -91,10 +91,10 @@ impl Backend {
     }
 
     /// Whether multiplication and addition are fused into one rounding.
-    /// Backends that agree in this give the same bits for every input; but for softmax, log-softmax,
-    /// log-sum-exp and [`CrossEntropy`](crate::loss::CrossEntropy) on the scalar backend, which
-    /// computes them by integer arithmetic. Its bits are the same on every target that does not
-    /// fuse: those of any microcontroller.
+    /// Backends that agree in this give the same bits for every input. The exceptions are softmax,
+    /// log-softmax, log-sum-exp and [`CrossEntropy`](crate::loss::CrossEntropy) on the scalar
+    /// backend, which computes them by other steps. Its bits are the same on every target that
+    /// does not fuse, microcontrollers included.
     #[must_use]
     pub fn is_fused(self) -> bool {
         match self.0 {

@@ -1,19 +1,19 @@
 //! From scores to probabilities to loss, in `f32`, with explicit SIMD and
 //! without `std`.
 //!
-//! # The story
+//! # Scores, probabilities, loss
 //!
 //! A linear classifier gives **scores** s = W x + b ([`rows::linear`]): unbounded
-//! numbers of which only differences matter. For two classes the probability of
-//! the first is σ(s₁ − s₂) ([`sigmoid`]); for many it is [`softmax`],
-//! pₖ = e^sₖ / Σⱼ e^sⱼ, whose logarithm is sₖ − [`log_sum_exp`]\(s\).
+//! numbers of which only differences matter. With two classes, the probability of
+//! the first is σ(s₁ − s₂) ([`sigmoid`]). With more, the probabilities are [`softmax`],
+//! pₖ = e^sₖ / Σⱼ e^sⱼ; their logarithms are sₖ − [`log_sum_exp`]\(s\).
 //!
-//! Against a label the **loss** is −ln p there ([`loss::CrossEntropy`], for two classes
-//! [`loss::BinaryCrossEntropy`]); against a distribution P it is the [`cross_entropy`]
-//! H(P, Q) = −Σ p·ln q. −ln punishes a
-//! confident mistake without bound, and its gradient by the scores is simply
-//! softmax(s) − P, from which [`rows::linear_backward`] makes that by W and b. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
-//! [`kl_divergence`]), to minimise cross-entropy is to minimise divergence.
+//! The **loss** against a label is −ln p of that class ([`loss::CrossEntropy`], for two classes
+//! [`loss::BinaryCrossEntropy`]). Against a distribution P it is the [`cross_entropy`]
+//! H(P, Q) = −Σ p·ln q with Q = softmax(s). The loss of a confident mistake has no upper bound.
+//! The gradient by the scores is softmax(s) − P; [`rows::linear_backward`] turns it into
+//! the gradient by W and b. Since H(P, Q) = H(P) + KL(P‖Q) ([`entropy`],
+//! [`kl_divergence`]), minimising cross-entropy over Q minimises the divergence.
 //!
 //! ```
 //! use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -33,23 +33,23 @@
 //!
 //! # Promises
 //!
-//! - Every function says what it returns for every input, infinities and NaN
-//!   included, and how far it may be off: [`contract`].
-//! - What can fail returns [`Error`] before anything is written. Nothing panics
+//! - Every function says what it returns for infinities and NaN, and how large its error may
+//!   be: [`contract`].
+//! - A function that can fail returns [`Error`] before it writes anything. No function panics
 //!   or allocates.
-//! - The best instructions of the CPU are found at run time ([`Backend`]). Results
-//!   have the same bits on all backends that fuse multiplication and addition, and on
-//!   all that do not, whatever the alignment, length or batch, in place or not. Only softmax,
-//!   log-softmax, log-sum-exp and [`loss::CrossEntropy`] have bits of their own on the scalar
-//!   backend, which are those of every microcontroller.
-//! - All this is said of the usual mode of arithmetic: to nearest, with subnormal numbers.
-//!   Where the host flushes those to zero, subnormal inputs and results are 0, and results below
-//!   2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. Where it rounds in
-//!   another direction, results are within 40 ULP of the larger of their usual value and ½. No
-//!   mode makes a NaN of what is none.
+//! - The best instructions of the CPU are found at run time ([`Backend`]). A result has the
+//!   same bits on all backends that fuse multiplication and addition, and the same bits on all
+//!   that do not, whatever the alignment and the other rows, in place or not. The exceptions are
+//!   softmax, log-softmax, log-sum-exp and [`loss::CrossEntropy`] on the scalar backend: these
+//!   have bits of their own, the same on every microcontroller.
+//! - All this holds in the default floating-point mode: rounding to nearest, with subnormal
+//!   numbers. If the host flushes subnormal numbers to zero, subnormal inputs and results are 0;
+//!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If it
+//!   rounds in another direction, results are within 40 ULP of the larger of their usual value
+//!   and ½. A result that is not NaN in the default mode is NaN in no other.
 //!
-//! A program that is built in debug mode should optimise this crate all the same, or
-//! its functions are many times slower. In the program's `Cargo.toml`:
+//! In a debug build this crate should be optimised all the same, or its functions are many
+//! times slower. In the program's `Cargo.toml`:
 //!
 //! ```toml
 //! [profile.dev.package.logits]
@@ -87,8 +87,8 @@ pub use softmax::Softmax;
 /// e^x for each element; its derivative is e^x.
 ///
 /// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
-/// Above 88.722839 (bits 0x42B17217) the result is +∞; the last result that
-/// is not 0 is at −103.97208 (0xC2CFF1B4).
+/// For x > 88.722839 (bits 0x42B17217) the result is +∞; for x < −103.97208
+/// (0xC2CFF1B4) it is 0.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -110,8 +110,8 @@ pub fn exp_in_place(x: &mut [f32]) {
     Backend::best().exp_in_place(x);
 }
 
-/// e^x − 1 for each element, without the cancellation near 0: there it is x. Its
-/// derivative is e^x, its inverse [`ln_1p`].
+/// e^x − 1 for each element, without cancellation near 0. Its derivative is e^x, its
+/// inverse [`ln_1p`].
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
 /// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
@@ -139,7 +139,7 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// ln x for each element; its derivative is 1/x.
 ///
 /// **Special values.** ln(±0) = −∞, ln 1 = +0, ln(+∞) = +∞; negative x and NaN
-/// give NaN. Subnormal x have their finite logarithm.
+/// give NaN. The logarithm of a subnormal x is finite.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -161,11 +161,11 @@ pub fn ln_in_place(x: &mut [f32]) {
     Backend::best().ln_in_place(x);
 }
 
-/// ln(1 + x) for each element, without the cancellation near 0: there it is x. Its
-/// derivative is 1/(1 + x), its inverse [`exp_m1`].
+/// ln(1 + x) for each element, without cancellation near 0. Its derivative is
+/// 1/(1 + x), its inverse [`exp_m1`].
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −1 gives −∞,
-/// less and NaN give NaN, +∞ gives +∞.
+/// x < −1 and NaN give NaN, +∞ gives +∞.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -192,8 +192,8 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 ///
 /// σ(−x) = 1 − σ(x), its derivative is σ(x)·σ(−x), and its logarithm [`log_sigmoid`].
 ///
-/// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. The
-/// negative tail follows e^x down to the last subnormal.
+/// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. For very
+/// negative x it follows e^x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -219,7 +219,7 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// two classes whose scores differ by x. Its derivative is σ(−x).
 ///
 /// **Special values.** −∞ gives −∞, 0 gives −ln 2, +∞ gives −0, NaN stays NaN.
-/// For large x it follows −e^-x down to the last subnormal.
+/// For large x it follows −e^-x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -241,11 +241,11 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
     Backend::best().log_sigmoid_in_place(x);
 }
 
-/// ln(1 + e^x) of each element, the smooth max(x, 0): the loss −ln σ(−x) of a
-/// binary classifier. Its derivative is σ(x).
+/// ln(1 + e^x) of each element, a smooth max(x, 0): a binary classifier's loss
+/// −ln σ(−x) when the answer is no. Its derivative is σ(x).
 ///
 /// **Special values.** −∞ gives 0, 0 gives ln 2, +∞ gives +∞, NaN stays NaN. For
-/// very negative x it follows e^x down to the last subnormal.
+/// very negative x it follows e^x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -270,14 +270,14 @@ pub fn softplus_in_place(x: &mut [f32]) {
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
 ///
 /// It exceeds the largest element by at most ln n, and its derivative by x\[k\] is
-/// [`softmax`]\(x\)\[k\]. No score is too large: what is summed is e^x·2^-N with a whole N.
-/// For scores that come in pieces there is [`LogSumExp`].
+/// [`softmax`]\(x\)\[k\]. No finite score overflows: the terms are e^x·2^-N with a whole
+/// number N. For scores that come in pieces there is [`LogSumExp`].
 ///
-/// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN, and
-/// without one a +∞ gives +∞. A single element is returned as it is.
+/// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN; a +∞
+/// without a NaN gives +∞. A single element is returned as it is.
 ///
-/// **Accuracy.** [`contract::LOG_SUM_EXP`]. Near 0, where one element has more than ¾ of
-/// the sum, what little the others add to it is kept: [`contract::LOG_SUM_EXP_RISE`].
+/// **Accuracy.** [`contract::LOG_SUM_EXP`]. For results near 0, where e^x of one element is
+/// more than ¾ of the sum, [`contract::LOG_SUM_EXP_RISE`].
 ///
 /// ```
 /// assert_eq!(logits::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f32.ln());
@@ -289,16 +289,16 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
     Backend::best().log_sum_exp(x)
 }
 
-/// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two, the sum of
-/// two numbers of which the logarithms are known.
+/// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two numbers. It adds
+/// two numbers given by their logarithms.
 ///
-/// The same to the bit with a and b exchanged. To fold many numbers with it rounds once for each:
-/// [`LogSumExp`] rounds once for all.
+/// Exchanging a and b changes no bit. Folding many numbers with it rounds at every step;
+/// [`LogSumExp`] rounds once.
 ///
-/// **Special values.** a where b is −∞, to the bit, and b where a is; a NaN gives NaN,
-/// and without one a +∞ gives +∞.
+/// **Special values.** If b is −∞, the result is a, bit for bit; if a is −∞, it is b. A NaN
+/// gives NaN; a +∞ without a NaN gives +∞.
 ///
-/// **Accuracy.** [`contract::LOG_ADD_EXP`]: what is added to 0 is not lost, and
+/// **Accuracy.** [`contract::LOG_ADD_EXP`]. What is added to a = 0 is not lost:
 /// `log_add_exp(0, x)` is [`softplus`]\(x).
 ///
 /// ```
@@ -311,14 +311,14 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
     Backend::best().log_add_exp(a, b)
 }
 
-/// ln Σ e^(aₖ + bₖ): the logarithm of the scalar product of two vectors of which the logarithms
-/// are known, as probabilities of long sequences are.
+/// ln Σ e^(aₖ + bₖ): the logarithm of a scalar product of two vectors, given by the logarithms of
+/// their elements. Probabilities of long sequences are such vectors.
 ///
-/// It is the [`log_sum_exp`] of the sums aₖ + bₖ, each rounded. Its derivative by aₖ and by bₖ is
-/// the [`softmax`] of these sums.
+/// It is the [`log_sum_exp`] of the rounded sums aₖ + bₖ. Its derivative by aₖ and by bₖ is
+/// element k of the [`softmax`] of these sums.
 ///
-/// **Special values.** −∞ stands for a factor of 0: it leaves out an element whose other is finite.
-/// −∞ + ∞ is NaN, as IEEE 754 has it. Else those of [`log_sum_exp`].
+/// **Special values.** −∞ stands for a factor of 0: if the other factor is finite, the term is 0.
+/// −∞ + ∞ is NaN, as in IEEE 754. All else is as in [`log_sum_exp`].
 ///
 /// **Accuracy.** [`contract::LOG_DOT_EXP`].
 ///
@@ -338,17 +338,18 @@ pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
-/// The results are from 0 to 1. In exact arithmetic they sum to 1 to within their own errors, and
-/// adding a constant to all scores changes nothing. Of two scores it is [`sigmoid`] of their difference. The derivative of
-/// `out[k]` by `x[j]` is −pₖ·pⱼ, and pₖ·(1 − pₖ) where j = k: [`softmax_backward`].
+/// The results are from 0 to 1. They sum to 1 to within their own errors. Mathematically, adding
+/// a constant to all scores changes nothing; for two scores, softmax is [`sigmoid`] of their
+/// difference. The derivative of `out[k]` by `x[j]` is −pₖ·pⱼ for j ≠ k, and pₖ·(1 − pₖ) for
+/// j = k: [`softmax_backward`].
 ///
-/// **Method.** The subtraction in e^(x − max) would round. Here e^x·2^-N, with one whole
-/// number N for the row, is summed, and multiplied by the reciprocal of the sum, which is
-/// held as two `f32`. So the error does not grow with the spread of the scores. For a
-/// temperature, and for zeros where everything is masked, there is [`Softmax`].
+/// **Method.** The subtraction in e^(x − max) would round. This function sums e^x·2^-N, with
+/// one whole number N for the row, and multiplies each term by the reciprocal of the sum, held
+/// as two `f32`. So the error does not grow with the spread of the scores. [`Softmax`] has a
+/// temperature, and zeros for rows of only −∞.
 ///
-/// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or nothing but −∞ makes
-/// every result NaN. Small probabilities are kept down to the last subnormal.
+/// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or only −∞ makes every result NaN.
+/// Small probabilities are kept down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::SOFTMAX`], whatever the spread.
 ///
@@ -373,12 +374,11 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
 /// log-probabilities in nats.
 ///
-/// Of a likely element, whose result is near 0, it is −ln(1 + tail) with the sum of the
-/// others: nothing cancels, however certain it is. The derivative of `out[k]` by `x[j]` is
-/// −pⱼ, and 1 − pₖ where j = k: [`log_softmax_backward`].
+/// For a likely element, whose result is near 0, the formula is −ln(1 + tail) with
+/// tail = Σ e^(x\[j\] − x\[k\]) over j ≠ k: nothing cancels. The derivative of `out[k]` by `x[j]`
+/// is −pⱼ for j ≠ k, and 1 − pₖ for j = k: [`log_softmax_backward`].
 ///
-/// **Special values.** −∞ stays −∞. A NaN, a +∞, or nothing but −∞ makes every
-/// result NaN.
+/// **Special values.** −∞ stays −∞. A NaN, a +∞, or only −∞ makes every result NaN.
 ///
 /// **Accuracy.** [`contract::LOG_SOFTMAX`], however near 0.
 ///
@@ -402,17 +402,16 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
     Backend::best().log_softmax_in_place(x);
 }
 
-/// The derivatives of a loss by scores, from those by their [`softmax`] y, which are
-/// `upstream` = g: `out[k] = y[k]·(g[k] − Σⱼ y[j]·g[j])`.
+/// The derivatives of a loss by scores, from its derivatives g = `upstream` by their
+/// [`softmax`] y: `out[k] = y[k]·(g[k] − Σⱼ y[j]·g[j])`.
 ///
-/// They sum to 0. With g = −t/y, those of the loss −Σ t·ln y, it is the gradient of
-/// [`loss::CrossEntropy`] (Σt)·y − t, which does not divide and is to be preferred.
+/// The exact results sum to 0. With g = −t/y, from the loss −Σ t·ln y, the result is (Σt)·y − t.
+/// Prefer [`loss::CrossEntropy`] for this gradient: it does not divide.
 ///
-/// **Special values.** y = 0 gives 0 whatever g, which does not count for others: a masked
-/// class. Else infinities and NaN follow IEEE 754. Finite g give the value, or ±∞ where that is
-/// beyond `f32::MAX`, though g − Σ y·g may be beyond it too. A y outside 0 to 1 is no probability:
-/// the formula is followed, but where a product with it overflows or is subnormal, nothing is
-/// promised.
+/// **Special values.** y\[k\] = 0, a masked class, gives 0, and its g\[k\] is not used. Else
+/// infinities and NaN follow IEEE 754. Finite g give the value, or ±∞ if that is beyond
+/// `f32::MAX`; an overflow of g − Σ y·g alone does no harm. For y outside 0 to 1 the formula
+/// holds as long as no product with y overflows or is subnormal.
 ///
 /// **Accuracy.** [`contract::SOFTMAX_BACKWARD`].
 ///
@@ -429,7 +428,7 @@ pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<
     Backend::best().softmax_backward(y, upstream, out)
 }
 
-/// As [`softmax_backward`], in the place of the derivatives by y.
+/// As [`softmax_backward`]; the results overwrite `upstream`.
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
@@ -437,17 +436,17 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
     Backend::best().softmax_backward_in_place(y, upstream)
 }
 
-/// The derivatives of a loss by scores, from those by their [`log_softmax`] y, which are
-/// `upstream` = g: `out[k] = g[k] − e^y[k]·Σⱼ g[j]`.
+/// The derivatives of a loss by scores, from its derivatives g = `upstream` by their
+/// [`log_softmax`] y: `out[k] = g[k] − e^y[k]·Σⱼ g[j]`.
 ///
-/// They sum to 0. With g = −1 at a label, of the loss −y there, it is the gradient of
-/// [`loss::CrossEntropy`], small ones of confident right answers included.
+/// The exact results sum to 0. With g = −1 at a label and 0 elsewhere, from the loss −y at the
+/// label, the result is the gradient of [`loss::CrossEntropy`]. Small gradients of confident right
+/// answers keep their digits.
 ///
-/// **Special values.** y = −∞ gives g\[k\], whatever the sum: its probability does not move.
-/// With an infinite Σ g, any other share of it is infinite, however small e^y, and g\[k\] − Σ g
-/// follows IEEE 754; a NaN y, g\[k\] or Σ g gives NaN. Finite g give the value, or ±∞ where that is
-/// beyond `f32::MAX`, though Σ g may be beyond it too. A y above 0 is the logarithm of no
-/// probability: the formula is followed up to y = 40, beyond nothing is promised.
+/// **Special values.** y\[k\] = −∞ gives g\[k\], whatever Σ g. If Σ g is infinite, any y\[k\] > −∞
+/// gives g\[k\] − Σ g as in IEEE 754, however small e^y\[k\]. A NaN y\[k\], g\[k\] or Σ g gives
+/// NaN. Finite g give the value, or ±∞ if that is beyond `f32::MAX`; an overflow of Σ g alone does
+/// no harm. For 0 < y ≤ 40 the formula holds; for y > 40 nothing is promised.
 ///
 /// **Accuracy.** [`contract::LOG_SOFTMAX_BACKWARD`].
 ///
@@ -465,7 +464,7 @@ pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Res
     Backend::best().log_softmax_backward(y, upstream, out)
 }
 
-/// As [`log_softmax_backward`], in the place of the derivatives by y.
+/// As [`log_softmax_backward`]; the results overwrite `upstream`.
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
@@ -476,11 +475,11 @@ pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<
 /// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0
 /// (one class has everything) to ln n (all are equal). Shannon, 1948.
 ///
-/// Its derivative by p is −1 − ln p. Of scores instead of probabilities it is
+/// Its derivative by p is −1 − ln p. For scores instead of probabilities there is
 /// [`rows::entropy_of_scores`].
 ///
-/// `p` is taken as it is, not normalised. **Special values.** 0·ln 0 = 0; a
-/// negative or NaN probability gives NaN; an infinite one −∞, as ∞·ln ∞ is ∞; no elements give 0.
+/// `p` is not normalised. **Special values.** 0·ln 0 = 0; a negative or NaN
+/// probability gives NaN; an infinite one gives −∞; no elements give 0.
 ///
 /// **Accuracy.** [`contract::DISTRIBUTION`].
 ///
@@ -493,15 +492,15 @@ pub fn entropy(p: &[f32]) -> f32 {
     Backend::best().entropy(p)
 }
 
-/// The cross-entropy −Σ p·ln q of two distributions, in nats: how surprised one
-/// who believes Q is by outcomes from P. It is [`entropy`] of P plus
-/// [`kl_divergence`] of P from Q. Its derivative by q is −p/q; of scores instead of Q it is
-/// [`loss::CrossEntropy::loss_soft`], which never forms Q.
+/// The cross-entropy −Σ p·ln q of two distributions, in nats: the mean surprise −ln q
+/// of outcomes that follow P. It is [`entropy`] of P plus
+/// [`kl_divergence`] of P from Q. Its derivative by q is −p/q. For scores instead of Q there is
+/// [`loss::CrossEntropy::loss_soft`], which does not compute Q.
 ///
-/// **Special values.** p = 0 gives 0 whatever q; p > 0 with q = 0 gives +∞; a
-/// negative or NaN p, or a negative or NaN q under p > 0, gives NaN. Infinities follow IEEE 754: an
-/// infinite q under p > 0 gives −∞; an infinite p gives +∞ with q < 1, −∞ with q > 1, and NaN with
-/// q = 1; infinite terms of both signs give NaN, finite terms never do.
+/// **Special values.** A term with p = 0 is 0, whatever q. For p > 0, q = 0 gives +∞, q = ∞ gives
+/// −∞, and a negative or NaN q gives NaN. A negative or NaN p gives NaN. An infinite p gives +∞
+/// for q < 1, −∞ for q > 1, and NaN for q = 1. Infinite terms of both signs give NaN; finite terms
+/// never do.
 ///
 /// **Accuracy.** [`contract::DISTRIBUTION`].
 ///
@@ -517,22 +516,21 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
     Backend::best().cross_entropy(p, q)
 }
 
-/// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: the
-/// surprise that believing Q adds to the entropy of P. Kullback and Leibler, 1951.
+/// The Kullback-Leibler divergence Σ p·ln(p/q) of P from Q, in nats: by how much the
+/// cross-entropy with Q exceeds the entropy of P. Kullback and Leibler, 1951.
 ///
-/// It is [`cross_entropy`] of P and Q less [`entropy`] of P, without the cancellation; its
+/// It is [`cross_entropy`] of P and Q minus [`entropy`] of P, without cancellation. Its
 /// derivative by q is −p/q, and by p it is 1 + ln(p/q).
 ///
-/// **Inputs whose sums differ.** Where they differ by at most 2⁻²⁰ of P's, both count as
-/// normalised, and the value is Σ p·ln(p/q) + q − p: of no negative terms, so it is never
-/// negative, and exactly +0 for q = p. Where they differ by more, it is Σ p·ln(p/q), which may
-/// be negative.
+/// **Inputs whose sums differ.** If |Σp − Σq| ≤ 2⁻²⁰·Σp, the sums count as equal. The value is
+/// then Σ (p·ln(p/q) + q − p). No term is negative, so the result is never negative; it is exactly
+/// +0 for q = p. Otherwise it is Σ p·ln(p/q), which may be negative.
 ///
 /// **Special values.** p = 0 gives 0 even if q = 0; p > 0 with q = 0 gives +∞; a negative,
-/// infinite or NaN element on either side gives NaN. Elements above 2¹²⁰ are no probabilities: if
-/// sums of terms of both signs overflow, the result is an infinity or NaN.
+/// infinite or NaN element on either side gives NaN. With elements above 2¹²⁰, sums may overflow:
+/// the result is then an infinity or NaN.
 ///
-/// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, where the sums count as
+/// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, if the sums count as
 /// equal; else [`contract::DISTRIBUTION`].
 ///
 /// # Errors
@@ -555,9 +553,9 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 ///
 /// Its derivative by p is ½·ln(p/m), by q ½·ln(q/m).
 ///
-/// The same to the bit with P and Q exchanged, exactly +0 for q = p, and from 0 to
-/// ln 2 for inputs whose sums are 1 to within 2⁻²⁰. **Special values.** p = 0 gives
-/// q/2·ln 2, where KL(Q‖P) would be +∞; a negative, infinite or NaN element on
+/// Exchanging P and Q changes no bit. The result is exactly +0 for q = p, and from 0 to
+/// ln 2 for inputs whose sums are 1 to within 2⁻²⁰. **Special values.** The term of p = 0
+/// is q/2·ln 2, and that of q = 0 is p/2·ln 2; a negative, infinite or NaN element on
 /// either side gives NaN.
 ///
 /// **Accuracy.** [`contract::DIVERGENCE`], however close P and Q are.

@@ -2,31 +2,30 @@
 
 use crate::backend::Backend;
 
-/// A running ln Σ e^x: of elements as they come, of chunks, or of parts that several
-/// threads have seen.
+/// A running ln Σ e^x of elements, of chunks, or of the results of several threads.
 ///
-/// It holds the logarithm L in two `f32` whose sum it is. Another, M, merges into it as
+/// It holds the logarithm L as the sum of two `f32`. Another logarithm M is merged by
 ///
 /// ```text
 /// L ← max(L, M) + ln(1 + e^-|L − M|)
 /// ```
 ///
-/// and an element x as M = x, a slice as the logarithm of its sum. All of them may be
-/// mixed, in any order and grouping.
+/// For an element x, M = x; for a slice, M is its ln Σ e^x. Elements, slices and merges may
+/// be mixed in any order and grouping.
 ///
-/// **Special values.** Those of [`log_sum_exp`](crate::log_sum_exp): of nothing it is −∞,
-/// and merging that changes no bit; of one element, the element; of a NaN, NaN, and of a
-/// +∞ without one, +∞.
+/// **Special values.** They are those of [`log_sum_exp`](crate::log_sum_exp). No elements
+/// give −∞; merging this changes no bit. One element gives the element. A NaN gives NaN; a
+/// +∞ without a NaN gives +∞.
 ///
 /// **Accuracy.** [`contract::LOG_SUM_EXP`](crate::contract::LOG_SUM_EXP), and near 0
-/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), in whatever grouping. A merge
-/// errs by less than 2⁻²⁵ of what it adds to L, in either direction, so that many hardly
-/// add up.
+/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), for every grouping. The error of a
+/// merge is less than 2⁻²⁵ of what it adds to L, in either direction, so errors of many
+/// merges largely cancel.
 ///
-/// **Same bits.** [`log_sum_exp`](crate::log_sum_exp) of a slice is that of its chunks
-/// one after the other, if all but the last are of [`BLOCK`](Self::BLOCK) elements or a
-/// multiple. Other chunks may change the last bit, but the same chunks always give the
-/// same.
+/// **Same bits.** Adding the chunks of a slice in order gives the bits of
+/// [`log_sum_exp`](crate::log_sum_exp) of the slice, if the length of every chunk but the last
+/// is a multiple of [`BLOCK`](Self::BLOCK). Other chunks may change the last bit. The same
+/// chunks always give the same bits.
 ///
 /// ```
 /// use logits::LogSumExp;
@@ -70,13 +69,13 @@ pub struct LogSumExp {
 }
 
 impl LogSumExp {
-    /// Elements of which a slice is summed in one go.
+    /// The number of elements of a slice that are summed before a merge.
     ///
-    /// Merging takes little time next to that, and what must be read twice is still in
-    /// the cache.
+    /// At this length a merge takes little time in comparison, and elements that must be
+    /// read twice are still in the cache.
     pub const BLOCK: usize = 1 << 16;
 
-    /// Of no elements: −∞.
+    /// The sum of no elements: −∞.
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
@@ -92,7 +91,7 @@ impl LogSumExp {
 
     /// Adds an element.
     ///
-    /// Many at once are much faster, see [`extend_from_slice`](Self::extend_from_slice).
+    /// For many elements, [`extend_from_slice`](Self::extend_from_slice) is much faster.
     #[inline]
     pub fn push(&mut self, x: f32) {
         *self = self.merge(Self::of(x));
@@ -104,7 +103,7 @@ impl LogSumExp {
         *self = Backend::best().extend(*self, x);
     }
 
-    /// Of the elements of both: the same to the bit if they are exchanged.
+    /// The result for the elements of both. Exchanging the two changes no bit.
     #[inline]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {

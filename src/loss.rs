@@ -1,8 +1,7 @@
 //! Losses on scores, with their gradients.
 //!
-//! A loss adds up over rows and is divided at the end: [`Loss`] keeps the sum,
-//! the weight that counted and the number of rows, so that batches can be added
-//! and the mean taken once.
+//! A [`Loss`] keeps the sum of the rows' losses, the sum of their weights and the
+//! number of rows. So batches can be added, and the mean is taken once, at the end.
 
 mod binary_cross_entropy;
 mod cross_entropy;
@@ -20,9 +19,9 @@ use core::ops::{Add, AddAssign};
 
 /// What a loss function returns: the losses of all rows, added up.
 ///
-/// Batches and threads add up: `+`, `+=` and `sum()` merge two of them as if their rows
-/// had come in one call. Sum and weight are each held as two `f32`, so that those
-/// of 10 million rows are within an ULP of the exact ones.
+/// `+`, `+=` and `sum()` add the losses of batches and threads. Sum and weight are each
+/// held as two `f32`; for 10 million rows, both are within an ULP of the exact sum of the
+/// rows' losses or weights.
 ///
 /// ```
 /// use logits::{Rows, loss::{CrossEntropy, Loss}};
@@ -51,7 +50,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// The loss of an average row: `sum / weight`, NaN if no row counted, or only rows of weight 0.
+    /// The mean loss, `sum / weight`. It is NaN if no row of positive weight counted.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -66,14 +65,14 @@ impl Loss {
         self.sum / self.weight
     }
 
-    /// As [`mean`](Self::mean), but `value` if no row counted, or only rows of weight 0.
+    /// As [`mean`](Self::mean), but `value` if no row of positive weight counted.
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
         if self.weight == 0.0 { value } else { self.mean() }
     }
 
-    /// Makes the gradient of the sum that of the mean, in place: each element divided by
-    /// `weight`, rounded once; all are 0 if that is 0.
+    /// Turns the gradient of the sum into that of the mean, in place: divides each element by
+    /// `weight`, rounded once. If `weight` is 0, all become 0.
     ///
     /// ```
     /// use logits::{Rows, RowsMut, loss::CrossEntropy};

@@ -1,8 +1,7 @@
 //! Matrices by rows, and the crate's functions row by row.
 //!
-//! A [`Rows`] looks at a slice as rows of `columns` elements, `stride` apart.
-//! The functions here have the names of those at the crate's root and give, row
-//! by row, the same bits.
+//! A [`Rows`] views a slice as rows of `columns` elements, `stride` apart. A function
+//! here with the name of one at the crate's root gives, for each row, the same bits.
 
 use crate::backend::Backend;
 use crate::error::Error;
@@ -98,7 +97,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// So many rows of no columns, which no data can tell.
+    /// `rows` rows of no columns. No slice can say how many they are.
     ///
     /// ```
     /// use logits::{Rows, rows};
@@ -364,18 +363,17 @@ pub(crate) fn check_column_count(
 /// The scores of a linear classifier, s = W x + b, for each row x:
 /// `out[i][k] = Σⱼ weights[k][j] · x[i][j] + bias[k]`.
 ///
-/// `x` has a row an example and a column a feature, `weights` a row a class and
-/// a column a feature, `bias` an element a class, `out` a row an example and a
-/// column a class. Its derivatives are those of [`linear_backward`].
+/// `x` is examples × features, `weights` classes × features, `out` examples × classes;
+/// `bias` has one element per class. [`linear_backward`] gives its derivatives.
 ///
-/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754.
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754.
 ///
 /// **Accuracy.** [`contract::LINEAR`](crate::contract::LINEAR).
 ///
 /// # Errors
-/// [`Error::ColumnCount`] if `weights` has other columns than `x`, or `out`
-/// other columns than `weights` has rows; [`Error::Length`] if `bias` has not
-/// one element a class; [`Error::RowCount`] if `out` has other rows than `x`.
+/// [`Error::ColumnCount`] if `weights` has not as many columns as `x`, or `out` not as
+/// many columns as `weights` has rows; [`Error::Length`] if `bias` has not one element
+/// per class; [`Error::RowCount`] if `out` has not as many rows as `x`.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, rows};
@@ -391,25 +389,24 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
     Backend::best().rows_linear(x, weights, bias, out)
 }
 
-/// The derivatives of a loss by the weights and the bias of [`linear`], from those by its scores,
-/// `upstream` = g: `weight_gradient[k][j] = Σᵢ g[i][k] · x[i][j]`, which is gᵀx, and
-/// `bias_gradient[k] = Σᵢ g[i][k]`.
+/// The derivatives of a loss by the weights and the bias of [`linear`], from its derivatives
+/// g = `upstream` by the scores: `weight_gradient[k][j] = Σᵢ g[i][k] · x[i][j]`, which is gᵀx,
+/// and `bias_gradient[k] = Σᵢ g[i][k]`.
 ///
-/// `x` has a row an example and a column a feature, `upstream` a row an example and a column a
-/// class, `weight_gradient` the shape of the weights: a row a class and a column a feature.
-/// `bias_gradient` has an element a class. All of them are written, not added to; without
-/// examples they are 0. The derivative by x is g·W, see [`weighted_sums`].
+/// `x` is examples × features, `upstream` examples × classes, `weight_gradient` classes ×
+/// features; `bias_gradient` has one element per class. Both gradients are overwritten, not added
+/// to; without examples they become 0. The derivative by x is g·W, see [`weighted_sums`].
 ///
-/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754. Given the gradient
-/// of a [sum of losses](crate::loss::Loss), these are of the sum, too:
-/// [`mean_gradient`](crate::loss::Loss::mean_gradient) makes them those of the mean.
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754. If g is the
+/// gradient of a [sum of losses](crate::loss::Loss), so are the results:
+/// [`mean_gradient`](crate::loss::Loss::mean_gradient) turns them into those of the mean.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
 ///
 /// # Errors
-/// [`Error::RowCount`] if `upstream` has other rows than `x`, or `weight_gradient` has not a row
-/// a class; [`Error::ColumnCount`] if `weight_gradient` has other columns than `x`;
-/// [`Error::Length`] if `bias_gradient` has not one element a class.
+/// [`Error::RowCount`] if `upstream` has not as many rows as `x`, or `weight_gradient` not one row
+/// per class; [`Error::ColumnCount`] if `weight_gradient` has not as many columns as `x`;
+/// [`Error::Length`] if `bias_gradient` has not one element per class.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, rows};
@@ -435,18 +432,18 @@ pub fn linear_backward(
 /// Sums of the rows of `values`, each times a weight: `out[i] = Σₖ weights[i][k] · values[k]`,
 /// the matrix product weights·values.
 ///
-/// With weights = softmax(scores) it is what attention gives; with a row of probabilities, an
-/// expected value. With the derivatives by the scores of [`linear`] as weights and its weights as
-/// values, it gives the derivatives by x.
+/// With weights = softmax(scores) it is attention; with a row of probabilities, an expected
+/// value. With the derivatives by the scores of [`linear`] as `weights` and the weights of
+/// [`linear`] as `values`, it gives the derivatives by x.
 ///
-/// Products are rounded, sums compensated; NaN and infinities follow IEEE 754, also under a
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754, even with a
 /// weight of 0. Sums of no rows are 0.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
 ///
 /// # Errors
-/// [`Error::RowCount`] if `values` has not a row for each column of `weights`, or `out` other
-/// rows than `weights`; [`Error::ColumnCount`] if `out` has other columns than `values`.
+/// [`Error::RowCount`] if `values` has not one row for each column of `weights`, or `out` not as
+/// many rows as `weights`; [`Error::ColumnCount`] if `out` has not as many columns as `values`.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, rows};
@@ -465,7 +462,7 @@ pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> R
 /// The logarithm of each row's sum of exponentials, as [`crate::log_sum_exp`].
 ///
 /// # Errors
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -480,13 +477,13 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 }
 
 /// ln Σₖ e^(aₖ + bₖ) for each row a of a matrix, with the same b, as [`crate::log_dot_exp`]: the
-/// product of a matrix and a vector of which the logarithms are known.
+/// product of a matrix and a vector, given by the logarithms of their elements.
 ///
-/// One step of the forward algorithm: of the logarithms of the transitions *into* each state, a
-/// row a state, and those of the forward probabilities.
+/// It is one step of the forward algorithm: row i of `a` has the logarithms of the transition
+/// probabilities *into* state i, and `b` those of the forward probabilities.
 ///
 /// # Errors
-/// [`Error::Length`] if `b` has not one element a column, or `out` not one a row.
+/// [`Error::Length`] if `b` has not one element per column, or `out` not one per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -564,7 +561,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
     Backend::best().rows_softmax_backward(y, upstream, out)
 }
 
-/// As [`softmax_backward`], in the place of the derivatives by y.
+/// As [`softmax_backward`]; the results overwrite `upstream`.
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
@@ -595,7 +592,7 @@ pub fn log_softmax_backward(
     Backend::best().rows_log_softmax_backward(y, upstream, out)
 }
 
-/// As [`log_softmax_backward`], in the place of the derivatives by y.
+/// As [`log_softmax_backward`]; the results overwrite `upstream`.
 ///
 /// # Errors
 /// As [`softmax_backward_in_place`].
@@ -606,7 +603,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// Each row's entropy in nats, as [`crate::entropy`].
 ///
 /// # Errors
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -620,20 +617,19 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
     Backend::best().rows_entropy(p, out)
 }
 
-/// The entropy in nats of the distribution that each row of scores stands for: the
-/// [`entropy`] of their [`softmax`], which is not formed. How uncertain the classifier is.
+/// The [`entropy`] in nats of the [`softmax`] of each row of scores, computed without the
+/// softmax: how uncertain the classifier is.
 ///
 /// H = ln Σ e^x − Σ p·x with p = softmax(x), and its derivative by x\[k\] is
-/// −pₖ·(H + ln pₖ). It is what [`loss::CrossEntropy`](crate::loss::CrossEntropy) gives
-/// against the distribution itself; a certain row keeps its tiny entropy, where
-/// 1 − p would have no digits.
+/// −pₖ·(H + ln pₖ). It is [`loss::CrossEntropy`](crate::loss::CrossEntropy) of x against the
+/// targets p. A certain row keeps its tiny entropy, although 1 − p has no digits left.
 ///
-/// **Special values.** A score of −∞ adds nothing. A NaN, a +∞, or nothing but −∞ gives NaN.
+/// **Special values.** A score of −∞ adds nothing. A NaN, a +∞, or only −∞ gives NaN.
 ///
 /// **Accuracy.** [`contract::ENTROPY_OF_SCORES`](crate::contract::ENTROPY_OF_SCORES).
 ///
 /// # Errors
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -653,7 +649,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -671,12 +667,12 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// The Kullback-Leibler divergence of each row of `p` from the same row of `q` in
 /// nats, as [`crate::kl_divergence`].
 ///
-/// A pair of rows whose sums differ by at most 2⁻²⁰ of p's counts as normalised: its value is
-/// Σ p·ln(p/q) + q − p, which is never negative. Of another pair it is Σ p·ln(p/q).
+/// If |Σp − Σq| ≤ 2⁻²⁰·Σp for a pair of rows, its value is Σ (p·ln(p/q) + q − p), which is never
+/// negative. Otherwise it is Σ p·ln(p/q).
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -691,30 +687,29 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
     Backend::best().rows_kl_divergence(p, q, out)
 }
 
-/// The Kullback-Leibler divergence in nats of the distributions that two rows of scores
-/// stand for: the [`kl_divergence`] of their [`softmax`], which are not formed. In
-/// distillation `p` has the scores of the teacher and `q` those of the student.
+/// The [`kl_divergence`] in nats of the [`softmax`] of two rows of scores, computed without
+/// the softmax. In distillation, `p` has the scores of the teacher and `q` those of the
+/// student.
 ///
 /// KL(P‖Q) = Σ p·(x − y) − ln Σ e^x + ln Σ e^y with x of `p`, y of `q` and p = softmax(x).
-/// It is never negative, exactly +0 where the scores are the same or all differ by the
-/// same, and keeps its digits however close they are and however certain: softmax in `f32`
-/// has none left of a divergence below 2⁻⁴⁸. For normalised t it is what
-/// [`loss::CrossEntropy`](crate::loss::CrossEntropy) of y against t = P has above
-/// [`entropy_of_scores`] of x.
+/// It is never negative, and exactly +0 if y − x is the same for all elements. It keeps its
+/// digits however close or certain the rows are; probabilities in `f32` have no digits left of
+/// a divergence below 2⁻⁴⁸. It equals [`loss::CrossEntropy`](crate::loss::CrossEntropy) of y
+/// against the targets softmax(x), minus [`entropy_of_scores`] of x.
 ///
-/// A temperature T divides all scores before; multiply the result by T² if its gradient is
-/// to keep its size (Hinton and others, 2015).
+/// For a temperature T, divide all scores by T first. Multiply the result by T² if its gradient
+/// is to keep its size (Hinton and others, 2015).
 ///
-/// **Special values.** A score of −∞ in `p` has no weight; in `q` alone it gives +∞. A NaN,
-/// a +∞, or nothing but −∞ on either side gives NaN. Scores that are further apart than `f32::MAX`
-/// give the value, or +∞ where that is beyond it.
+/// **Special values.** A score of −∞ in `p` adds nothing; a score of −∞ in `q` alone gives +∞.
+/// A NaN, a +∞, or only −∞ on either side gives NaN. Scores further apart than `f32::MAX`
+/// give the value, or +∞ if that is beyond `f32::MAX`.
 ///
 /// **Accuracy.**
 /// [`contract::KL_DIVERGENCE_OF_SCORES`](crate::contract::KL_DIVERGENCE_OF_SCORES).
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};
@@ -735,8 +730,9 @@ pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Res
 /// [`kl_divergence_of_scores`], and its derivative by each score of `q`, which is
 /// softmax(y) − softmax(x).
 ///
-/// It is exactly 0 where that is, and finite where the divergence is +∞; where that is NaN,
-/// so is all of the row. Where Q is close to P its elements keep their digits, too.
+/// The gradient is exactly 0 where softmax(y) − softmax(x) is 0. If the divergence is +∞, the
+/// gradient is finite; if it is NaN, all of the row's gradient is NaN. If Q is close to P, the
+/// gradient keeps its digits, too.
 ///
 /// # Errors
 /// As [`kl_divergence_of_scores`]; [`Error::RowCount`] or [`Error::ColumnCount`] if
@@ -766,7 +762,7 @@ pub fn kl_divergence_of_scores_and_gradient(
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `q` has another shape than `p`;
-/// [`Error::Length`] if `out` has not one element a row.
+/// [`Error::Length`] if `out` has not one element per row.
 ///
 /// ```
 /// use logits::{Rows, rows};

@@ -7,22 +7,22 @@ use crate::rows::{Rows, RowsMut, check_shape};
 
 /// [`softmax`](crate::softmax) and [`log_softmax`](crate::log_softmax) with options.
 ///
-/// **Formulas.** `out[k] = e^(s·x[k]) / Σⱼ e^(s·x[j])`, and its logarithm
-/// s·x\[k\] − ln Σⱼ e^(s·x\[j\]), of a vector or of each row.
+/// **Formulas.** `out[k] = e^(s·x[k]) / Σⱼ e^(s·x[j])`, or its logarithm
+/// s·x\[k\] − ln Σⱼ e^(s·x\[j\]), for a vector or for each row of a matrix.
 ///
 /// | option | |
 /// |---|---|
-/// | [`scale`](Self::scale)`(s)` | s, without it 1 |
+/// | [`scale`](Self::scale)`(s)` | s; the default is 1 |
 /// | [`zeros_where_masked`](Self::zeros_where_masked)`()` | 0, and the logarithm −∞, for a row of only −∞ |
 ///
-/// **Special values.** −∞ gives exactly 0, and the logarithm −∞, whatever s. A NaN, a +∞,
-/// or without the option nothing but −∞ makes every result of its row NaN.
+/// **Special values.** For every s, −∞ gives exactly 0, and the logarithm −∞. A NaN or a +∞
+/// makes every result of its row NaN. So does a row of only −∞, without the option.
 ///
-/// **Accuracy.** That of the plain functions,
+/// **Accuracy.** As that of the plain functions,
 /// [`contract::SOFTMAX`](crate::contract::SOFTMAX) and
-/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX), and as fast: e^(s·x) is reduced
-/// from x itself, and s·x is not rounded. With s = 1 the bits are those of the plain
-/// functions.
+/// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX): s·x is never rounded, because
+/// e^(s·x) is computed from x itself, without more steps. With s = 1 the bits are those of the
+/// plain functions.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, Softmax};
@@ -58,7 +58,7 @@ impl Softmax {
         Self { scale: 1.0, zeros_where_masked: false, backend: None }
     }
 
-    /// Multiplies the scores by s ≥ 0 first: less than 1 flattens the probabilities, more
+    /// Multiplies the scores by s ≥ 0 first: s < 1 flattens the probabilities, s > 1
     /// sharpens them. For a temperature T, s = 1/T.
     ///
     /// s = 0 gives all elements but −∞ the same probability. For a negative scale (the
@@ -83,8 +83,8 @@ impl Softmax {
         Self { scale, ..self }
     }
 
-    /// A row of nothing but −∞, fully masked, gives zeros in the place of NaN, and its
-    /// logarithm −∞.
+    /// Makes softmax 0, and its logarithm −∞, for a row of only −∞ (fully masked). Without
+    /// this option they are NaN.
     ///
     /// ```
     /// use logits::Softmax;

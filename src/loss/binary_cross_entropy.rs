@@ -4,22 +4,21 @@ use crate::error::{Error, check_length};
 use crate::pass::Tile;
 use crate::pass::binary::{Keep, Weights};
 
-/// Binary cross-entropy of scores: how surprised a classifier that says "yes" with
-/// probability σ(s) is by targets t, which are 1 for yes, 0 for no, or in between.
+/// Binary cross-entropy of scores: the loss of a classifier that gives "yes" the
+/// probability σ(s), against targets t: 1 for yes, 0 for no, or in between.
 ///
 /// **Formulas.** With coefficients a = w·t and b = 1 − t:
-/// loss = a·softplus(−s) + b·softplus(s), gradient b·σ(s) − a·σ(−s), which without a
-/// weight is σ(s) − t. Both come from one e^-|s| such that nothing cancels where t is
-/// 0 or 1: a confident right answer keeps its small true loss and gradient.
+/// loss = a·softplus(−s) + b·softplus(s), gradient b·σ(s) − a·σ(−s). Without a weight the
+/// gradient is σ(s) − t. Both are computed from e^-|s|, so that nothing cancels for t = 0 or
+/// t = 1: a confident right answer keeps its small loss and gradient.
 ///
-/// It is [`CrossEntropy`](super::CrossEntropy) of the two scores 0 and s. Of two
-/// scores per example, s is their difference s₁ − s₀; the subtraction rounds.
+/// It is [`CrossEntropy`](super::CrossEntropy) of the two scores 0 and s. With two
+/// scores per example, take s = s₁ − s₀; this subtraction rounds.
 ///
-/// **Special values.** A coefficient of 0 wins over an infinity: the loss of +∞ at
-/// t = 1 and of −∞ at t = 0 is 0, as is their gradient. An infinite score that is
-/// wrong has loss +∞ and a finite gradient. A target outside 0 to 1, infinite ones included, a NaN
-/// target and a NaN score give loss NaN and, there, gradient NaN; nothing else does, however large a
-/// weight or γ.
+/// **Special values.** A term with a coefficient of 0 is 0: the loss and gradient of +∞ at
+/// t = 1 and of −∞ at t = 0 are 0. Any other infinite score gives loss +∞ and a finite
+/// gradient. A NaN score, a NaN target, or a target outside 0 to 1 makes the loss NaN, and the
+/// gradient NaN at that element. Nothing else gives NaN, however large a weight or γ.
 ///
 /// **Accuracy.** [`contract::BINARY_LOSS`](crate::contract::BINARY_LOSS) and
 /// [`contract::BINARY_GRADIENT`](crate::contract::BINARY_GRADIENT), subnormals included.
@@ -63,9 +62,9 @@ impl BinaryCrossEntropy {
         Self { pos_weight: 1.0, alpha: None, gamma: 0.0, backend: None }
     }
 
-    /// Multiplies the loss of the positive part by w ≥ 0: a = w·t. With w = negatives /
-    /// positives both kinds count alike. The mean still divides by the number of
-    /// elements.
+    /// Multiplies the positive term of the loss by w ≥ 0: a = w·t. With w = (number of
+    /// negatives)/(number of positives), both classes have the same weight. The mean still
+    /// divides by the number of elements.
     ///
     /// ```
     /// use logits::loss::BinaryCrossEntropy;
@@ -79,14 +78,14 @@ impl BinaryCrossEntropy {
         Self { pos_weight, ..self }
     }
 
-    /// Balances the two kinds by α from 0 to 1: a = α·w·t and b = (1 − α)·(1 − t).
+    /// Balances the two classes by α from 0 to 1: a = α·w·t and b = (1 − α)·(1 − t).
     #[must_use]
     pub const fn alpha(self, alpha: f32) -> Self {
         Self { alpha: Some(alpha), ..self }
     }
 
-    /// Focal loss of scores (Lin and others, 2017) with γ ≥ 0: multiplies each part by
-    /// (1 − its probability)^γ, so that answers which are already right count less:
+    /// Focal loss of scores (Lin and others, 2017) with γ ≥ 0: multiplies each term by
+    /// (1 − its probability)^γ, so that confident right answers count less:
     ///
     /// loss = a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s), gradient b·f′(s) − a·f′(−s)
     /// with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
@@ -125,19 +124,18 @@ impl BinaryCrossEntropy {
         Self { backend: Some(backend), ..self }
     }
 
-    /// The loss of scores, each against the target at its place.
+    /// The loss of scores, each against the target of the same index.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a weight or γ that is negative or not finite, or an α
-    /// outside 0 to 1; [`Error::Length`] if
-    /// there is not one target a score.
+    /// outside 0 to 1; [`Error::Length`] if there is not one target per score.
     pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
         self.check()?;
         check_length("targets", scores.len(), targets.len())?;
         Ok(self.of_scores(&Tile::of_read(scores), targets, Keep::Nothing))
     }
 
-    /// The loss, and each score's own in `out`.
+    /// The loss; each score's own loss goes to `out`.
     ///
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::Length`] if `out` has another length than
@@ -167,8 +165,7 @@ impl BinaryCrossEntropy {
         Ok(self.of_scores(&Tile::of(scores, gradient), targets, Keep::Gradients))
     }
 
-    /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place
-    /// of the scores.
+    /// As [`loss_and_gradient`](Self::loss_and_gradient); the gradient overwrites the scores.
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
@@ -178,14 +175,15 @@ impl BinaryCrossEntropy {
         Ok(self.of_scores(&Tile::of_in_place(scores), targets, Keep::Gradients))
     }
 
-    /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target at its
-    /// place.
+    /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target of the same
+    /// index.
     ///
-    /// It forgets what a score knows: p is rounded before the loss begins, and near 1
-    /// nothing is left of 1 − p. Prefer scores where there are any.
+    /// Prefer scores if you have them: p is already rounded, and near 1 no digits of 1 − p
+    /// are left.
     ///
-    /// **Special values.** 0 and 1 are exact: p = t gives 0, p = 0 against t = 1 gives
-    /// +∞. A p or t outside 0 to 1, infinite or NaN gives loss NaN and, there, gradient NaN.
+    /// **Special values.** p = t gives 0 if both are 0 or both are 1. p = 0 against t = 1 gives
+    /// +∞. A p or t that is NaN or outside 0 to 1 makes the loss NaN, and the gradient NaN at
+    /// that element.
     ///
     /// **Accuracy.** [`contract::BINARY_PROBABILITY`](crate::contract::BINARY_PROBABILITY).
     ///
@@ -207,7 +205,7 @@ impl BinaryCrossEntropy {
     }
 
     /// The loss, and the derivative of [`Loss::sum`] by every probability: b/(1 − p) −
-    /// a/p, without a weight (p − t)/(p·(1 − p)).
+    /// a/p. Without a weight this is (p − t)/(p·(1 − p)).
     ///
     /// # Errors
     /// As [`loss_of_probabilities`](Self::loss_of_probabilities); [`Error::Length`] if

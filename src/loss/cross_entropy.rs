@@ -8,13 +8,13 @@ use crate::math::shifted_exp::Scale;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
 
-/// Softmax cross-entropy, −ln softmax(scores) at the label: how surprised a
-/// classifier is by the right answer.
+/// Softmax cross-entropy, −ln softmax(scores) at the label: large where the classifier
+/// gives the right answer a small probability.
 ///
 /// **Formulas.** With scores s, the label y, and tail = Σ e^(s\[j\] − s\[y\]) over all j ≠ y:
 /// loss = ln(1 + tail), gradient −tail/(1 + tail) at the label and softmax(s)
-/// elsewhere. The tail is summed as such, so a confident right answer keeps its
-/// small true loss and gradient where ln Σ e^s − s\[y\] would cancel to 0.
+/// elsewhere. The tail is summed without the label, so a confident right answer keeps its
+/// small loss and gradient; ln Σ e^s − s\[y\] would cancel to 0.
 ///
 /// Options apply from top to bottom, to a row x with K classes and targets t (1 at the label,
 /// 0 elsewhere, or a distribution):
@@ -22,44 +22,42 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// | option | what it does |
 /// |---|---|
 /// | [`soft_cap`](Self::soft_cap)`(c)` | s = c·tanh(x/c) |
-/// | [`temperature`](Self::temperature)`(T)` | s/T in the place of s |
-/// | [`label_smoothing`](Self::label_smoothing)`(ε)` | (1 − ε)·t + ε/K in the place of t |
+/// | [`temperature`](Self::temperature)`(T)` | s/T replaces s |
+/// | [`label_smoothing`](Self::label_smoothing)`(ε)` | (1 − ε)·t + ε/K replaces t |
 /// | [`class_weights`](Self::class_weights)`(w)` | aₖ = wₖ·tₖ, else aₖ = tₖ |
 /// | the loss | Σ aₖ·(L − sₖ) with L = ln Σ e^s |
-/// | [`z_loss`](Self::z_loss)`(λ)` | λ·L² more |
+/// | [`z_loss`](Self::z_loss)`(λ)` | adds λ·L² |
 ///
-/// and the gradient is ((Σa + 2λL)·softmax(s)ₖ − aₖ)·dsₖ/dxₖ. Without options its
-/// elements sum to 0. Without w and λ, and with Σ t = 1, the loss is
+/// The gradient is ((Σa + 2λL)·softmax(s)ₖ − aₖ)·dsₖ/dxₖ. Without options its
+/// exact elements sum to 0. Without w and λ, and with Σ t = 1, the loss is
 /// [`cross_entropy`](crate::cross_entropy)`(t, softmax(s))`: the [`entropy`](crate::entropy)
-/// of t and its [divergence](crate::kl_divergence) from softmax(s). A distribution with
-/// everything at one class gives the loss of that label.
+/// of t plus its [divergence](crate::kl_divergence) from softmax(s). A distribution that is
+/// 1 at one class gives the loss of that label.
 ///
-/// **Special values.** A row with a NaN or +∞ score, or with nothing but −∞,
-/// has loss NaN and gradient NaN; so has one with a NaN or infinite target. In all other rows a
-/// score of −∞ at the label, or at a positive target, gives loss +∞ and a finite gradient: −1
-/// at a label without options. At a negative target it gives −∞, at targets of both signs NaN. If
-/// every score but the label's is −∞, loss and gradient are 0
-/// without options. A coefficient aₖ = 0 wins over an infinity. Through
-/// [`soft_cap`](Self::soft_cap) infinite scores are finite, and their gradient is 0. Finite
-/// scores never give NaN while all aₖ are finite, and their sum is, negative ones included; a
-/// loss is infinite only where its value is beyond `f32::MAX`, though scores divided by T, or terms
-/// of it, may be beyond it too.
+/// **Special values.** A NaN or +∞ score, a row of only −∞, or a NaN or infinite target makes
+/// the row's loss and gradient NaN. In all other rows, a score of −∞ at the label or at a
+/// positive target gives loss +∞ and a finite gradient (−1 at a label without options). At a
+/// negative target it gives loss −∞; at targets of both signs it gives NaN. Without options, loss
+/// and gradient are 0 if every score but the label's is −∞. A term with aₖ = 0 is 0, even
+/// if sₖ is −∞. [`soft_cap`](Self::soft_cap) makes infinite scores finite, and their gradient 0.
+/// Finite scores never give NaN if all aₖ and their sum are finite, even for negative aₖ. The loss
+/// is then infinite only if its value is beyond `f32::MAX`: an overflow of s/T or of a term alone
+/// does no harm.
 ///
 /// **Accuracy.** The largest errors are
 ///
 /// | with | loss | gradient |
 /// |---|---|---|
-/// | labels, also with an ignored one, class weights or a temperature | [`LOSS`](crate::contract::LOSS) | [`GRADIENT`](crate::contract::GRADIENT) |
+/// | labels; also with an ignored label, class weights or a temperature | [`LOSS`](crate::contract::LOSS) | [`GRADIENT`](crate::contract::GRADIENT) |
 /// | label smoothing, z-loss or distributions; also with class weights or a temperature | [`SMOOTH_LOSS`](crate::contract::SMOOTH_LOSS) | [`SMOOTH_GRADIENT`](crate::contract::SMOOTH_GRADIENT) |
 /// | a soft cap | [`CAPPED_LOSS`](crate::contract::CAPPED_LOSS) | [`CAPPED_GRADIENT`](crate::contract::CAPPED_GRADIENT) |
 ///
-/// The last two hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
+/// The last two rows hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
 /// 2⁴⁰, for targets that are 0 or at least 2⁻¹⁰⁰, and for temperatures and caps from 2⁻⁴⁰ to
-/// 2⁴⁰ with c/T up to 2⁵. Temperatures and caps from 2⁻⁶⁰ to 2⁶⁰ are accepted: beyond 2⁵,
-/// errors grow with c/T. A gradient is a difference: where a probability nearly equals its
-/// target, their first digits cancel, and the error is small against both, not against what is
-/// left. The sum of the losses is held
-/// as two `f32`.
+/// 2⁴⁰ with c/T ≤ 2⁵. Temperatures and caps from 2⁻⁶⁰ to 2⁶⁰ are accepted; for c/T > 2⁵,
+/// errors grow with c/T. A gradient is a difference: if a probability nearly equals its target,
+/// their leading digits cancel, and the error is small relative to both, not to the
+/// difference. The sum of the losses is held as two `f32`.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -111,11 +109,11 @@ impl<'a> CrossEntropy<'a> {
         }
     }
 
-    /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1: the mixture of the loss and of
-    /// its mean over all classes, which keeps scores from growing without bound. From
-    /// Szegedy and others, 2015.
+    /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1. The loss becomes (1 − ε) times the loss
+    /// plus ε times its mean over all classes as labels, which keeps scores from growing without
+    /// bound. From Szegedy and others, 2015.
     ///
-    /// A score of −∞ then has a positive target, and the loss is +∞.
+    /// If ε > 0, a score of −∞ has a positive target, and the loss is +∞.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -131,8 +129,8 @@ impl<'a> CrossEntropy<'a> {
         Self { label_smoothing: epsilon, ..self }
     }
 
-    /// Rows with this label are not read: loss 0, gradient 0, not counted. It need not
-    /// name a class. Rows of soft targets have no label.
+    /// Rows with this label are not read and not counted; their loss and gradient are 0. The
+    /// label need not name a class. Soft targets have no labels, so this does nothing there.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -149,9 +147,9 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Multiplies the target of each class by a weight from 0 to 2^60. The mean divides by the
-    /// weights of the labels; soft targets count 1 a row.
+    /// sum of the labels' weights; with soft targets, by the number of rows.
     ///
-    /// With smoothing all classes' parts are weighted: −(1 − ε)·wᵧ·ln pᵧ −
+    /// With smoothing, every class has its weight: −(1 − ε)·wᵧ·ln pᵧ −
     /// ε/K·Σ wₖ·ln pₖ.
     ///
     /// ```
@@ -168,9 +166,9 @@ impl<'a> CrossEntropy<'a> {
         Self { class_weights: Some(weights), ..self }
     }
 
-    /// Adds λ·L² with L = ln Σ e^s, λ from 0 to 2^60, to the loss of each row that counts: it keeps L
-    /// near 0, so that scores stay near log-probabilities. It has no weight. From
-    /// Chowdhery and others, 2022.
+    /// Adds λ·L² with L = ln Σ e^s, λ from 0 to 2^60, to the loss of each row that counts. This
+    /// keeps L near 0, so that scores stay near log-probabilities. Class weights do not apply to
+    /// it. From Chowdhery and others, 2022.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -186,10 +184,10 @@ impl<'a> CrossEntropy<'a> {
         Self { z_loss: lambda, ..self }
     }
 
-    /// Passes the scores through c·tanh(x/c) first: they stay within ±c. The gradient is
-    /// by the scores before, with the factor 1 − tanh²(x/c). From Gemma 2, 2024.
+    /// Replaces each score x by c·tanh(x/c), which is within ±c. The gradient is by x,
+    /// with the factor 1 − tanh²(x/c). From Gemma 2, 2024.
     ///
-    /// c is from 2^-60 to 2^60. Others are an [`Error::Parameter`] of the call: their
+    /// c is from 2^-60 to 2^60. With any other c the call returns [`Error::Parameter`]: the
     /// arithmetic would leave the range of `f32`.
     ///
     /// ```
@@ -206,11 +204,11 @@ impl<'a> CrossEntropy<'a> {
         Self { soft_cap: Some(cap), ..self }
     }
 
-    /// Divides the scores by T (after [`soft_cap`](Self::soft_cap)): more than 1 flattens
-    /// the probabilities, less sharpens them. The gradient is by the scores before. From
+    /// Divides the scores by T (after [`soft_cap`](Self::soft_cap)): T > 1 flattens the
+    /// probabilities, T < 1 sharpens them. The gradient is by the scores as given. From
     /// Hinton and others, 2015.
     ///
-    /// T is from 2^-60 to 2^60. Others are an [`Error::Parameter`] of the call: their
+    /// T is from 2^-60 to 2^60. With any other T the call returns [`Error::Parameter`]: the
     /// arithmetic would leave the range of `f32`.
     ///
     /// ```
@@ -246,19 +244,19 @@ impl<'a> CrossEntropy<'a> {
     /// The loss of rows of scores, each against the class its label names.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a smoothing that is not from 0 to below 1, a z-loss or class
-    /// weight outside 0 to 2^60, or a soft cap or temperature outside 2^-60 to 2^60; [`Error::Length`] if there is not one class weight a column, or not one label
-    /// a row; [`Error::Label`] for the first label that is neither a column's number nor
-    /// ignored.
+    /// [`Error::Parameter`] unless 0 ≤ ε < 1, λ and all class weights are from 0 to 2^60, and
+    /// soft cap and temperature are from 2^-60 to 2^60; [`Error::Length`] if there is not one
+    /// class weight per column, or not one label per row; [`Error::Label`] for the first label
+    /// that is neither a column's number nor ignored.
     #[inline(always)]
     pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
         self.of_labels(&Tile::read(scores), labels, &mut [])
     }
 
-    /// The loss, and each row's own in `out`.
+    /// The loss; each row's own loss goes to `out`.
     ///
     /// # Errors
-    /// As [`loss`](Self::loss); [`Error::Length`] if `out` has not one element a row.
+    /// As [`loss`](Self::loss); [`Error::Length`] if `out` has not one element per row.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -297,8 +295,7 @@ impl<'a> CrossEntropy<'a> {
         self.of_labels(&Tile::write(scores, gradient), labels, &mut [])
     }
 
-    /// As [`loss_and_gradient`](Self::loss_and_gradient), the gradient in the place of
-    /// the scores.
+    /// As [`loss_and_gradient`](Self::loss_and_gradient); the gradient overwrites the scores.
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
@@ -322,8 +319,8 @@ impl<'a> CrossEntropy<'a> {
 
     /// The loss of rows of scores, each against a distribution: Σ tₖ·(L − sₖ).
     ///
-    /// Targets are taken as they are, not normalised: the gradient is (Σt)·softmax(s) − t.
-    /// A target of 0 wins over a score of −∞.
+    /// Targets are not normalised: the gradient is (Σt)·softmax(s) − t. At a target of 0, a
+    /// score of −∞ adds 0.
     ///
     /// # Errors
     /// [`Error::Parameter`] and [`Error::Length`] for the options, as
@@ -345,11 +342,11 @@ impl<'a> CrossEntropy<'a> {
         self.of_rows(&Tile::read(scores), targets, &mut [])
     }
 
-    /// The loss against distributions, and each row's own in `out`.
+    /// The loss against distributions; each row's own loss goes to `out`.
     ///
     /// # Errors
     /// As [`loss_soft`](Self::loss_soft); [`Error::Length`] if `out` has not one element
-    /// a row.
+    /// per row.
     pub fn losses_soft(
         self,
         scores: Rows<'_>,
@@ -386,8 +383,8 @@ impl<'a> CrossEntropy<'a> {
         self.of_rows(&Tile::write(scores, gradient), targets, &mut [])
     }
 
-    /// As [`loss_and_gradient_soft`](Self::loss_and_gradient_soft), the gradient in the
-    /// place of the scores.
+    /// As [`loss_and_gradient_soft`](Self::loss_and_gradient_soft); the gradient overwrites the
+    /// scores.
     ///
     /// # Errors
     /// As [`loss_soft`](Self::loss_soft).

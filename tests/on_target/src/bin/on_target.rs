@@ -14,7 +14,7 @@ use on_target::{Case, Input};
 /// Whether everything is as expected; the first number that is not is printed.
 fn compare() -> bool {
     let Some(mut table) = Table::open() else {
-        print(format_args!("no target/scalar.table"));
+        print(format_args!("no table"));
         return false;
     };
     let (mut count, mut is_right) = (0usize, true);

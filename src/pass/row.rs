@@ -377,6 +377,8 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let (top, more) = row.sum.normalized();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
+        // No term waits at the label.
+        unsafe { *out.add(label) = 0.0 };
         unsafe { write(out, columns, factor) };
         // Zero less zero is +0.
         let d = if top == 0 { 1000 } else { BELOW as i32 - more };

@@ -216,3 +216,21 @@ fn the_gradient_is_the_slope_of_the_loss() -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// The error of an addition is no number where the sum less a term rounds to infinity.
+#[test]
+fn sums_next_to_the_largest_number_are_finite() {
+    let (small, most) = (f32::from_bits(0xF3C0_0000), f32::MAX);
+    let right = (f64::from(small) + f64::from(most)) as f32;
+    let (one, values) = ([1.0; 2], [small, most]);
+    for backend in backends() {
+        let mut out = [0.0];
+        let weights = Rows::new(&one, 2).unwrap();
+        let place = RowsMut::new(&mut out, 1).unwrap();
+        backend.rows_weighted_sums(weights, Rows::new(&values, 1).unwrap(), place).unwrap();
+        assert_eq!(out, [right], "weighted_sums on {backend:?}");
+        let (x, place) = (Rows::new(&values, 2).unwrap(), RowsMut::new(&mut out, 1).unwrap());
+        backend.rows_linear(x, weights, &[0.0], place).unwrap();
+        assert_eq!(out, [right], "linear on {backend:?}");
+    }
+}

@@ -106,11 +106,11 @@ unsafe fn column<S: Simd, const K: usize>(
     });
 }
 
-/// The same sum with all in the first word that fits there. The second of an infinity or a NaN
-/// means nothing.
+/// The same sum with all in the first word that fits there. Where the sum is not finite, or its
+/// second word is lost near the largest number, the second word is 0.
 #[inline(always)]
 fn carried<V: Lanes>((high, low): (V, V)) -> (V, V) {
     let (sum, error) = two_sum(high, low);
     let finite = sum.abs().lt(sum.splat(f32::INFINITY));
-    (V::select(finite, sum, high), V::select(finite, error, low))
+    (V::select(finite, sum, high), V::select(finite, error, high.splat(0.0)))
 }

@@ -99,11 +99,10 @@ impl<S: Simd> Accumulator<S> {
         each!(S, j, {
             let (high, low) = (self.high.as_ref()[j], self.low.as_ref()[j]);
             let (sum, error) = two_sum(high, low);
-            // The `low` of an infinity or a NaN has no meaning; near the largest number it may be
-            // a NaN.
+            // The `low` of an infinity or a NaN has no meaning.
             let finite = sum.abs().lt(sum.splat(f32::INFINITY));
             self.high.as_mut()[j] = S::F32::select(finite, sum, high);
-            self.low.as_mut()[j] = S::F32::select(finite, error, low.splat(0.0));
+            self.low.as_mut()[j] = S::F32::select(finite, error, low);
         });
     }
 
@@ -224,11 +223,10 @@ fn sum_of_lanes(Lane16(high): &Lane16, Lane16(low): &Lane16) -> (f32, f32) {
     words(high[0], low[0])
 }
 
-/// Two words as a double-word number. The second has no meaning of an infinity or a NaN, and
-/// where it is a NaN itself: next to the largest number.
+/// Two words as a double-word number. The second of an infinity or a NaN has no meaning.
 #[inline(always)]
 fn words(high: f32, low: f32) -> (f32, f32) {
-    if high.is_finite() && !low.is_nan() { fast_two_sum(high, low) } else { (high, 0.0) }
+    if high.is_finite() { fast_two_sum(high, low) } else { (high, 0.0) }
 }
 
 /// Both words, if a number is finite; else that, without a second word.

@@ -8,7 +8,8 @@
 //! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
 //! | more | as before, tile by tile |
 //!
-//! All ways of a backend take the same steps for a row, so that no bit depends on what other rows there are.
+//! All ways of a backend take the same steps for a row, so that no bit depends on what other rows
+//! there are.
 
 use super::each;
 use super::sum::{Sum, height, short_sums};

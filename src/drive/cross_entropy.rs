@@ -103,6 +103,7 @@ pub(crate) fn cross_entropy(
 #[inline]
 fn one(b: Passes, row: &Tile<'_>, targets: Targets<'_>, options: &Options<'_>) -> Loss {
     if let Targets::Labels(labels) = targets
+        && b.has_lines()
         && options.are_plain()
         && row.columns() <= LINE
         && let Some(scale) = options.scale()
@@ -315,11 +316,21 @@ impl<'a> Batch<'a> {
         let mut scratch = Scratch::new();
         let targets = self.targets;
         let target = target_of(formula, targets.as_ref());
-        // Kept apart: a row that is marked needs its scores once more.
         let keeps = tile.writes() && target.is_none();
-        let kept = if keeps { scratch.keep(tile) } else { tile.input() };
+        let kept = match keeps {
+            false => tile.input(),
+            // A row that is marked needs its scores once more.
+            true if tile.is_in_place() => scratch.keep(tile),
+            true => *tile,
+        };
         marked |= b.maxima(tile, &self.labels, scale, &mut shifts);
         b.exp_sums(&kept, &self.labels, scale, &shifts, true, &mut totals);
+        if keeps {
+            // What is kept of a skipped element is so small that to multiply it takes long.
+            for (i, label) in self.labels.iter().enumerate().take(tile.rows()) {
+                kept.set(i, *label, 1.0);
+            }
+        }
         b.sums(tile.rows(), totals.lanes(), false, 0, &mut others);
         marked |= b.losses(tile.rows(), formula, Some(&shifts), &others, self.of_rows);
         self.finish(marked, &mut |of_rows, part, first| {

@@ -69,6 +69,16 @@ pub(crate) enum Passes {
 }
 
 impl Passes {
+    /// Whether a row of at most [`LINE`] elements has passes of its own. On x86 without AVX2 others
+    /// give the same bits.
+    #[inline(always)]
+    pub(crate) fn has_lines(self) -> bool {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        return !matches!(self, Self::Portable);
+        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+        true
+    }
+
     /// Whether the passes `line_…` take every row, whatever its length and however many there are.
     #[inline(always)]
     pub(crate) fn take_rows(self) -> bool {
@@ -84,12 +94,25 @@ macro_rules! functions {
     ($simd:expr, #$attribute:tt, $(
         $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
     )*) => {
-        use super::*;
         $(
             #$attribute
             pub(super) fn $name($($arg: $ty),*) $(-> $result)? {
                 // SAFETY: see the module.
                 unsafe { $body($simd, $($arg),*) }
+            }
+        )*
+    };
+}
+
+/// In place of passes that a backend never runs, functions that do nothing.
+macro_rules! unused {
+    ($(
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
+    )*) => {
+        $(
+            #[inline(always)]
+            pub(super) fn $name($(_: $ty),*) $(-> $result)? {
+                Default::default()
             }
         )*
     };
@@ -138,7 +161,7 @@ macro_rules! methods {
 }
 
 /// The names of a list of passes, in another backend's module.
-#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 macro_rules! names {
     ($module:ident, $(
         $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $result:ty)? = $body:path;
@@ -147,12 +170,26 @@ macro_rules! names {
     };
 }
 
-/// Declares passes. Those of `rarely` are compiled for AVX2 and scalar only: AVX-512 calls the
-/// functions of the first, portable those of the second, which give the same bits.
+/// Declares passes, in four lists by which backends have functions of their own:
+///
+/// | | AVX-512 | AVX2 | portable | scalar |
+/// |---|---|---|---|---|
+/// | `often` | own | own | own | own |
+/// | `tiles` | own | own | own | none: it takes rows whole |
+/// | `lines` | AVX2's | own | own, none on x86 | own |
+/// | `rarely` | AVX2's | own | own, scalar's on x86 | own |
+///
+/// The bits are the same wherever a function runs. On x86, portable is for CPUs from before AVX2.
 macro_rules! passes {
-    (often { $($often:tt)* } rarely { $($rarely:tt)* }) => {
+    (
+        often { $($often:tt)* }
+        tiles { $($tiles:tt)* }
+        lines { $($lines:tt)* }
+        rarely { $($rarely:tt)* }
+    ) => {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         mod avx512 {
+            use super::*;
             functions! {
                 crate::simd::avx512::Avx512::new(),
                 #[cfg_attr(
@@ -160,42 +197,55 @@ macro_rules! passes {
                     target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
                     inline(never)
                 )],
-                $($often)*
+                $($often)* $($tiles)*
             }
-            names! { avx2, $($rarely)* }
+            names! { avx2, $($lines)* $($rarely)* }
         }
 
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         mod avx2 {
+            use super::*;
             functions! {
                 crate::simd::avx2::Avx2::new(),
                 #[cfg_attr(true, target_feature(enable = "avx2,fma"), inline(never))],
-                $($often)* $($rarely)*
+                $($often)* $($tiles)* $($lines)* $($rarely)*
             }
         }
 
         #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
         mod portable {
+            use super::*;
             functions! {
                 crate::simd::portable::Portable,
                 #[inline(never)],
-                $($often)*
+                $($often)* $($tiles)*
             }
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             names! { scalar, $($rarely)* }
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            unused! { $($lines)* }
+            #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+            functions! {
+                crate::simd::portable::Portable,
+                #[inline(never)],
+                $($lines)* $($rarely)*
+            }
         }
 
         mod scalar {
+            use super::*;
             functions! {
                 Scalar,
                 #[cfg_attr(
                     not(all(target_os = "none", target_pointer_width = "32")),
                     inline(never)
                 )],
-                $($often)* $($rarely)*
+                $($often)* $($lines)* $($rarely)*
             }
+            unused! { $($tiles)* }
         }
 
-        methods! { $($often)* $($rarely)* }
+        methods! { $($often)* $($tiles)* $($lines)* $($rarely)* }
     };
 }
 
@@ -215,62 +265,13 @@ passes! {
         /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
         fn map_softplus(tile: &Tile<'_>, sign: f32) = map::softplus;
 
-        // One row of at most `LINE` elements in registers.
-        /// Softmax, if no |s·x| is large: else false, and nothing is written.
-        fn line_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::line_softmax;
-        /// ln Σ e^x in two words, if no |x| is large, else NaN.
-        fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
 
-        /// The logarithm of softmax, where the backend takes rows of any length: else false.
-        fn rows_log_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::rows_log_softmax;
-        /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
-        fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
-
-        // e^x · 2^-N and its sums.
-        /// The largest element of each row but the skipped, and N for all of the row; a bit for each
-        /// row whose maximum is extreme or not finite.
-        fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
-        /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
-        fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
-        /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
-        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
-        /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
-        fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
         fn sums(rows: usize, lanes: RowsOfLanes<'_>, is_signed: bool, to: usize, sums: &mut DoubleWords) = accumulator::sums;
 
-        // Numbers of rows.
-        /// Reciprocals of sums, and the probabilities of the largest elements.
-        fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords, largest: &mut PerRow) = rows::factors;
-        /// Logarithms of sums, and which rows need a second look.
-        fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords) -> Marked = rows::logarithms;
-        /// The logarithm of the share of one element a row, by what the others leave of it.
-        fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &DoubleWords, ln: &mut PerRow) = rows::shares;
-        /// What a term of each row must exceed to be dominant.
-        fn limits(rows: usize, sums: &DoubleWords, limits: &mut PerRow) = rows::limits;
-        /// The logarithm of the share of each row's dominant element, by sums with and without it.
-        fn shares_of_rest(rows: usize, sums: &DoubleWords, others: &DoubleWords, ln: &mut PerRow) = rows::shares_of_rest;
-        /// s·x less a logarithm of short rows, of which dominant elements have their own.
-        fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
-
-        /// The losses of rows; a bit for each that is to be taken another way.
-        fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &DoubleWords, all: &mut LossRows) -> u64 = losses::losses;
-        /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
-        fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
-
         // Results.
-        /// Kept e^x · 2^-N times the factor of its row.
-        fn scale(tile: &Tile<'_>, first: usize, factors: &DoubleWords, largest: Option<&PerRow>) = write::scale;
-        /// Short rows' e^x · 2^-N times the factor of its row.
-        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, any_size: bool) = write::short_write;
-        /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, target: Target<'_>) = write::short_write_less;
-        /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
-        fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
         /// (x − center)·power of a row; −∞ stays so.
         fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
-        /// s·(x − center) less a logarithm.
-        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &DoubleWords) = write::subtract;
 
         // Of a row: a tile of one row of any length, or two of which the shorter counts.
         /// The largest element: NaN if one is NaN, −∞ if there is none.
@@ -315,9 +316,66 @@ passes! {
         ) -> (f32, f32) = focal::focal;
     }
 
+    tiles {
+        // e^x · 2^-N and its sums.
+        /// The largest element of each row but the skipped, and N for all of the row; a bit for each
+        /// row whose maximum is extreme or not finite.
+        fn maxima(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &mut Shifts) -> u64 = maximum::maxima;
+        /// e^(s·x) · 2^-N of short rows in two words; whether no |s·x| is large.
+        fn exp_short(tile: &Tile<'_>, scale: &Scale, shifts: Option<&Shifts>, scratch: &mut Scratch) -> bool = exp::exp_short;
+        /// The sums of up to `GROUP` short rows: the first, how many there are, and their columns.
+        fn short_sums(shape: [usize; 3], scratch: &Scratch, limits: Option<&PerRow>, totals: &mut Totals) = accumulator::short_sums;
+        /// Σ e^(s·x) · 2^-N of each row without the skipped element; each term is stored where there is an output.
+        fn exp_sums(tile: &Tile<'_>, skipped: &[usize], scale: &Scale, shifts: &Shifts, first: bool, totals: &mut Totals) = exp::exp_sums;
+
+        // Numbers of rows.
+        /// Reciprocals of sums, and the probabilities of the largest elements.
+        fn factors(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords, largest: &mut PerRow) = rows::factors;
+        /// Logarithms of sums, and which rows need a second look.
+        fn logarithms(rows: usize, scale: &Scale, shifts: Option<&Shifts>, sums: &mut DoubleWords) -> Marked = rows::logarithms;
+        /// The logarithm of the share of one element a row, by what the others leave of it.
+        fn shares(rows: usize, scale: &Scale, shifts: Option<&Shifts>, score: &PerRow, others: &DoubleWords, ln: &mut PerRow) = rows::shares;
+        /// What a term of each row must exceed to be dominant.
+        fn limits(rows: usize, sums: &DoubleWords, limits: &mut PerRow) = rows::limits;
+        /// The logarithm of the share of each row's dominant element, by sums with and without it.
+        fn shares_of_rest(rows: usize, sums: &DoubleWords, others: &DoubleWords, ln: &mut PerRow) = rows::shares_of_rest;
+
+        // Results.
+        /// Kept e^x · 2^-N times the factor of its row.
+        fn scale(tile: &Tile<'_>, first: usize, factors: &DoubleWords, largest: Option<&PerRow>) = write::scale;
+        /// Short rows' e^x · 2^-N times the factor of its row.
+        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, any_size: bool) = write::short_write;
+        /// Short rows' e^x · 2^-N times the factor of its row, less a target.
+        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, target: Target<'_>) = write::short_write_less;
+        /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
+        fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
+        /// s·x less a logarithm of short rows, of which dominant elements have their own.
+        fn short_subtract(tile: &Tile<'_>, scratch: &Scratch, numbers: Logarithms<'_>) = write::short_subtract;
+        /// s·(x − center) less a logarithm.
+        fn subtract(tile: &Tile<'_>, scale: &Scale, center: f32, logarithms: &DoubleWords) = write::subtract;
+    }
+
+    lines {
+        // One row of at most `LINE` elements in registers; on scalar any rows.
+        /// Softmax, if no |s·x| is large: else false, and nothing is written.
+        fn line_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::line_softmax;
+        /// The logarithm of softmax of rows, where the backend takes rows of any length: else false.
+        fn rows_log_softmax(tile: &Tile<'_>, scale: &Scale) -> bool = line::rows_log_softmax;
+        /// ln Σ e^x in two words, if no |x| is large, else NaN.
+        fn line_log_sum_exp(tile: &Tile<'_>) -> (f32, f32) = line::line_log_sum_exp;
+        /// The loss of a label and its gradient, if no |s·x| is large: else NaN.
+        fn line_loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 = line::line_loss;
+    }
+
     rarely {
         /// ln(e^a + e^b) of logarithms in two words.
         fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
+
+        // Losses.
+        /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
+        fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
+        /// The losses of rows; a bit for each that is to be taken another way.
+        fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &DoubleWords, all: &mut LossRows) -> u64 = losses::losses;
 
         /// The place of the largest coefficient of each row of targets; a bit for each row with a
         /// negative target or a NaN.

@@ -133,10 +133,7 @@ pub(crate) trait Simd: Copy {
     /// Whether sums of long formulas go several vectors side by side, too: where lanes come from
     /// a library, their code is several times as long.
     const IS_NATIVE: bool = false;
-    /// Whether a row of at most two blocks has passes of its own, in registers. Where another backend
-    /// is the usual one, their code is not worth it: other passes give the same bits.
-    const HAS_LINES: bool = Self::IS_NATIVE;
-    /// Whether those passes take rows of any length, and any number of them: see `pass/row.rs`.
+    /// Whether passes of one row take rows of any length, and any number of them: see `pass/row.rs`.
     const TAKES_ROWS: bool = false;
 
     /// The same value in every lane.

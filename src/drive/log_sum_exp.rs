@@ -48,7 +48,7 @@ impl Backend {
         if self.0.take_rows() {
             return rows(self.0, state, x);
         }
-        if (2..=LINE).contains(&x.len()) && state.high == f32::NEG_INFINITY {
+        if self.0.has_lines() && (2..=LINE).contains(&x.len()) && state.high == f32::NEG_INFINITY {
             let (high, low) = self.0.line_log_sum_exp(&Tile::of_read(x));
             // Neither a NaN nor near 0.
             if high.abs() >= NEAR_0 {

@@ -61,7 +61,7 @@ pub(super) fn softmax(b: Passes, all: &Tile<'_>, scale: &Scale) {
         b.line_softmax(all, scale);
         return;
     }
-    let is_line = all.rows() == 1 && (2..=LINE).contains(&all.columns());
+    let is_line = b.has_lines() && all.rows() == 1 && (2..=LINE).contains(&all.columns());
     if !(is_line && b.line_softmax(all, scale)) {
         rows(b, all, scale);
     }

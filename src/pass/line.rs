@@ -1,6 +1,5 @@
 //! One row of at most [`LINE`] elements, wholly in registers: a call costs what its arithmetic
-//! does. Rows with an |s·x| above [`MODERATE`] are left to others, and all rows are where a backend
-//! lacks [`HAS_LINES`](Simd::HAS_LINES). The steps are those of short rows, and so are the bits.
+//! does. Rows with an |s·x| above [`MODERATE`] are left to others. The steps are those of short rows, and so are the bits.
 #![allow(unsafe_code)] // a tile has what it says
 
 use super::accumulator::{Accumulator, two_sum_positive};
@@ -100,9 +99,6 @@ pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Sca
         unsafe { row::softmax(tile, scale) };
         return true;
     }
-    if const { !S::HAS_LINES } {
-        return false;
-    }
     let line = unsafe { Line::new(simd, tile, scale, usize::MAX) };
     if line.is_moderate {
         let (high, low) = inverse(line.sum);
@@ -117,9 +113,6 @@ pub(super) unsafe fn line_softmax<S: Simd>(simd: S, tile: &Tile<'_>, scale: &Sca
 pub(super) unsafe fn line_log_sum_exp<S: Simd>(simd: S, tile: &Tile<'_>) -> (f32, f32) {
     if const { S::TAKES_ROWS } {
         return unsafe { row::log_sum_exp(tile) };
-    }
-    if const { !S::HAS_LINES } {
-        return (f32::NAN, 0.0);
     }
     let line = unsafe { Line::new(simd, tile, &Scale::ONE, usize::MAX) };
     if !line.is_moderate {
@@ -141,9 +134,6 @@ pub(super) unsafe fn line_loss<S: Simd>(
 ) -> f32 {
     if const { S::TAKES_ROWS } {
         return unsafe { row::loss(tile, label, weight, scale) };
-    }
-    if const { !S::HAS_LINES } {
-        return f32::NAN;
     }
     let line = unsafe { Line::new(simd, tile, scale, label) };
     let sum = (simd.splat(line.sum.0.first()), simd.splat(line.sum.1.first()));

@@ -100,7 +100,7 @@ pub(super) fn logarithm_of<V: Lanes>(sum: (V, V), exponent: V) -> (V, V) {
 }
 
 /// Rows that need a second look, a bit each.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Marked {
     /// The largest element has about ¾ of the sum or more.
     pub(crate) dominated: u64,

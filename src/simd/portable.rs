@@ -30,7 +30,6 @@ impl Simd for Portable {
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     type Wide = super::interleaved::Interleaved<F32, 2>;
     type MapWide = F32;
-    const HAS_LINES: bool = cfg!(not(any(target_arch = "x86", target_arch = "x86_64")));
 
     #[inline(always)]
     fn splat(self, value: f32) -> F32 {

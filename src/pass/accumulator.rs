@@ -124,14 +124,15 @@ impl<S: Simd> Accumulator<S> {
         self
     }
 
-    /// Adds another sum.
+    /// Adds another sum; whether terms may be negative or infinite.
     #[inline(always)]
-    pub(super) fn plus(mut self, other: Self) -> Self {
+    pub(super) fn plus(mut self, other: Self, is_signed: bool) -> Self {
         each!(S, j, {
             let (a, error) = two_sum(self.high.as_ref()[j], other.high.as_ref()[j]);
             let (b, rest) = two_sum(a, other.low.as_ref()[j]);
             let (b, low) = fast_two_sum(b, self.low.as_ref()[j] + error + rest);
-            (self.high.as_mut()[j], self.low.as_mut()[j]) = if_finite(a, (b, low));
+            let words = if is_signed { if_finite(a, (b, low)) } else { (b, low) };
+            (self.high.as_mut()[j], self.low.as_mut()[j]) = words;
         });
         self
     }
@@ -157,7 +158,9 @@ impl<S: Simd> Accumulator<S> {
     #[inline(always)]
     pub(super) fn sum(self, simd: S) -> (f32, f32) {
         if const { S::F32::CALLS } {
-            return sum_of_lanes(&simd.block_to_array(self.high), &simd.block_to_array(self.low));
+            let (high, low) = (simd.block_to_array(self.high), simd.block_to_array(self.low));
+            let (high, low) = sum_of_lanes(&high, &low);
+            return words(high, low);
         }
         let all = self.fold::<8>(simd, self, BLOCK);
         let all = all.fold::<4>(simd, all, BLOCK);
@@ -167,12 +170,15 @@ impl<S: Simd> Accumulator<S> {
     }
 
     /// The sum of the first `count` lanes, where the others hold 0 and no term was negative or
-    /// infinite: in the first lane of both words.
+    /// infinite: in the first lane of both words. Of a NaN the first word of a term may be any
+    /// number, as exponents are put together from bits, and a sum of those infinite. The second is
+    /// a NaN, and makes one of the sum.
     #[inline(always)]
     pub(super) fn value(mut self, simd: S, count: usize) -> (S::F32, S::F32) {
         if const { S::F32::CALLS } {
             let (high, low) = (simd.block_to_array(self.high), simd.block_to_array(self.low));
             let (high, low) = sum_of_lanes(&high, &low);
+            let (high, low) = fast_two_sum(high, low);
             return (simd.splat(high), simd.splat(low));
         }
         macro_rules! level {
@@ -206,7 +212,7 @@ impl<S: Simd> Accumulator<S> {
     }
 }
 
-/// The sum of all lanes as a double-word number, lane by lane: lanes i and i + 8, then i + 4, 2
+/// The sum of all lanes and of what rounding left of it, lane by lane: lanes i and i + 8, then i + 4, 2
 /// and 1. One function for backends without instructions that exchange lanes.
 #[inline(never)]
 fn sum_of_lanes(Lane16(high): &Lane16, Lane16(low): &Lane16) -> (f32, f32) {
@@ -220,7 +226,7 @@ fn sum_of_lanes(Lane16(high): &Lane16, Lane16(low): &Lane16) -> (f32, f32) {
         }
         half /= 2;
     }
-    words(high[0], low[0])
+    (high[0], low[0])
 }
 
 /// Two words as a double-word number. The second of an infinity or a NaN has no meaning.
@@ -270,7 +276,8 @@ impl Totals {
         self.0.as_mut_ptr().cast::<f32>().wrapping_add(i * 2 * BLOCK)
     }
 
-    /// Writes the sum of row i, or adds it to what is there.
+    /// Writes the sum of row i, or adds it to what is there; whether terms may be negative or
+    /// infinite.
     #[inline(always)]
     pub(super) fn store<S: Simd>(
         &mut self,
@@ -278,9 +285,10 @@ impl Totals {
         i: usize,
         mut sum: Accumulator<S>,
         first: bool,
+        is_signed: bool,
     ) {
         if !first {
-            sum = self.load(simd, i).plus(sum);
+            sum = self.load(simd, i).plus(sum, is_signed);
         }
         let place = self.place(i);
         // SAFETY: i is below GROUP.
@@ -365,7 +373,12 @@ impl<'a> RowsOfLanes<'a> {
         }
         if const { S::F32::CALLS } || rows == 1 && !is_signed {
             for i in 0..rows.min(GROUP) {
-                let (high, low) = row!(i).value(simd, self.count);
+                let (high, low) = if is_signed {
+                    let (high, low) = row!(i).sum(simd);
+                    (simd.splat(high), simd.splat(low))
+                } else {
+                    row!(i).value(simd, self.count)
+                };
                 // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
                 // whole vectors: a part would not be forwarded.
                 unsafe {
@@ -394,7 +407,9 @@ impl<'a> RowsOfLanes<'a> {
         let mut all = a.fold::<1>(simd, b, count);
         each!(S, j, {
             let (high, low) = (all.high.as_ref()[j], all.low.as_ref()[j]);
-            (all.high.as_mut()[j], all.low.as_mut()[j]) = if_finite(high, fast_two_sum(high, low));
+            let words = fast_two_sum(high, low);
+            let words = if is_signed { if_finite(high, words) } else { words };
+            (all.high.as_mut()[j], all.low.as_mut()[j]) = words;
         });
         // SAFETY: a `PerRow` has room for a group from each row on.
         unsafe {
@@ -477,6 +492,6 @@ pub(super) unsafe fn short_sums<S: Simd>(
                 }
             });
         }
-        totals.store(simd, i, sum, true);
+        totals.store(simd, i, sum, true, false);
     }
 }

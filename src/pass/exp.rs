@@ -101,7 +101,7 @@ pub(super) unsafe fn exp_sums<S: Simd>(
             let shift = [shifts.exponent.get(i), shifts.max.get(i)];
             skip.set(simd, x, tile.columns, skipped, f32::NEG_INFINITY);
             let sum = row_sum(simd, x, out, tile.columns, &skip, scale, shift);
-            totals.store(simd, i, sum, first);
+            totals.store(simd, i, sum, first, false);
         }
     }
 }

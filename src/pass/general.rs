@@ -317,9 +317,9 @@ pub(super) unsafe fn general_sums<S: Simd>(
             at += S::F32::COUNT;
         }
         rows.has_large |= u64::from(!S::F32::all_within([largest], LARGE)) << i;
-        others.store(simd, i, e_sum, is_first);
-        rest.store(simd, i, a_sum, is_first);
-        distance.store(simd, i, d_sum, is_first);
+        others.store(simd, i, e_sum, is_first, true);
+        rest.store(simd, i, a_sum, is_first, true);
+        distance.store(simd, i, d_sum, is_first, true);
     }
 }
 

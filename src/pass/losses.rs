@@ -310,8 +310,8 @@ pub(super) unsafe fn moments<S: Simd>(
                 moment.carry_finite();
             }
         }
-        sums.store(simd, i, sum, true);
-        moments.store(simd, i, moment, true);
+        sums.store(simd, i, sum, true, true);
+        moments.store(simd, i, moment, true, true);
     }
 }
 

@@ -1,14 +1,14 @@
 //! Handwritten digits: from scores to probabilities to loss, on real data.
 //!
-//! A picture of 8 × 8 pixels is a vector x of 64 features from 0 to 1. Each of ten classes gives
-//! it a score, and softmax makes probabilities of the scores:
+//! A picture of 8 × 8 pixels is a vector x of 64 numbers from 0 to 1. Each of ten classes gives it
+//! a score, and softmax makes probabilities of the scores:
 //!
 //! ```text
 //! s = W x + b          p[k] = e^s[k] / Σⱼ e^s[j]          loss = −ln p[label]
 //! ```
 //!
-//! Training looks for the W and b with the least mean loss + ½ ‖W‖² / n. What the model then says
-//! of the test digits is looked at from all sides, and every section checks what it shows.
+//! Training looks for the W and b with the least mean loss + ½ ‖W‖² / n. Each section after it looks
+//! at what the model says of the test digits, and asserts what it shows.
 //!
 //! ```text
 //! cargo run --release --example digits -- --svg loss.svg --firmware weights.rs
@@ -17,49 +17,47 @@
 mod files;
 mod model;
 
+use lexopt::Arg::Long;
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
-use logits::{Rows, RowsMut, rows};
-use model::{CLASSES, Descent, Examples, FEATURES, Model, Result, WEIGHTS};
+use logits::rows;
+use model::{CLASSES, Examples, Model, PIXELS, Result, Row};
+use model::{ranking, rows_mut, rows_of};
+use std::iter::zip;
 use std::path::PathBuf;
 
-/// The optimum as published: objective, mean log-loss and accuracy, and the last two in test.
-const PUBLISHED: [f64; 5] = [0.196356, 0.096791, 0.98956, 0.335358, 0.902778];
-/// The step whose model is kept as the younger one.
-const YOUNG: usize = 20;
+/// The optimum as published: objective, mean loss and accuracy, and the last two in test.
+const PUBLISHED: [f32; 5] = [0.196356, 0.096791, 0.98956, 0.335358, 0.902778];
 
 fn main() -> Result<()> {
     let (mut svg, mut firmware) = (None, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
-            lexopt::Arg::Long("svg") => svg = Some(PathBuf::from(arguments.value()?)),
-            lexopt::Arg::Long("firmware") => firmware = Some(PathBuf::from(arguments.value()?)),
+            Long("svg") => svg = Some(PathBuf::from(arguments.value()?)),
+            Long("firmware") => firmware = Some(PathBuf::from(arguments.value()?)),
             _ => Err(format!("{}; usage: [--svg FILE] [--firmware FILE]", argument.unexpected()))?,
         }
     }
-    println!(
-        "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0"
-    );
+    let source = "Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0";
+    println!("Optical Recognition of {source}");
     let [training, test] = &Examples::load()?;
-    let [young, model] = &train(training, test, svg)?;
+    let (model, losses) = &train(training, test)?;
     let scores = &model.scores(test)?;
-    let p = &softmax(scores)?;
+    let p = &softmax(scores);
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| logits::entropy(&p[a]).total_cmp(&logits::entropy(&p[b])));
 
-    let mut entropies = vec![0.0; test.labels.len()];
-    rows::entropy(Rows::new(p, CLASSES)?, &mut entropies)?;
-    let mut order: Vec<usize> = (0..entropies.len()).collect();
-    order.sort_by(|&a, &b| entropies[a].total_cmp(&entropies[b]));
     show_digits(test, p, [0, 179, 323, 359].map(|rank| order[rank]));
     show_mistake(test, scores, p)?;
-    show_identity(p, &softmax(&young.scores(test)?)?)?;
-    show_targets(test, Rows::new(scores, CLASSES)?)?;
+    show_identity(training, test, p)?;
+    show_targets(test, scores)?;
     show_two_classes(test, scores)?;
     show_overflow(model, training)?;
-
+    if let Some(path) = svg {
+        files::draw(&path, losses)?;
+    }
     if let Some(path) = firmware {
-        // From the surest answer to the least sure.
-        files::firmware(&path, model, test, &[0, 179, 269, 323, 359].map(|rank| order[rank]))?;
-        println!("\nWrote {}.", path.display());
+        files::firmware(&path, model, test, [0, 179, 269, 323, 359].map(|rank| order[rank]))?;
     }
     Ok(())
 }
@@ -69,164 +67,133 @@ fn title(text: &str) {
     println!("\n── {text} {:─<1$}\n", "", 74 - text.chars().count());
 }
 
-fn softmax(scores: &[f32]) -> Result<Vec<f32>> {
+fn softmax(scores: &[Row]) -> Vec<Row> {
     let mut p = scores.to_vec();
-    rows::softmax_in_place(RowsMut::new(&mut p, CLASSES)?);
-    Ok(p)
+    rows::softmax_in_place(rows_mut(&mut p));
+    p
 }
 
-fn row(all: &[f32], i: usize) -> &[f32] {
-    &all[i * CLASSES..][..CLASSES]
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
 }
 
-/// The classes, the likeliest first.
-fn ranking(scores: &[f32]) -> [usize; CLASSES] {
-    let mut classes = std::array::from_fn(|class| class);
-    classes.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    classes
-}
-
-/// The part of examples of which the likeliest class is the right one.
-fn accuracy(model: &Model, examples: &Examples) -> Result<f64> {
-    let scores = model.scores(examples)?;
-    let all = scores.chunks(CLASSES).zip(&examples.labels);
-    let right = all.filter(|(scores, label)| ranking(scores)[0] == **label as usize).count();
-    Ok(right as f64 / examples.labels.len() as f64)
-}
-
-/// Trains from zero until the gradient is short. Returns a young model and the optimum.
-fn train(training: &Examples, test: &Examples, svg: Option<PathBuf>) -> Result<[Model; 2]> {
+/// Trains from zero until the gradient is short. Returns the optimum, and of each step the objective
+/// in training and the test loss.
+fn train(training: &Examples, test: &Examples) -> Result<(Model, Vec<[f32; 2]>)> {
     title("Training: s = W x + b, objective = mean loss + ½ ‖W‖² / n");
-    let mut young = Model(vec![0.0; WEIGHTS + CLASSES]);
-    let mut descent = Descent::new(&young);
-    let (mut losses, mut gradient) = (Vec::new(), 1.0);
-    while gradient >= 1e-7 && losses.len() < 10_000 {
-        gradient = descent.step(training, true)?;
-        let model = descent.model();
-        let objective = model.loss(training)?[1];
-        losses.push([objective, model.loss(test)?[0]]);
-        let step = losses.len();
-        if step == YOUNG {
-            young = model;
+    let (mut model, mut losses) = (Model::new(), vec![]);
+    let ([objective, loss, right], [_, test_loss, test_right]) = loop {
+        let gradient = model.step(training, 1.0 / training.labels.len() as f64)?;
+        let (found, of_test) = (model.evaluate(training)?, model.evaluate(test)?);
+        losses.push([found[0], of_test[1]]);
+        let (step, last) = (losses.len(), gradient < 1e-6 || losses.len() == 10_000);
+        if step % 400 == 0 || last {
+            println!("  step {step:5}   objective {:.7}   ‖gradient‖ {gradient:.1e}", found[0]);
         }
-        if step % 400 == 0 || gradient < 1e-7 {
-            println!("  step {step:5}   objective {objective:.7}   ‖gradient‖ {gradient:.1e}");
+        if last {
+            break (found, of_test);
         }
-    }
-    let model = descent.model();
-    let ([loss, objective], [test_loss, _]) = (model.loss(training)?, model.loss(test)?);
-    let found = [objective, loss, accuracy(&model, training)?, test_loss, accuracy(&model, test)?];
-    println!("\n  {:11}objective   log-loss   accuracy   of test: log-loss   accuracy", "");
+    };
+    let found = [objective, loss, right, test_loss, test_right];
+    println!("\n  {:11}objective       loss   accuracy       of test: loss   accuracy", "");
     for (name, [a, b, c, d, e]) in [("found", found), ("published", PUBLISHED)] {
         println!("  {name:10}{a:10.6}{b:11.6}{c:11.5}{d:20.6}{e:11.6}");
     }
-    for (found, published) in found.into_iter().zip(PUBLISHED) {
-        assert!((found - published).abs() < 5e-6, "{found} is not the published {published}");
-    }
-    if let Some(path) = svg {
-        files::draw(&path, &losses, PUBLISHED[0])?;
-        println!("\n  Wrote {}.", path.display());
-    }
-    Ok([young, model])
+    assert!(zip(found, PUBLISHED).all(|(found, published)| (found - published).abs() < 5e-6));
+    Ok((model, losses))
 }
 
 /// A row of a picture, two columns a pixel.
-fn picture(examples: &Examples, i: usize, row: usize) -> String {
-    let row = examples.features[i * FEATURES..][..FEATURES].chunks(8).nth(row).unwrap_or(&[]);
+fn pixels(picture: &[f32; PIXELS], row: usize) -> String {
+    let row = picture.chunks(8).nth(row).unwrap_or(&[]);
     row.iter().map(|x| ["  ", "░░", "▒▒", "▓▓", "██"][(x * 4.0).round() as usize]).collect()
 }
 
-fn show_digits(test: &Examples, p: &[f32], examples: [usize; 4]) {
+fn show_digits(test: &Examples, p: &[Row], shown: [usize; 4]) {
     title("Test digits, from the surest prediction to the least sure");
     for line in 0..13 {
-        let cells = examples.map(|i| match line {
-            0..8 => picture(test, i, line),
+        let cells = shown.map(|i| match line {
+            0..8 => pixels(&test.pictures[i], line),
             8 => format!("{i} is a {}", test.labels[i]),
             9..12 => {
-                let class = ranking(row(p, i))[line - 9];
-                format!("  {class}  {:.6}", row(p, i)[class])
+                let class = ranking(&p[i])[line - 9];
+                format!("  {class}  {:.6}", p[i][class])
             }
-            _ => format!("H = {:.6} nats", logits::entropy(row(p, i))),
+            _ => format!("H = {:.6} nats", logits::entropy(&p[i])),
         });
         println!("{}", cells.map(|cell| format!("  {cell:<17}")).concat().trim_end());
     }
 }
 
-fn show_mistake(test: &Examples, scores: &[f32], p: &[f32]) -> Result<()> {
+fn show_mistake(test: &Examples, scores: &[Row], p: &[Row]) -> Result<()> {
     title("The most confident mistake");
-    let believed = |i: usize| ranking(row(p, i))[0];
-    let wrong = (0..test.labels.len()).filter(|&i| believed(i) != test.labels[i] as usize);
-    let confidence = |i: usize| row(p, i)[believed(i)];
+    let confidence = |i: usize| p[i][ranking(&p[i])[0]];
+    let wrong = (0..p.len()).filter(|&i| ranking(&p[i])[0] != test.labels[i] as usize);
     let worst = wrong.max_by(|&a, &b| confidence(a).total_cmp(&confidence(b)));
     let (i, mut ln_p) = (worst.ok_or("no mistake")?, [0.0; CLASSES]);
-    logits::log_softmax(row(scores, i), &mut ln_p)?;
+    logits::log_softmax(&scores[i], &mut ln_p)?;
     println!("  {:16}   class     score         p       ln p", "");
-    for (line, k) in ranking(row(p, i)).into_iter().enumerate() {
-        let (picture, score, p) = (picture(test, i, line), row(scores, i)[k], row(p, i)[k]);
-        println!("  {picture:16}   {k:5}{score:10.4}{p:10.6}{:11.5}", ln_p[k]);
+    for (line, k) in ranking(&p[i]).into_iter().enumerate() {
+        let (row, score, p) = (pixels(&test.pictures[i], line), scores[i][k], p[i][k]);
+        println!("  {row:16}   {k:5}{score:10.4}{p:10.6}{:11.5}", ln_p[k]);
     }
     let label = test.labels[i];
-    let loss = CrossEntropy::new().loss(Rows::new(row(scores, i), CLASSES)?, &[label])?.mean();
+    let loss = CrossEntropy::new().loss(rows_of(&scores[i..=i]), &[label])?.mean();
     println!("\n  Digit {i} is of class {label}. Loss = −ln p[{label}] = {loss:.6} nats.");
     assert!((loss + ln_p[label as usize]).abs() < 1e-6);
     Ok(())
 }
 
-fn show_identity(p: &[f32], q: &[f32]) -> Result<()> {
+fn show_identity(training: &Examples, test: &Examples, p: &[Row]) -> Result<()> {
     title("Cross-entropy = entropy + divergence");
-    let n = p.len() / CLASSES;
-    let [mut h_pq, mut h_p, mut kl] = [(); 3].map(|()| vec![0.0; n]);
-    let [p, q] = [Rows::new(p, CLASSES)?, Rows::new(q, CLASSES)?];
-    rows::cross_entropy(p, q, &mut h_pq)?;
-    rows::entropy(p, &mut h_p)?;
-    rows::kl_divergence(p, q, &mut kl)?;
-    let apart = (0..n).map(|i| (f64::from(h_pq[i]) - f64::from(h_p[i]) - f64::from(kl[i])).abs());
-    let apart = apart.fold(0.0, f64::max);
-    let [h_pq, h_p, kl] = [h_pq, h_p, kl].map(|all| all.iter().sum::<f32>() / n as f32);
-    println!(
-        "  P: the trained model's predictions. Q: those of step {YOUNG}. Mean over test digits:"
-    );
-    println!(
-        "  H(P,Q) = {h_pq:.6}, H(P) = {h_p:.6}, KL(P‖Q) = {kl:.6} nats; at most {apart:.1e} apart"
-    );
-    assert!(apart < 5e-7);
+    let mut young = Model::new();
+    for _ in 0..20 {
+        young.step(training, 0.0)?;
+    }
+    let q = softmax(&young.scores(test)?);
+    let [mut h_pq, mut h_p, mut kl] = [(); 3].map(|()| vec![0.0; p.len()]);
+    rows::cross_entropy(rows_of(p), rows_of(&q), &mut h_pq)?;
+    rows::entropy(rows_of(p), &mut h_p)?;
+    rows::kl_divergence(rows_of(p), rows_of(&q), &mut kl)?;
+    let apart = zip(&h_pq, zip(&h_p, &kl)).map(|(h_pq, (h_p, kl))| (h_pq - h_p - kl).abs());
+    let (apart, h_pq, h_p, kl) = (apart.fold(0.0, f32::max), mean(&h_pq), mean(&h_p), mean(&kl));
+    println!("  P: predictions of the trained model, Q: after 20 steps. Means over test digits:");
+    println!("  H(P,Q) = {h_pq:.6}, H(P) = {h_p:.6}, KL(P‖Q) = {kl:.6} nats");
+    println!("  H(P,Q) − H(P) − KL(P‖Q) is at most {apart:.1e} for a digit.");
+    assert!(apart < 1e-6);
     Ok(())
 }
 
-fn show_targets(test: &Examples, scores: Rows<'_>) -> Result<()> {
+fn show_targets(test: &Examples, scores: &[Row]) -> Result<()> {
     title("Soft targets and temperature");
+    let (scores, labels) = (rows_of(scores), &test.labels);
     // Label smoothing moves a tenth of the target from the label to all classes alike.
-    let soft = |label: u32| (0..10).map(move |k| if k == label { 0.91 } else { 0.01 });
-    let targets: Vec<f32> = test.labels.iter().flat_map(|&label| soft(label)).collect();
-    let smoothed = CrossEntropy::new().label_smoothing(0.1).loss(scores, &test.labels)?.mean();
-    let soft = CrossEntropy::new().loss_soft(scores, Rows::new(&targets, CLASSES)?)?.mean();
+    let soft = |label| std::array::from_fn(|k| if k as u32 == label { 0.91 } else { 0.01 });
+    let targets: Vec<Row> = labels.iter().map(|&label| soft(label)).collect();
+    let smoothed = CrossEntropy::new().label_smoothing(0.1).loss(scores, labels)?.mean();
+    let soft = CrossEntropy::new().loss_soft(scores, rows_of(&targets))?.mean();
     println!("  Label smoothing: {smoothed:.6}. The same targets as distributions: {soft:.6}.");
     assert!((smoothed - soft).abs() < 1e-6);
 
-    let mut losses = Vec::new();
-    for temperature in (5..=30).map(|t| t as f32 / 10.0) {
+    let loss = |temperature| {
         let loss = CrossEntropy::new().temperature(temperature);
-        losses.push((loss.loss(scores, &test.labels)?.mean(), temperature));
-    }
-    let least = losses.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0)).ok_or("no loss")?;
-    println!(
-        "  The test loss, {:.6}, is least at temperature {}: {:.6}.",
-        losses[5].0, least.1, least.0
-    );
+        Result::Ok(loss.loss(scores, labels)?.mean())
+    };
+    let [sharp, plain, soft] = [loss(0.9)?, loss(1.0)?, loss(1.1)?];
+    println!("  Test loss at temperature 0.9: {sharp:.6}, at 1: {plain:.6}, at 1.1: {soft:.6}.");
     // The penalty has made the model less sure than it may be.
-    assert!(least.0 < losses[5].0 && least.1 < 1.0);
+    assert!(sharp < plain && plain < soft);
     Ok(())
 }
 
-fn show_two_classes(test: &Examples, scores: &[f32]) -> Result<()> {
+fn show_two_classes(test: &Examples, scores: &[Row]) -> Result<()> {
     title("Two classes: p = σ(s₁ − s₂)");
-    let digits =
-        scores.chunks(CLASSES).zip(&test.labels).filter(|(_, label)| [3, 8].contains(*label));
-    let (pairs, labels): (Vec<[f32; 2]>, Vec<u32>) =
-        digits.map(|(s, &label)| ([s[8], s[3]], u32::from(label == 3))).unzip();
+    let digits = zip(scores, &test.labels).filter(|(_, label)| [3, 8].contains(*label));
+    let pairs = digits.map(|(s, label)| ([s[8], s[3]], u32::from(*label == 3)));
+    let (pairs, labels): (Vec<_>, Vec<_>) = pairs.unzip();
     let differences: Vec<f32> = pairs.iter().map(|[eight, three]| three - eight).collect();
     let targets: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
-    let softmax = CrossEntropy::new().loss(Rows::new(pairs.as_flattened(), 2)?, &labels)?.mean();
+    let softmax = CrossEntropy::new().loss(rows_of(&pairs), &labels)?.mean();
     let sigmoid = BinaryCrossEntropy::new().loss(&differences, &targets)?.mean();
     println!("  3 or 8, {} digits: cross-entropy {softmax:.6}, binary {sigmoid:.6}", labels.len());
     assert!((softmax - sigmoid).abs() < 1e-6);
@@ -239,37 +206,30 @@ fn show_overflow(model: &Model, training: &Examples) -> Result<()> {
     println!("  The loss falls for ever and the scores grow. Softmax as e^s / Σ e^s first loses");
     println!("  the loss's digits, then is ∞ / ∞.\n");
     println!("    step   largest score   loss: logits       naive   rows of NaN: logits   naive");
-    let nan = |p: &[f32]| p.chunks(CLASSES).filter(|p| p.iter().any(|p| p.is_nan())).count();
-    let mut descent = Descent::new(model);
+    let with_nan = |p: &[Row]| p.iter().filter(|p| p.iter().any(|p| p.is_nan())).count();
+    let mut model = model.clone();
     for step in 0..10_000 {
-        let model = descent.model();
         let scores = model.scores(training)?;
         // As the formula reads.
-        let mut naive = scores.clone();
-        logits::exp_in_place(&mut naive);
-        for row in naive.chunks_mut(CLASSES) {
-            let sum: f32 = row.iter().sum();
-            for p in row {
-                *p /= sum;
-            }
-        }
-        let last = 2 * nan(&naive) >= training.labels.len();
-        if step % 200 == 0 || last {
-            let (rows, largest) =
-                (naive.chunks(CLASSES), scores.iter().copied().fold(0.0, f32::max));
-            let losses = rows.zip(&training.labels).map(|(p, &label)| -p[label as usize].ln());
-            let naive_loss = losses.sum::<f32>() / training.labels.len() as f32;
-            let (loss, of_logits, of_naive) =
-                (model.loss(training)?[0], nan(&softmax(&scores)?), nan(&naive));
-            println!(
-                "  {step:6}{largest:16.5}{loss:15.5e}{naive_loss:12.5e}{of_logits:22}{of_naive:8}"
-            );
+        let naive = |s: &Row| {
+            let e = s.map(f32::exp);
+            e.map(|term| term / e.iter().sum::<f32>())
+        };
+        let naive: Vec<_> = scores.iter().map(naive).collect();
+        let (lost, of_logits) = (with_nan(&naive), with_nan(&softmax(&scores)));
+        let last = 2 * lost >= training.labels.len();
+        if step % 400 == 0 || last {
+            let largest = scores.as_flattened().iter().fold(0f32, |most, s| most.max(*s));
+            let loss = CrossEntropy::new().loss(rows_of(&scores), &training.labels)?.mean();
+            let losses = zip(&naive, &training.labels).map(|(p, &label)| -p[label as usize].ln());
+            let of_naive = mean(&losses.collect::<Vec<_>>());
+            println!("  {step:6}{largest:16.5}{loss:15.5e}{of_naive:12.5e}{of_logits:22}{lost:8}");
             assert!(loss > 0.0 && of_logits == 0);
         }
         if last {
             return Ok(());
         }
-        descent.step(training, false)?;
+        model.step(training, 0.0)?;
     }
     Err("no score overflowed".into())
 }

@@ -77,6 +77,18 @@ macro_rules! unroll {
 }
 pub(crate) use unroll;
 
+/// [`Lanes::call`] of a formula that is inlined there.
+macro_rules! call {
+    ($lanes:ty, $arguments:expr, |$argument:pat_param| $formula:expr) => {
+        <$lanes as $crate::simd::Lanes>::call(
+            $arguments,
+            #[inline(always)]
+            |$argument| $formula,
+        )
+    };
+}
+pub(crate) use call;
+
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(crate) mod avx2;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -257,10 +269,22 @@ pub(crate) trait Lanes:
     const COUNT: usize;
     /// Whether `mul_add` rounds once. Backends that agree in this agree in every bit.
     const FUSED: bool;
-    /// Whether a long formula may be a function of its own: see [`crate::math::call`].
+    /// Whether [`call`](Self::call) makes a formula a function of its own.
     const CALLS: bool = false;
     /// One truth value a lane.
     type Mask: Mask;
+
+    /// A formula of some arguments, which captures nothing. One that is long, or in many passes, is
+    /// a function of its own where it may be: in a dozen passes, it was half of all code. Where
+    /// lanes need instructions that such a function would not be compiled for, it is in place.
+    #[inline(always)]
+    fn call<A, R>(arguments: A, formula: impl Fn(A) -> R) -> R {
+        #[inline(never)]
+        fn apart<A, R>(arguments: A, formula: impl Fn(A) -> R) -> R {
+            formula(arguments)
+        }
+        if const { Self::CALLS } { apart(arguments, formula) } else { formula(arguments) }
+    }
 
     /// `value` in every lane; `self` proves that the instructions exist.
     fn splat(self, value: f32) -> Self;

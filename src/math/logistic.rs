@@ -32,8 +32,7 @@ use super::exp::NORMAL;
 use super::exp::{Parts, exp_words};
 use super::ln::{Sum, ln_1p_words, or_series};
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::{EIGHTHS, Lanes, SIXTEENTHS};
+use crate::simd::{EIGHTHS, Lanes, SIXTEENTHS, call};
 
 /// 1/c for c near 1 + k/15.
 const RECIPROCAL: [f32; 16] = [
@@ -144,7 +143,14 @@ pub(crate) struct Precise<V> {
 impl<V: Lanes> Precise<V> {
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
-        value::<V, Self>(x)
+        call!(V, x, |x| {
+            let one = x.splat(1.0);
+            let (z, z_low) = exp_words(-x.abs());
+            let (sum, error) = fast_two_sum(one, z);
+            let reciprocal = one / sum;
+            let left = z_low.mul_add(-reciprocal, remainder(one - reciprocal, reciprocal, z));
+            Self { z: (z, z_low), reciprocal, left, sum, rest: (error + z_low) * reciprocal }
+        })
     }
 
     #[inline(always)]
@@ -164,20 +170,6 @@ impl<V: Lanes> Precise<V> {
     #[inline(always)]
     pub(crate) fn quotient_words(&self, numerator: (V, V)) -> (V, V) {
         product(numerator, (self.reciprocal, self.reciprocal * self.left))
-    }
-}
-
-impl<V: Lanes> Formula<V> for Precise<V> {
-    type Arguments = V;
-    type Value = Self;
-    #[inline(always)]
-    fn value(x: V) -> Self {
-        let one = x.splat(1.0);
-        let (z, z_low) = exp_words(-x.abs());
-        let (sum, error) = fast_two_sum(one, z);
-        let reciprocal = one / sum;
-        let left = z_low.mul_add(-reciprocal, remainder(one - reciprocal, reciprocal, z));
-        Self { z: (z, z_low), reciprocal, left, sum, rest: (error + z_low) * reciprocal }
     }
 }
 

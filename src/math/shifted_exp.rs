@@ -18,9 +18,8 @@
 
 use super::double_word::{divide, fast_two_sum, product};
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::Lanes;
 use crate::simd::scalar::F32;
+use crate::simd::{Lanes, call};
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 
@@ -205,25 +204,18 @@ fn reciprocal(x: f32) -> DoubleWord {
 /// x, whose [`power`](Scale::power) is that of x: with a tenth of the error.
 #[inline(always)]
 pub(crate) fn shifted_exp_of_words<V: Lanes>(x: (V, V), power: V, zero_point: V) -> (V, V) {
-    struct ShiftedExpOfWords;
-    impl<V: Lanes> Formula<V> for ShiftedExpOfWords {
-        type Arguments = ((V, V), V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value(((x, low), power, zero_point): Self::Arguments) -> Self::Value {
-            let k = power - zero_point;
-            let r = if V::FUSED {
-                k.mul_add(x.splat(-LN_2[0]), x)
-            } else {
-                (x - k * LN_2_9[0]) - k * LN_2_MIDDLE
-            };
-            let r = r + k.mul_add(x.splat(-LN_2[1]), low);
-            let [t, t_low] = power.lookup([&TABLE, &TABLE_LOW]);
-            let square = r * r;
-            (t.add_power::<16>(power), r + square.mul_add(horner(r, LONGER), t_low))
-        }
-    }
-    value::<V, ShiftedExpOfWords>((x, power, zero_point))
+    call!(V, (x, power, zero_point), |((x, low), power, zero_point)| {
+        let k = power - zero_point;
+        let r = if V::FUSED {
+            k.mul_add(x.splat(-LN_2[0]), x)
+        } else {
+            (x - k * LN_2_9[0]) - k * LN_2_MIDDLE
+        };
+        let r = r + k.mul_add(x.splat(-LN_2[1]), low);
+        let [t, t_low] = power.lookup([&TABLE, &TABLE_LOW]);
+        let square = r * r;
+        (t.add_power::<16>(power), r + square.mul_add(horner(r, LONGER), t_low))
+    })
 }
 
 #[cfg(test)]

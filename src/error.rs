@@ -112,11 +112,10 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+/// What a call gives, unless its arguments are wrong.
+pub(crate) type Result<T = ()> = core::result::Result<T, Error>;
+
 /// `Ok` if `found` is the length `argument` must have.
-pub(crate) fn check_length(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
+pub(crate) fn check_length(argument: &'static str, expected: usize, found: usize) -> Result {
     if found == expected { Ok(()) } else { Err(Error::Length { argument, expected, found }) }
 }

@@ -79,6 +79,7 @@ pub mod vector;
 
 pub use backend::Backend;
 pub use error::Error;
+use error::Result;
 pub use log_sum_exp::LogSumExp;
 #[doc(inline)]
 pub use rows::{Rows, RowsMut};
@@ -101,7 +102,7 @@ pub use softmax::Softmax;
 /// assert_eq!(out, [1.0, core::f32::consts::E, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn exp(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().exp(x, out)
 }
 
@@ -127,7 +128,7 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [1e-30, -0.0, -1.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().exp_m1(x, out)
 }
 
@@ -152,7 +153,7 @@ pub fn exp_m1_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [0.0, f32::NEG_INFINITY, core::f32::consts::LN_2]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn ln(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().ln(x, out)
 }
 
@@ -178,7 +179,7 @@ pub fn ln_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [1e-30, core::f32::consts::LN_2, f32::NEG_INFINITY]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().ln_1p(x, out)
 }
 
@@ -206,7 +207,7 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [0.5, (-100f32).exp()]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().sigmoid(x, out)
 }
 
@@ -232,7 +233,7 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [-1000.0, -(-40f32).exp()]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().log_sigmoid(x, out)
 }
 
@@ -258,7 +259,7 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [1000.0, (-40f32).exp()]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn softplus(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().softplus(x, out)
 }
 
@@ -332,7 +333,7 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// assert!((found - (-1000.0 + 0.75f32.ln())).abs() < 1e-4);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
+pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32> {
     Backend::best().log_dot_exp(a, b)
 }
 
@@ -362,7 +363,7 @@ pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
 /// assert_eq!(p, [0.5, 0.5, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn softmax(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().softmax(x, out)
 }
 
@@ -393,7 +394,7 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [-(-40f32).exp(), -40.0]); // not 0: the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().log_softmax(x, out)
 }
 
@@ -424,7 +425,7 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [0.0, -0.25, 0.25, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result {
     Backend::best().softmax_backward(y, upstream, out)
 }
 
@@ -432,7 +433,7 @@ pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
-pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().softmax_backward_in_place(y, upstream)
 }
 
@@ -460,7 +461,7 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
 /// assert_eq!(out, [-(-40f32).exp(), (-40f32).exp()]); // not 0: the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result {
     Backend::best().log_softmax_backward(y, upstream, out)
 }
 
@@ -468,7 +469,7 @@ pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Res
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
-pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().log_softmax_backward_in_place(y, upstream)
 }
 
@@ -512,7 +513,7 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// assert_eq!(logits::cross_entropy(&[0.0, 1.0], &[1.0, 0.0])?, f32::INFINITY);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().cross_entropy(p, q)
 }
 
@@ -544,7 +545,7 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// assert!(logits::kl_divergence(&[1.0], &[1.5])? < -0.4);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().kl_divergence(p, q)
 }
 
@@ -568,6 +569,6 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// assert_eq!(logits::js_divergence(&[1.0, 0.0], &[0.0, 1.0])?, 2f32.ln());
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().js_divergence(p, q)
 }

@@ -11,7 +11,7 @@ pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::math::double_word::add_words;
 use crate::simd::BLOCK;
 use core::iter::Sum;
@@ -248,7 +248,7 @@ fn words(count: usize) -> (f32, f32) {
 }
 
 /// `Ok` for a finite number that is not negative.
-pub(crate) fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
+pub(crate) fn check_finite(name: &'static str, found: f32) -> Result {
     if (0.0..=f32::MAX).contains(&found) {
         Ok(())
     } else {

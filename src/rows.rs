@@ -4,7 +4,7 @@
 //! here with the name of one at the crate's root gives, for each row, the same bits.
 
 use crate::backend::Backend;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// A matrix read row by row.
 ///
@@ -48,7 +48,7 @@ pub struct RowsMut<'a> {
 
 /// How many rows of `columns`, `stride` apart, `length` elements are; the last may end anywhere
 /// from its columns to its stride.
-const fn check(length: usize, columns: usize, stride: usize) -> Result<usize, Error> {
+const fn check(length: usize, columns: usize, stride: usize) -> Result<usize> {
     if stride < columns {
         return Err(Error::Stride { expected: columns, found: stride });
     }
@@ -75,7 +75,7 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`Error::NoColumns`] for data with 0 columns, [`Error::PartialRow`] if
     /// the length is not a multiple of `columns`.
-    pub const fn new(data: &'a [f32], columns: usize) -> Result<Self, Error> {
+    pub const fn new(data: &'a [f32], columns: usize) -> Result<Self> {
         Self::with_stride(data, columns, columns)
     }
 
@@ -86,11 +86,7 @@ impl<'a> Rows<'a> {
     /// [`Error::Stride`] if `stride < columns`, [`Error::NoColumns`] for data
     /// with 0 columns, [`Error::PartialRow`] if the data ends elsewhere than
     /// after a row's columns or stride.
-    pub const fn with_stride(
-        data: &'a [f32],
-        columns: usize,
-        stride: usize,
-    ) -> Result<Self, Error> {
+    pub const fn with_stride(data: &'a [f32], columns: usize, stride: usize) -> Result<Self> {
         match check(data.len(), columns, stride) {
             Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
@@ -159,7 +155,7 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Errors
     /// As [`Rows::new`].
-    pub const fn new(data: &'a mut [f32], columns: usize) -> Result<Self, Error> {
+    pub const fn new(data: &'a mut [f32], columns: usize) -> Result<Self> {
         Self::with_stride(data, columns, columns)
     }
 
@@ -168,11 +164,7 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Errors
     /// As [`Rows::with_stride`].
-    pub const fn with_stride(
-        data: &'a mut [f32],
-        columns: usize,
-        stride: usize,
-    ) -> Result<Self, Error> {
+    pub const fn with_stride(data: &'a mut [f32], columns: usize, stride: usize) -> Result<Self> {
         match check(data.len(), columns, stride) {
             Ok(count) => Ok(Self { data, count, columns, stride }),
             Err(error) => Err(error),
@@ -339,24 +331,16 @@ pub(crate) fn check_shape(
     argument: &'static str,
     expected: Rows<'_>,
     found: &RowsMut<'_>,
-) -> Result<(), Error> {
+) -> Result {
     check_row_count(argument, expected.rows(), found.rows())?;
     check_column_count(argument, expected.columns(), found.columns())
 }
 
-pub(crate) fn check_row_count(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
+pub(crate) fn check_row_count(argument: &'static str, expected: usize, found: usize) -> Result {
     if found == expected { Ok(()) } else { Err(Error::RowCount { argument, expected, found }) }
 }
 
-pub(crate) fn check_column_count(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
+pub(crate) fn check_column_count(argument: &'static str, expected: usize, found: usize) -> Result {
     if found == expected { Ok(()) } else { Err(Error::ColumnCount { argument, expected, found }) }
 }
 
@@ -385,7 +369,7 @@ pub(crate) fn check_column_count(
 /// assert_eq!(scores, [1.5, 2.0, 2.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
+pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result {
     Backend::best().rows_linear(x, weights, bias, out)
 }
 
@@ -425,7 +409,7 @@ pub fn linear_backward(
     upstream: Rows<'_>,
     weight_gradient: RowsMut<'_>,
     bias_gradient: &mut [f32],
-) -> Result<(), Error> {
+) -> Result {
     Backend::best().rows_linear_backward(x, upstream, weight_gradient, bias_gradient)
 }
 
@@ -455,7 +439,7 @@ pub fn linear_backward(
 /// assert_eq!(out, [3.0, 4.0, 5.0, 5.0, 6.0, 7.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_weighted_sums(weights, values, out)
 }
 
@@ -472,7 +456,7 @@ pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> R
 /// assert_eq!(out, [2f32.ln(), 7.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_log_sum_exp(x, out)
 }
 
@@ -494,7 +478,7 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// assert_eq!(out, [-1000.0 + 0.5f32.ln(), -1000.0 + 0.25f32.ln()]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result {
     Backend::best().rows_log_dot_exp(a, b, out)
 }
 
@@ -511,7 +495,7 @@ pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error>
 /// assert_eq!(out, [0.5, 0.5, 1.0, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax(x, out)
 }
 
@@ -533,7 +517,7 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// assert_eq!(out, [-2f32.ln(); 2]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax(x, out)
 }
 
@@ -557,7 +541,7 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// assert_eq!(out, [0.25, -0.25, 0.0, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax_backward(y, upstream, out)
 }
 
@@ -565,7 +549,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
-pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax_backward_in_place(y, upstream)
 }
 
@@ -584,11 +568,7 @@ pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(
 /// assert_eq!(out, [-0.5, 0.5]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax_backward(
-    y: Rows<'_>,
-    upstream: Rows<'_>,
-    out: RowsMut<'_>,
-) -> Result<(), Error> {
+pub fn log_softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax_backward(y, upstream, out)
 }
 
@@ -596,7 +576,7 @@ pub fn log_softmax_backward(
 ///
 /// # Errors
 /// As [`softmax_backward_in_place`].
-pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax_backward_in_place(y, upstream)
 }
 
@@ -613,7 +593,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_entropy(p, out)
 }
 
@@ -640,7 +620,7 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// assert!((out[1] / (51.0 * (-50f32).exp()) - 1.0).abs() < 1e-6); // the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_entropy_of_scores(scores, out)
 }
 
@@ -660,7 +640,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_cross_entropy(p, q, out)
 }
 
@@ -683,7 +663,7 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_kl_divergence(p, q, out)
 }
 
@@ -723,7 +703,7 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// assert!((out[2] / (0.5 * 0.19661193 * 1.0013580e-5f32.powi(2)) - 1.0).abs() < 1e-5);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_kl_divergence_of_scores(p, q, out)
 }
 
@@ -753,7 +733,7 @@ pub fn kl_divergence_of_scores_and_gradient(
     q: Rows<'_>,
     out: &mut [f32],
     gradient: RowsMut<'_>,
-) -> Result<(), Error> {
+) -> Result {
     Backend::best().rows_kl_divergence_of_scores_and_gradient(p, q, out, gradient)
 }
 
@@ -773,6 +753,6 @@ pub fn kl_divergence_of_scores_and_gradient(
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_js_divergence(p, q, out)
 }

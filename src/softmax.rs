@@ -1,6 +1,8 @@
 use crate::Backend;
+#[cfg(doc)]
+use crate::Error;
 use crate::drive::scaled_softmax::scaled_softmax;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::loss::check_finite;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_shape};
@@ -123,7 +125,7 @@ impl Softmax {
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite; [`Error::Length`] if
     /// `out` has another length than `x`.
-    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         self.run(&Tile::of(x, out), false)
     }
@@ -132,7 +134,7 @@ impl Softmax {
     ///
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite.
-    pub fn softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
+    pub fn softmax_in_place(self, x: &mut [f32]) -> Result {
         self.run(&Tile::of_in_place(x), false)
     }
 
@@ -149,7 +151,7 @@ impl Softmax {
     /// assert_eq!(out, [-(-40f32).exp(), -40.0]);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         self.run(&Tile::of(x, out), true)
     }
@@ -158,7 +160,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn log_softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
+    pub fn log_softmax_in_place(self, x: &mut [f32]) -> Result {
         self.run(&Tile::of_in_place(x), true)
     }
 
@@ -167,7 +169,7 @@ impl Softmax {
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite; [`Error::RowCount`] or
     /// [`Error::ColumnCount`] if `out` has another shape than `x`.
-    pub fn softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_finite("scale", self.scale)?;
         check_shape("out", x, &out)?;
         self.run(&Tile::write(x, out), false)
@@ -177,7 +179,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
+    pub fn softmax_rows_in_place(self, x: RowsMut<'_>) -> Result {
         self.run(&Tile::in_place(x), false)
     }
 
@@ -185,7 +187,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_rows`](Self::softmax_rows).
-    pub fn log_softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn log_softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_finite("scale", self.scale)?;
         check_shape("out", x, &out)?;
         self.run(&Tile::write(x, out), true)
@@ -195,12 +197,12 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn log_softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
+    pub fn log_softmax_rows_in_place(self, x: RowsMut<'_>) -> Result {
         self.run(&Tile::in_place(x), true)
     }
 
     /// Softmax of each row, or its logarithm.
-    fn run(self, tile: &Tile<'_>, log: bool) -> Result<(), Error> {
+    fn run(self, tile: &Tile<'_>, log: bool) -> Result {
         check_finite("scale", self.scale)?;
         let backend = self.backend.unwrap_or_else(Backend::best);
         let masked = if log { f32::NEG_INFINITY } else { 0.0 };

@@ -1,6 +1,6 @@
 use super::{Loss, check_finite};
 use crate::Backend;
-use crate::error::{Error, check_length};
+use crate::error::{Error, Result, check_length};
 use crate::pass::Tile;
 use crate::pass::binary::{Keep, Weights};
 
@@ -129,7 +129,7 @@ impl BinaryCrossEntropy {
     /// # Errors
     /// [`Error::Parameter`] for a weight or γ that is negative or not finite, or an α
     /// outside 0 to 1; [`Error::Length`] if there is not one target per score.
-    pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss> {
         self.check()?;
         check_length("targets", scores.len(), targets.len())?;
         Ok(self.of_scores(&Tile::of_read(scores), targets, Keep::Nothing))
@@ -140,7 +140,7 @@ impl BinaryCrossEntropy {
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::Length`] if `out` has another length than
     /// `scores`.
-    pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss, Error> {
+    pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss> {
         self.check()?;
         check_length("out", scores.len(), out.len())?;
         check_length("targets", scores.len(), targets.len())?;
@@ -158,7 +158,7 @@ impl BinaryCrossEntropy {
         scores: &[f32],
         targets: &[f32],
         gradient: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         self.check()?;
         check_length("gradient", scores.len(), gradient.len())?;
         check_length("targets", scores.len(), targets.len())?;
@@ -169,7 +169,7 @@ impl BinaryCrossEntropy {
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
-    pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss> {
         self.check()?;
         check_length("targets", scores.len(), targets.len())?;
         Ok(self.of_scores(&Tile::of_in_place(scores), targets, Keep::Gradients))
@@ -198,7 +198,7 @@ impl BinaryCrossEntropy {
     /// assert_eq!(loss.sum, 2f32.ln());
     /// # Ok::<(), logits::Error>(())
     /// ```
-    pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss> {
         self.check_of_probabilities()?;
         check_length("targets", p.len(), targets.len())?;
         Ok(self.of_probabilities(&Tile::of_read(p), targets, Keep::Nothing))
@@ -215,7 +215,7 @@ impl BinaryCrossEntropy {
         p: &[f32],
         targets: &[f32],
         gradient: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         self.check_of_probabilities()?;
         check_length("gradient", p.len(), gradient.len())?;
         check_length("targets", p.len(), targets.len())?;
@@ -223,13 +223,13 @@ impl BinaryCrossEntropy {
     }
 
     /// `Ok` for parameters in their ranges.
-    fn check(self) -> Result<(), Error> {
+    fn check(self) -> Result {
         self.check_weights()?;
         check_finite("gamma", self.gamma)
     }
 
     /// `Ok` for parameters in their ranges and no focal loss.
-    fn check_of_probabilities(self) -> Result<(), Error> {
+    fn check_of_probabilities(self) -> Result {
         check_finite("gamma", self.gamma)?;
         if self.gamma != 0.0 {
             return Err(Error::Parameter { name: "gamma", expected: "0", found: self.gamma });
@@ -237,7 +237,7 @@ impl BinaryCrossEntropy {
         self.check_weights()
     }
 
-    fn check_weights(self) -> Result<(), Error> {
+    fn check_weights(self) -> Result {
         check_finite("pos_weight", self.pos_weight)?;
         match self.alpha {
             Some(found) if !(0.0..=1.0).contains(&found) => {

@@ -39,6 +39,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct Softmax {
     scale: f32,
@@ -55,7 +56,6 @@ impl Default for Softmax {
 impl Softmax {
     /// The plain functions.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self { scale: 1.0, zeros_where_masked: false, backend: None }
     }
@@ -80,7 +80,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn scale(self, scale: f32) -> Self {
         Self { scale, ..self }
     }
@@ -97,7 +96,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn zeros_where_masked(self) -> Self {
         Self { zeros_where_masked: true, ..self }
     }
@@ -115,7 +113,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }

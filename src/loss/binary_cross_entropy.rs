@@ -40,6 +40,7 @@ use crate::pass::binary::{Keep, Weights};
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct BinaryCrossEntropy {
     pos_weight: f32,
@@ -57,7 +58,6 @@ impl Default for BinaryCrossEntropy {
 impl BinaryCrossEntropy {
     /// The plain loss.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self { pos_weight: 1.0, alpha: None, gamma: 0.0, backend: None }
     }
@@ -73,13 +73,11 @@ impl BinaryCrossEntropy {
     /// assert_eq!((loss.sum, loss.weight), (4.0 * 2f32.ln(), 2.0));
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn pos_weight(self, pos_weight: f32) -> Self {
         Self { pos_weight, ..self }
     }
 
     /// Balances the two classes by α from 0 to 1: a = α·w·t and b = (1 − α)·(1 − t).
-    #[must_use]
     pub const fn alpha(self, alpha: f32) -> Self {
         Self { alpha: Some(alpha), ..self }
     }
@@ -103,7 +101,6 @@ impl BinaryCrossEntropy {
     /// assert!((loss.sum - 0.25 * 2f32.ln()).abs() < 1e-7);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn focal(self, gamma: f32) -> Self {
         Self { gamma, ..self }
     }
@@ -119,7 +116,6 @@ impl BinaryCrossEntropy {
     /// }
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }

@@ -76,6 +76,7 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct CrossEntropy<'a> {
     label_smoothing: f32,
@@ -96,7 +97,6 @@ impl Default for CrossEntropy<'_> {
 impl<'a> CrossEntropy<'a> {
     /// The plain loss.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             label_smoothing: 0.0,
@@ -124,7 +124,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn label_smoothing(self, epsilon: f32) -> Self {
         Self { label_smoothing: epsilon, ..self }
     }
@@ -141,7 +140,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn ignored_label(self, label: i64) -> Self {
         Self { ignored_label: Some(label), ..self }
     }
@@ -161,7 +159,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn class_weights(self, weights: &'a [f32]) -> Self {
         Self { class_weights: Some(weights), ..self }
     }
@@ -179,7 +176,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn z_loss(self, lambda: f32) -> Self {
         Self { z_loss: lambda, ..self }
     }
@@ -199,7 +195,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn soft_cap(self, cap: f32) -> Self {
         Self { soft_cap: Some(cap), ..self }
     }
@@ -219,7 +214,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn temperature(self, temperature: f32) -> Self {
         Self { temperature, ..self }
     }
@@ -236,7 +230,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }

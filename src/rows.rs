@@ -1,4 +1,4 @@
-//! Matrices by rows, and the crate's functions row by row.
+//! The crate's functions for each row of a matrix.
 //!
 //! A [`Rows`] views a slice as rows of `columns` elements, `stride` apart. A function
 //! here with the name of one at the crate's root gives, for each row, the same bits.

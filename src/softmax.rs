@@ -1,3 +1,5 @@
+//! Softmax and its logarithm with options: a scale, and rows that are masked.
+
 use crate::Backend;
 #[cfg(doc)]
 use crate::Error;

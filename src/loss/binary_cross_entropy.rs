@@ -1,6 +1,10 @@
+//! Binary cross-entropy and focal loss: options, checks, and the calls of passes.
+
 use super::{Loss, check_finite};
 use crate::Backend;
-use crate::error::{Error, Result, check_length};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, check_length, check_parameter};
 use crate::pass::Tile;
 use crate::pass::binary::{Keep, Weights};
 
@@ -227,20 +231,14 @@ impl BinaryCrossEntropy {
     /// `Ok` for parameters in their ranges and no focal loss.
     fn check_of_probabilities(self) -> Result {
         check_finite("gamma", self.gamma)?;
-        if self.gamma != 0.0 {
-            return Err(Error::Parameter { name: "gamma", expected: "0", found: self.gamma });
-        }
+        check_parameter("gamma", self.gamma, self.gamma == 0.0, "0")?;
         self.check_weights()
     }
 
     fn check_weights(self) -> Result {
         check_finite("pos_weight", self.pos_weight)?;
-        match self.alpha {
-            Some(found) if !(0.0..=1.0).contains(&found) => {
-                Err(Error::Parameter { name: "alpha", expected: "a number from 0 to 1", found })
-            }
-            _ => Ok(()),
-        }
+        let alpha = self.alpha.unwrap_or(0.0);
+        check_parameter("alpha", alpha, (0.0..=1.0).contains(&alpha), "a number from 0 to 1")
     }
 
     fn of_scores(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {

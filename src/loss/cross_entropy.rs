@@ -1,9 +1,13 @@
+//! Softmax cross-entropy: options, checks, and the calls of drivers.
+
 use super::label::Labels;
 use super::{Label, Loss};
 use crate::Backend;
 use crate::drive::cross_entropy::{Targets, cross_entropy, of_labels};
 use crate::drive::loss_options::Options;
-use crate::error::{Error, Result, check_length};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, check_length, check_parameter};
 use crate::math::shifted_exp::Scale;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
@@ -433,10 +437,9 @@ impl<'a> CrossEntropy<'a> {
     #[inline]
     fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>> {
         let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
-        if !(0.0..1.0).contains(&smoothing) {
-            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
-            return Err(Error::Parameter { name, expected, found: smoothing });
-        }
+        let (is_valid, expected) =
+            ((0.0..1.0).contains(&smoothing), "a number of at least 0 and below 1");
+        check_parameter("label_smoothing", smoothing, is_valid, expected)?;
         check_factor("z_loss", z)?;
         check_moderate("soft_cap", cap.unwrap_or(1.0))?;
         check_moderate("temperature", temperature)?;
@@ -461,18 +464,11 @@ const MOST: f32 = 1.152_921_5e18;
 
 /// `Ok` for a number from 0 to 2^60.
 fn check_factor(name: &'static str, found: f32) -> Result {
-    if (0.0..=MOST).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a number from 0 to 2^60", found })
-    }
+    check_parameter(name, found, (0.0..=MOST).contains(&found), "a number from 0 to 2^60")
 }
 
 /// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
 fn check_moderate(name: &'static str, found: f32) -> Result {
-    if (1.0 / MOST..=MOST).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a number from 2^-60 to 2^60", found })
-    }
+    let is_valid = (1.0 / MOST..=MOST).contains(&found);
+    check_parameter(name, found, is_valid, "a number from 2^-60 to 2^60")
 }

@@ -229,7 +229,6 @@ impl<'a> Tile<'a> {
 pub(crate) struct PerRow(MaybeUninit<[f32; ROWS + GROUP]>);
 
 impl PerRow {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self(MaybeUninit::uninit())
@@ -285,7 +284,6 @@ pub(crate) struct DoubleWords {
 }
 
 impl DoubleWords {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self { high: PerRow::new(), low: PerRow::new() }
@@ -313,7 +311,6 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self { high: MaybeUninit::uninit(), low: MaybeUninit::uninit() }

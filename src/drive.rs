@@ -3,6 +3,7 @@
 //! Ordinary safe code, compiled once for all backends. A driver holds control flow, copies and
 //! exact operations; arithmetic that rounds belongs to a [pass](crate::pass), so that no bit
 //! depends on the instructions that the driver was compiled for.
+#![allow(clippy::missing_errors_doc)] // those of the function that a method names
 
 mod backward;
 pub(crate) mod cross_entropy;
@@ -12,7 +13,6 @@ mod log_softmax;
 mod log_sum_exp;
 pub(crate) mod loss_options;
 mod map;
-mod of_scores;
 pub(crate) mod scaled_softmax;
 mod softmax;
 mod sum;

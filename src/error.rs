@@ -1,3 +1,5 @@
+//! What is wrong with the arguments of a call, and the checks that find it.
+
 use core::fmt;
 
 /// What is wrong with the arguments of a call. Nothing was written.
@@ -112,11 +114,20 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+/// What a call gives, unless its arguments are wrong.
+pub(crate) type Result<T = ()> = core::result::Result<T, Error>;
+
 /// `Ok` if `found` is the length `argument` must have.
-pub(crate) fn check_length(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
+pub(crate) fn check_length(argument: &'static str, expected: usize, found: usize) -> Result {
     if found == expected { Ok(()) } else { Err(Error::Length { argument, expected, found }) }
+}
+
+/// `Ok` if a parameter is valid.
+pub(crate) fn check_parameter(
+    name: &'static str,
+    found: f32,
+    is_valid: bool,
+    expected: &'static str,
+) -> Result {
+    if is_valid { Ok(()) } else { Err(Error::Parameter { name, expected, found }) }
 }

@@ -64,11 +64,13 @@ struct Readme;
 mod backend;
 pub mod contract;
 mod drive;
+mod elementwise;
 mod error;
 pub mod guide;
 mod log_sum_exp;
 pub mod loss;
 mod math;
+mod matrix;
 mod pass;
 pub mod rows;
 pub mod scalar;
@@ -78,194 +80,16 @@ mod softmax;
 pub mod vector;
 
 pub use backend::Backend;
+pub use elementwise::{
+    exp, exp_in_place, exp_m1, exp_m1_in_place, ln, ln_1p, ln_1p_in_place, ln_in_place,
+    log_sigmoid, log_sigmoid_in_place, sigmoid, sigmoid_in_place, softplus, softplus_in_place,
+};
 pub use error::Error;
+use error::Result;
 pub use log_sum_exp::LogSumExp;
 #[doc(inline)]
 pub use rows::{Rows, RowsMut};
 pub use softmax::Softmax;
-
-/// e^x for each element; its derivative is e^x.
-///
-/// **Special values.** exp(+∞) = +∞, exp(−∞) = +0, exp(±0) = 1, NaN stays NaN.
-/// For x > 88.722839 (bits 0x42B17217) the result is +∞; for x < −103.97208
-/// (0xC2CFF1B4) it is 0.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 3];
-/// logits::exp(&[0.0, 1.0, f32::NEG_INFINITY], &mut out)?;
-/// assert_eq!(out, [1.0, core::f32::consts::E, 0.0]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn exp(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().exp(x, out)
-}
-
-/// As [`exp`], in place.
-pub fn exp_in_place(x: &mut [f32]) {
-    Backend::best().exp_in_place(x);
-}
-
-/// e^x − 1 for each element, without cancellation near 0. Its derivative is e^x, its
-/// inverse [`ln_1p`].
-///
-/// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
-/// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 3];
-/// logits::exp_m1(&[1e-30, -0.0, f32::NEG_INFINITY], &mut out)?;
-/// assert_eq!(out, [1e-30, -0.0, -1.0]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn exp_m1(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().exp_m1(x, out)
-}
-
-/// As [`exp_m1`], in place.
-pub fn exp_m1_in_place(x: &mut [f32]) {
-    Backend::best().exp_m1_in_place(x);
-}
-
-/// ln x for each element; its derivative is 1/x.
-///
-/// **Special values.** ln(±0) = −∞, ln 1 = +0, ln(+∞) = +∞; negative x and NaN
-/// give NaN. The logarithm of a subnormal x is finite.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 3];
-/// logits::ln(&[1.0, 0.0, 2.0], &mut out)?;
-/// assert_eq!(out, [0.0, f32::NEG_INFINITY, core::f32::consts::LN_2]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn ln(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().ln(x, out)
-}
-
-/// As [`ln`], in place.
-pub fn ln_in_place(x: &mut [f32]) {
-    Backend::best().ln_in_place(x);
-}
-
-/// ln(1 + x) for each element, without cancellation near 0. Its derivative is
-/// 1/(1 + x), its inverse [`exp_m1`].
-///
-/// **Special values.** ±0 and subnormals are returned as they are. −1 gives −∞,
-/// x < −1 and NaN give NaN, +∞ gives +∞.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 3];
-/// logits::ln_1p(&[1e-30, 1.0, -1.0], &mut out)?;
-/// assert_eq!(out, [1e-30, core::f32::consts::LN_2, f32::NEG_INFINITY]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn ln_1p(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().ln_1p(x, out)
-}
-
-/// As [`ln_1p`], in place.
-pub fn ln_1p_in_place(x: &mut [f32]) {
-    Backend::best().ln_1p_in_place(x);
-}
-
-/// The logistic function 1 / (1 + e^-x) of each element: the probability of the
-/// first of two classes whose scores differ by x.
-///
-/// σ(−x) = 1 − σ(x), its derivative is σ(x)·σ(−x), and its logarithm [`log_sigmoid`].
-///
-/// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. For very
-/// negative x it follows e^x down to the smallest subnormal.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 2];
-/// logits::sigmoid(&[0.0, -100.0], &mut out)?;
-/// assert_eq!(out, [0.5, (-100f32).exp()]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().sigmoid(x, out)
-}
-
-/// As [`sigmoid`], in place.
-pub fn sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().sigmoid_in_place(x);
-}
-
-/// ln σ(x) of each element, −[`softplus`]\(−x): the log-probability of the first of
-/// two classes whose scores differ by x. Its derivative is σ(−x).
-///
-/// **Special values.** −∞ gives −∞, 0 gives −ln 2, +∞ gives −0, NaN stays NaN.
-/// For large x it follows −e^-x down to the smallest subnormal.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 2];
-/// logits::log_sigmoid(&[-1000.0, 40.0], &mut out)?;
-/// assert_eq!(out, [-1000.0, -(-40f32).exp()]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn log_sigmoid(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().log_sigmoid(x, out)
-}
-
-/// As [`log_sigmoid`], in place.
-pub fn log_sigmoid_in_place(x: &mut [f32]) {
-    Backend::best().log_sigmoid_in_place(x);
-}
-
-/// ln(1 + e^x) of each element, a smooth max(x, 0): a binary classifier's loss
-/// −ln σ(−x) when the answer is no. Its derivative is σ(x).
-///
-/// **Special values.** −∞ gives 0, 0 gives ln 2, +∞ gives +∞, NaN stays NaN. For
-/// very negative x it follows e^x down to the smallest subnormal.
-///
-/// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
-///
-/// # Errors
-/// [`Error::Length`] if `out` has another length than `x`.
-///
-/// ```
-/// let mut out = [0.0; 2];
-/// logits::softplus(&[1000.0, -40.0], &mut out)?;
-/// assert_eq!(out, [1000.0, (-40f32).exp()]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-pub fn softplus(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
-    Backend::best().softplus(x, out)
-}
-
-/// As [`softplus`], in place.
-pub fn softplus_in_place(x: &mut [f32]) {
-    Backend::best().softplus_in_place(x);
-}
 
 /// ln Σ e^x: the smooth maximum, and the logarithm of softmax's denominator.
 ///
@@ -332,7 +156,7 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// assert!((found - (-1000.0 + 0.75f32.ln())).abs() < 1e-4);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
+pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32> {
     Backend::best().log_dot_exp(a, b)
 }
 
@@ -362,7 +186,7 @@ pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32, Error> {
 /// assert_eq!(p, [0.5, 0.5, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn softmax(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().softmax(x, out)
 }
 
@@ -393,7 +217,7 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [-(-40f32).exp(), -40.0]); // not 0: the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result {
     Backend::best().log_softmax(x, out)
 }
 
@@ -424,7 +248,7 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// assert_eq!(out, [0.0, -0.25, 0.25, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result {
     Backend::best().softmax_backward(y, upstream, out)
 }
 
@@ -432,7 +256,7 @@ pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
-pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().softmax_backward_in_place(y, upstream)
 }
 
@@ -460,7 +284,7 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), 
 /// assert_eq!(out, [-(-40f32).exp(), (-40f32).exp()]); // not 0: the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result {
     Backend::best().log_softmax_backward(y, upstream, out)
 }
 
@@ -468,7 +292,7 @@ pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Res
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
-pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result<(), Error> {
+pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().log_softmax_backward_in_place(y, upstream)
 }
 
@@ -512,7 +336,7 @@ pub fn entropy(p: &[f32]) -> f32 {
 /// assert_eq!(logits::cross_entropy(&[0.0, 1.0], &[1.0, 0.0])?, f32::INFINITY);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().cross_entropy(p, q)
 }
 
@@ -544,7 +368,7 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// assert!(logits::kl_divergence(&[1.0], &[1.5])? < -0.4);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().kl_divergence(p, q)
 }
 
@@ -568,6 +392,6 @@ pub fn kl_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
 /// assert_eq!(logits::js_divergence(&[1.0, 0.0], &[0.0, 1.0])?, 2f32.ln());
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32, Error> {
+pub fn js_divergence(p: &[f32], q: &[f32]) -> Result<f32> {
     Backend::best().js_divergence(p, q)
 }

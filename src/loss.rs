@@ -11,7 +11,7 @@ pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use label::Label;
 
-use crate::error::Error;
+use crate::error::{Result, check_parameter};
 use crate::math::double_word::add_words;
 use crate::simd::BLOCK;
 use core::iter::Sum;
@@ -248,10 +248,7 @@ fn words(count: usize) -> (f32, f32) {
 }
 
 /// `Ok` for a finite number that is not negative.
-pub(crate) fn check_finite(name: &'static str, found: f32) -> Result<(), Error> {
-    if (0.0..=f32::MAX).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a finite number of at least 0", found })
-    }
+pub(crate) fn check_finite(name: &'static str, found: f32) -> Result {
+    let is_valid = (0.0..=f32::MAX).contains(&found);
+    check_parameter(name, found, is_valid, "a finite number of at least 0")
 }

@@ -14,7 +14,6 @@
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 mod accumulator;
-mod add;
 mod backward;
 pub(crate) mod binary;
 mod coefficients;
@@ -302,7 +301,7 @@ passes! {
         fn weighted_sums(weights: &Tile<'_>, transposed: bool, x: &Tile<'_>, out: &Tile<'_>)
             = weighted_sums::weighted_sums;
         /// a + b of two rows, the results of a.
-        fn add(a: &Tile<'_>, b: &Tile<'_>) = add::add;
+        fn add(a: &Tile<'_>, b: &Tile<'_>) = map::add;
         // Pairs of an x and a target, any number of them: the sum of the losses.
         /// Binary cross-entropy of scores.
         fn binary_scores(tile: &Tile<'_>, targets: &[f32], keep: Keep, weights: &Weights) -> (f32, f32)

@@ -1,364 +1,14 @@
-//! Matrices by rows, and the crate's functions row by row.
+//! The crate's functions for each row of a matrix.
 //!
 //! A [`Rows`] views a slice as rows of `columns` elements, `stride` apart. A function
 //! here with the name of one at the crate's root gives, for each row, the same bits.
 
+#[cfg(doc)]
+use crate::Error;
 use crate::backend::Backend;
-use crate::error::Error;
-
-/// A matrix read row by row.
-///
-/// ```
-/// use logits::Rows;
-///
-/// let rows = Rows::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3)?;
-/// assert_eq!((rows.rows(), rows.columns()), (2, 3));
-/// assert_eq!(rows.row(1), Some(&[4.0, 5.0, 6.0][..]));
-///
-/// // The same data as rows of two, the third element of each left out.
-/// let rows = Rows::with_stride(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3)?;
-/// assert_eq!(rows.row(1), Some(&[4.0, 5.0][..]));
-/// # Ok::<(), logits::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    data: &'a [f32],
-    count: usize,
-    columns: usize,
-    stride: usize,
-}
-
-/// A matrix written row by row.
-///
-/// ```
-/// use logits::{RowsMut, rows};
-///
-/// let mut data = [0.0, 0.0, 5.0, 5.0];
-/// rows::softmax_in_place(RowsMut::new(&mut data, 2)?);
-/// assert_eq!(data, [0.5; 4]);
-/// # Ok::<(), logits::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct RowsMut<'a> {
-    data: &'a mut [f32],
-    count: usize,
-    columns: usize,
-    stride: usize,
-}
-
-/// How many rows of `columns`, `stride` apart, `length` elements are; the last may end anywhere
-/// from its columns to its stride.
-const fn check(length: usize, columns: usize, stride: usize) -> Result<usize, Error> {
-    if stride < columns {
-        return Err(Error::Stride { expected: columns, found: stride });
-    }
-    if length == 0 {
-        return Ok(0);
-    }
-    if columns == 0 {
-        return Err(Error::NoColumns { length });
-    }
-    if length == columns {
-        // One row, without the divisions.
-        return Ok(1);
-    }
-    let last = length % stride;
-    if last != 0 && last < columns {
-        return Err(Error::PartialRow { length, columns, stride });
-    }
-    Ok(length.div_ceil(stride))
-}
-
-impl<'a> Rows<'a> {
-    /// `data` as rows of `columns` elements, one after the other.
-    ///
-    /// # Errors
-    /// [`Error::NoColumns`] for data with 0 columns, [`Error::PartialRow`] if
-    /// the length is not a multiple of `columns`.
-    pub const fn new(data: &'a [f32], columns: usize) -> Result<Self, Error> {
-        Self::with_stride(data, columns, columns)
-    }
-
-    /// `data` as rows of `columns` elements that begin `stride` apart. What
-    /// lies between them is not read. The last row need not be padded.
-    ///
-    /// # Errors
-    /// [`Error::Stride`] if `stride < columns`, [`Error::NoColumns`] for data
-    /// with 0 columns, [`Error::PartialRow`] if the data ends elsewhere than
-    /// after a row's columns or stride.
-    pub const fn with_stride(
-        data: &'a [f32],
-        columns: usize,
-        stride: usize,
-    ) -> Result<Self, Error> {
-        match check(data.len(), columns, stride) {
-            Ok(count) => Ok(Self { data, count, columns, stride }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// `rows` rows of no columns. No slice can say how many they are.
-    ///
-    /// ```
-    /// use logits::{Rows, rows};
-    ///
-    /// let mut out = [0.0; 2];
-    /// rows::log_sum_exp(Rows::without_columns(2), &mut out)?;
-    /// assert_eq!(out, [f32::NEG_INFINITY; 2]);
-    /// # Ok::<(), logits::Error>(())
-    /// ```
-    #[must_use]
-    pub const fn without_columns(rows: usize) -> Self {
-        Self { data: &[], count: rows, columns: 0, stride: 0 }
-    }
-
-    /// Where the first row begins.
-    #[inline]
-    pub(crate) const fn as_ptr(&self) -> *const f32 {
-        self.data.as_ptr()
-    }
-
-    /// How far apart rows begin.
-    #[inline]
-    pub(crate) const fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// The number of rows.
-    #[inline]
-    #[must_use]
-    pub const fn rows(&self) -> usize {
-        self.count
-    }
-
-    /// The length of each row.
-    #[inline]
-    #[must_use]
-    pub const fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Row `i`, or `None` past the last.
-    #[inline]
-    #[must_use]
-    pub fn row(&self, i: usize) -> Option<&'a [f32]> {
-        let start = if i < self.count { i * self.stride } else { return None };
-        self.data.get(start..start + self.columns)
-    }
-
-    /// The rows in order.
-    #[inline]
-    #[must_use]
-    pub fn iter(&self) -> Iter<'a> {
-        Iter { rows: *self, next: 0 }
-    }
-}
-
-impl<'a> RowsMut<'a> {
-    /// `data` as rows of `columns` elements, one after the other.
-    ///
-    /// # Errors
-    /// As [`Rows::new`].
-    pub const fn new(data: &'a mut [f32], columns: usize) -> Result<Self, Error> {
-        Self::with_stride(data, columns, columns)
-    }
-
-    /// `data` as rows of `columns` elements that begin `stride` apart. What
-    /// lies between them is neither read nor written.
-    ///
-    /// # Errors
-    /// As [`Rows::with_stride`].
-    pub const fn with_stride(
-        data: &'a mut [f32],
-        columns: usize,
-        stride: usize,
-    ) -> Result<Self, Error> {
-        match check(data.len(), columns, stride) {
-            Ok(count) => Ok(Self { data, count, columns, stride }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// As [`Rows::without_columns`].
-    #[must_use]
-    pub const fn without_columns(rows: usize) -> Self {
-        Self { data: &mut [], count: rows, columns: 0, stride: 0 }
-    }
-
-    /// Where the first row begins.
-    #[inline]
-    pub(crate) const fn as_mut_ptr(&mut self) -> *mut f32 {
-        self.data.as_mut_ptr()
-    }
-
-    /// How far apart rows begin.
-    #[inline]
-    pub(crate) const fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// The number of rows.
-    #[inline]
-    #[must_use]
-    pub const fn rows(&self) -> usize {
-        self.count
-    }
-
-    /// The length of each row.
-    #[inline]
-    #[must_use]
-    pub const fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Row `i`, or `None` past the last.
-    #[inline]
-    #[must_use]
-    pub fn row(&mut self, i: usize) -> Option<&mut [f32]> {
-        let start = if i < self.count { i * self.stride } else { return None };
-        self.data.get_mut(start..start + self.columns)
-    }
-
-    /// The rows in order.
-    #[inline]
-    #[must_use]
-    pub fn iter_mut(&mut self) -> IterMut<'_> {
-        self.reborrow().into_iter()
-    }
-
-    /// The same rows, to be read.
-    #[inline]
-    #[must_use]
-    pub const fn as_rows(&self) -> Rows<'_> {
-        Rows { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
-    }
-
-    /// The same rows, borrowed for a shorter time.
-    #[inline]
-    #[must_use]
-    pub const fn reborrow(&mut self) -> RowsMut<'_> {
-        RowsMut { data: self.data, count: self.count, columns: self.columns, stride: self.stride }
-    }
-}
-
-/// The rows of a [`Rows`].
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    rows: Rows<'a>,
-    next: usize,
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = &'a [f32];
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.row(self.next)?;
-        self.next += 1;
-        Some(row)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.rows.count - self.next;
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Iter<'_> {}
-
-/// The rows of a [`RowsMut`].
-#[derive(Debug)]
-pub struct IterMut<'a> {
-    /// Those that are left.
-    rows: RowsMut<'a>,
-}
-
-impl<'a> Iterator for IterMut<'a> {
-    type Item = &'a mut [f32];
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.rows.count = self.rows.count.checked_sub(1)?;
-        let data = core::mem::take(&mut self.rows.data);
-        let (row, rest) = data.split_at_mut(self.rows.stride.min(data.len()));
-        self.rows.data = rest;
-        row.get_mut(..self.rows.columns)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.rows.count, Some(self.rows.count))
-    }
-}
-
-impl ExactSizeIterator for IterMut<'_> {}
-
-impl<'a> IntoIterator for Rows<'a> {
-    type Item = &'a [f32];
-    type IntoIter = Iter<'a>;
-
-    #[inline]
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
-    }
-}
-
-impl<'a> IntoIterator for &Rows<'a> {
-    type Item = &'a [f32];
-    type IntoIter = Iter<'a>;
-
-    #[inline]
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
-    }
-}
-
-impl<'a> IntoIterator for RowsMut<'a> {
-    type Item = &'a mut [f32];
-    type IntoIter = IterMut<'a>;
-
-    #[inline]
-    fn into_iter(self) -> IterMut<'a> {
-        IterMut { rows: self }
-    }
-}
-
-impl<'a> IntoIterator for &'a mut RowsMut<'_> {
-    type Item = &'a mut [f32];
-    type IntoIter = IterMut<'a>;
-
-    #[inline]
-    fn into_iter(self) -> IterMut<'a> {
-        self.iter_mut()
-    }
-}
-
-/// `Ok` if `found` has the shape of `expected`.
-pub(crate) fn check_shape(
-    argument: &'static str,
-    expected: Rows<'_>,
-    found: &RowsMut<'_>,
-) -> Result<(), Error> {
-    check_row_count(argument, expected.rows(), found.rows())?;
-    check_column_count(argument, expected.columns(), found.columns())
-}
-
-pub(crate) fn check_row_count(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
-    if found == expected { Ok(()) } else { Err(Error::RowCount { argument, expected, found }) }
-}
-
-pub(crate) fn check_column_count(
-    argument: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
-    if found == expected { Ok(()) } else { Err(Error::ColumnCount { argument, expected, found }) }
-}
+use crate::error::Result;
+pub use crate::matrix::{Iter, IterMut, Rows, RowsMut};
+pub(crate) use crate::matrix::{check_column_count, check_row_count, check_shape};
 
 /// The scores of a linear classifier, s = W x + b, for each row x:
 /// `out[i][k] = Σⱼ weights[k][j] · x[i][j] + bias[k]`.
@@ -385,7 +35,7 @@ pub(crate) fn check_column_count(
 /// assert_eq!(scores, [1.5, 2.0, 2.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result<(), Error> {
+pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) -> Result {
     Backend::best().rows_linear(x, weights, bias, out)
 }
 
@@ -425,7 +75,7 @@ pub fn linear_backward(
     upstream: Rows<'_>,
     weight_gradient: RowsMut<'_>,
     bias_gradient: &mut [f32],
-) -> Result<(), Error> {
+) -> Result {
     Backend::best().rows_linear_backward(x, upstream, weight_gradient, bias_gradient)
 }
 
@@ -455,7 +105,7 @@ pub fn linear_backward(
 /// assert_eq!(out, [3.0, 4.0, 5.0, 5.0, 6.0, 7.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_weighted_sums(weights, values, out)
 }
 
@@ -472,7 +122,7 @@ pub fn weighted_sums(weights: Rows<'_>, values: Rows<'_>, out: RowsMut<'_>) -> R
 /// assert_eq!(out, [2f32.ln(), 7.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_log_sum_exp(x, out)
 }
 
@@ -494,7 +144,7 @@ pub fn log_sum_exp(x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// assert_eq!(out, [-1000.0 + 0.5f32.ln(), -1000.0 + 0.25f32.ln()]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error> {
+pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result {
     Backend::best().rows_log_dot_exp(a, b, out)
 }
 
@@ -511,7 +161,7 @@ pub fn log_dot_exp(a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error>
 /// assert_eq!(out, [0.5, 0.5, 1.0, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax(x, out)
 }
 
@@ -533,7 +183,7 @@ pub fn softmax_in_place(x: RowsMut<'_>) {
 /// assert_eq!(out, [-2f32.ln(); 2]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax(x, out)
 }
 
@@ -557,7 +207,7 @@ pub fn log_softmax_in_place(x: RowsMut<'_>) {
 /// assert_eq!(out, [0.25, -0.25, 0.0, 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax_backward(y, upstream, out)
 }
 
@@ -565,7 +215,7 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
-pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax_backward_in_place(y, upstream)
 }
 
@@ -584,11 +234,7 @@ pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(
 /// assert_eq!(out, [-0.5, 0.5]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn log_softmax_backward(
-    y: Rows<'_>,
-    upstream: Rows<'_>,
-    out: RowsMut<'_>,
-) -> Result<(), Error> {
+pub fn log_softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax_backward(y, upstream, out)
 }
 
@@ -596,7 +242,7 @@ pub fn log_softmax_backward(
 ///
 /// # Errors
 /// As [`softmax_backward_in_place`].
-pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result<(), Error> {
+pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax_backward_in_place(y, upstream)
 }
 
@@ -613,7 +259,7 @@ pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Resu
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_entropy(p, out)
 }
 
@@ -640,7 +286,7 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
 /// assert!((out[1] / (51.0 * (-50f32).exp()) - 1.0).abs() < 1e-6); // the tail is kept
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_entropy_of_scores(scores, out)
 }
 
@@ -660,7 +306,7 @@ pub fn entropy_of_scores(scores: Rows<'_>, out: &mut [f32]) -> Result<(), Error>
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_cross_entropy(p, q, out)
 }
 
@@ -683,7 +329,7 @@ pub fn cross_entropy(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_kl_divergence(p, q, out)
 }
 
@@ -723,7 +369,7 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Er
 /// assert!((out[2] / (0.5 * 0.19661193 * 1.0013580e-5f32.powi(2)) - 1.0).abs() < 1e-5);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_kl_divergence_of_scores(p, q, out)
 }
 
@@ -753,7 +399,7 @@ pub fn kl_divergence_of_scores_and_gradient(
     q: Rows<'_>,
     out: &mut [f32],
     gradient: RowsMut<'_>,
-) -> Result<(), Error> {
+) -> Result {
     Backend::best().rows_kl_divergence_of_scores_and_gradient(p, q, out, gradient)
 }
 
@@ -773,6 +419,6 @@ pub fn kl_divergence_of_scores_and_gradient(
 /// assert_eq!(out, [2f32.ln(), 0.0]);
 /// # Ok::<(), logits::Error>(())
 /// ```
-pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn js_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
     Backend::best().rows_js_divergence(p, q, out)
 }

@@ -12,21 +12,35 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-/// Gives a vector type its arithmetic operators, each also with an `f32` on the
-/// right; the backend says what each does.
-macro_rules! operators {
+/// Makes a type the vector of a backend: [`Vectors`] of one, with arithmetic operators, each also
+/// with an `f32` on the right. The backend says what each does.
+macro_rules! vector {
     (
-        $lanes:ty,
-        add: |$a:ident, $b:ident| $add:expr,
-        sub: |$c:ident, $d:ident| $sub:expr,
-        mul: |$e:ident, $f:ident| $mul:expr,
-        div: |$g:ident, $h:ident| $div:expr,
-        neg: |$n:ident| $neg:expr,
+        $lanes:ident of $token:ty,
+        Neg::neg = |$n:ident| $neg:expr,
+        $($trait:ident::$method:ident = |$a:ident, $b:ident| $value:expr,)*
     ) => {
-        $crate::simd::operators!(@ $lanes, Add, add, $a, $b, $add);
-        $crate::simd::operators!(@ $lanes, Sub, sub, $c, $d, $sub);
-        $crate::simd::operators!(@ $lanes, Mul, mul, $e, $f, $mul);
-        $crate::simd::operators!(@ $lanes, Div, div, $g, $h, $div);
+        impl AsRef<[Self]> for $lanes {
+            #[inline(always)]
+            fn as_ref(&self) -> &[Self] {
+                core::slice::from_ref(self)
+            }
+        }
+
+        impl AsMut<[Self]> for $lanes {
+            #[inline(always)]
+            fn as_mut(&mut self) -> &mut [Self] {
+                core::slice::from_mut(self)
+            }
+        }
+
+        impl $crate::simd::Vectors<$token> for $lanes {
+            #[inline(always)]
+            fn splat_of(simd: $token, value: f32) -> Self {
+                $crate::simd::Simd::splat(simd, value)
+            }
+        }
+
         impl core::ops::Neg for $lanes {
             type Output = Self;
             #[inline(always)]
@@ -35,26 +49,37 @@ macro_rules! operators {
                 $neg
             }
         }
-    };
-    (@ $lanes:ty, $trait:ident, $method:ident, $a:ident, $b:ident, $value:expr) => {
-        impl core::ops::$trait for $lanes {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                let ($a, $b) = (self, other);
-                $value
+
+        $(
+            impl core::ops::$trait for $lanes {
+                type Output = Self;
+                #[inline(always)]
+                fn $method(self, other: Self) -> Self {
+                    let ($a, $b) = (self, other);
+                    $value
+                }
             }
-        }
-        impl core::ops::$trait<f32> for $lanes {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: f32) -> Self {
-                core::ops::$trait::$method(self, $crate::simd::Lanes::splat(self, other))
+
+            impl core::ops::$trait<f32> for $lanes {
+                type Output = Self;
+                #[inline(always)]
+                fn $method(self, other: f32) -> Self {
+                    core::ops::$trait::$method(self, $crate::simd::Lanes::splat(self, other))
+                }
             }
-        }
+        )*
     };
 }
-pub(crate) use operators;
+
+/// Methods of one expression each, inlined.
+macro_rules! inlined {
+    ($(fn $name:ident($($arguments:tt)*) $(-> $result:ty)? = $value:expr;)*) => {$(
+        #[inline(always)]
+        fn $name($($arguments)*) $(-> $result)? {
+            $value
+        }
+    )*};
+}
 
 /// `for $i in 0..$n { $body }` for a constant `$n`, up to four without a loop: left to the
 /// compiler, unrolling loops over a few vectors took longer than all else together.
@@ -76,6 +101,18 @@ macro_rules! unroll {
     )*};
 }
 pub(crate) use unroll;
+
+/// [`Lanes::call`] of a formula that is inlined there.
+macro_rules! call {
+    ($lanes:ty, $arguments:expr, |$argument:pat_param| $formula:expr) => {
+        <$lanes as $crate::simd::Lanes>::call(
+            $arguments,
+            #[inline(always)]
+            |$argument| $formula,
+        )
+    };
+}
+pub(crate) use call;
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 pub(crate) mod avx2;
@@ -254,10 +291,22 @@ pub(crate) trait Lanes:
     const COUNT: usize;
     /// Whether `mul_add` rounds once. Backends that agree in this agree in every bit.
     const FUSED: bool;
-    /// Whether a long formula may be a function of its own: see [`crate::math::call`].
+    /// Whether [`call`](Self::call) makes a formula a function of its own.
     const CALLS: bool = false;
     /// One truth value a lane.
     type Mask: Mask;
+
+    /// A formula of some arguments, which captures nothing. One that is long, or in many passes, is
+    /// a function of its own where it may be: in a dozen passes, it was half of all code. Where
+    /// lanes need instructions that such a function would not be compiled for, it is in place.
+    #[inline(always)]
+    fn call<A, R>(arguments: A, formula: impl Fn(A) -> R) -> R {
+        #[inline(never)]
+        fn apart<A, R>(arguments: A, formula: impl Fn(A) -> R) -> R {
+            formula(arguments)
+        }
+        if const { Self::CALLS } { apart(arguments, formula) } else { formula(arguments) }
+    }
 
     /// `value` in every lane; `self` proves that the instructions exist.
     fn splat(self, value: f32) -> Self;

@@ -1,6 +1,10 @@
+//! Softmax and its logarithm with options: a scale, and rows that are masked.
+
 use crate::Backend;
+#[cfg(doc)]
+use crate::Error;
 use crate::drive::scaled_softmax::scaled_softmax;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::loss::check_finite;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_shape};
@@ -37,6 +41,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct Softmax {
     scale: f32,
@@ -53,7 +58,6 @@ impl Default for Softmax {
 impl Softmax {
     /// The plain functions.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self { scale: 1.0, zeros_where_masked: false, backend: None }
     }
@@ -78,7 +82,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn scale(self, scale: f32) -> Self {
         Self { scale, ..self }
     }
@@ -95,7 +98,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn zeros_where_masked(self) -> Self {
         Self { zeros_where_masked: true, ..self }
     }
@@ -113,7 +115,6 @@ impl Softmax {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }
@@ -123,7 +124,7 @@ impl Softmax {
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite; [`Error::Length`] if
     /// `out` has another length than `x`.
-    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         self.run(&Tile::of(x, out), false)
     }
@@ -132,7 +133,7 @@ impl Softmax {
     ///
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite.
-    pub fn softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
+    pub fn softmax_in_place(self, x: &mut [f32]) -> Result {
         self.run(&Tile::of_in_place(x), false)
     }
 
@@ -149,7 +150,7 @@ impl Softmax {
     /// assert_eq!(out, [-(-40f32).exp(), -40.0]);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         self.run(&Tile::of(x, out), true)
     }
@@ -158,7 +159,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn log_softmax_in_place(self, x: &mut [f32]) -> Result<(), Error> {
+    pub fn log_softmax_in_place(self, x: &mut [f32]) -> Result {
         self.run(&Tile::of_in_place(x), true)
     }
 
@@ -167,7 +168,7 @@ impl Softmax {
     /// # Errors
     /// [`Error::Parameter`] if the scale is negative or not finite; [`Error::RowCount`] or
     /// [`Error::ColumnCount`] if `out` has another shape than `x`.
-    pub fn softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_finite("scale", self.scale)?;
         check_shape("out", x, &out)?;
         self.run(&Tile::write(x, out), false)
@@ -177,7 +178,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
+    pub fn softmax_rows_in_place(self, x: RowsMut<'_>) -> Result {
         self.run(&Tile::in_place(x), false)
     }
 
@@ -185,7 +186,7 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_rows`](Self::softmax_rows).
-    pub fn log_softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn log_softmax_rows(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_finite("scale", self.scale)?;
         check_shape("out", x, &out)?;
         self.run(&Tile::write(x, out), true)
@@ -195,12 +196,12 @@ impl Softmax {
     ///
     /// # Errors
     /// As [`softmax_in_place`](Self::softmax_in_place).
-    pub fn log_softmax_rows_in_place(self, x: RowsMut<'_>) -> Result<(), Error> {
+    pub fn log_softmax_rows_in_place(self, x: RowsMut<'_>) -> Result {
         self.run(&Tile::in_place(x), true)
     }
 
     /// Softmax of each row, or its logarithm.
-    fn run(self, tile: &Tile<'_>, log: bool) -> Result<(), Error> {
+    fn run(self, tile: &Tile<'_>, log: bool) -> Result {
         check_finite("scale", self.scale)?;
         let backend = self.backend.unwrap_or_else(Backend::best);
         let masked = if log { f32::NEG_INFINITY } else { 0.0 };

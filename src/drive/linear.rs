@@ -1,22 +1,19 @@
 //! The scores of a linear classifier and their derivatives, and weighted sums, on a backend.
 
 use crate::backend::Backend;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 
 impl Backend {
     /// As [`rows::linear`](crate::rows::linear).
-    ///
-    /// # Errors
-    /// As there.
     pub fn rows_linear(
         self,
         x: Rows<'_>,
         weights: Rows<'_>,
         bias: &[f32],
         mut out: RowsMut<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result {
         check_column_count("weights", x.columns(), weights.columns())?;
         check_length("bias", weights.rows(), bias.len())?;
         check_row_count("out", x.rows(), out.rows())?;
@@ -30,16 +27,13 @@ impl Backend {
         Ok(())
     }
     /// As [`rows::linear_backward`](crate::rows::linear_backward).
-    ///
-    /// # Errors
-    /// As there.
     pub fn rows_linear_backward(
         self,
         x: Rows<'_>,
         upstream: Rows<'_>,
         weight_gradient: RowsMut<'_>,
         bias_gradient: &mut [f32],
-    ) -> Result<(), Error> {
+    ) -> Result {
         check_row_count("upstream", x.rows(), upstream.rows())?;
         check_row_count("weight_gradient", upstream.columns(), weight_gradient.rows())?;
         check_column_count("weight_gradient", x.columns(), weight_gradient.columns())?;
@@ -52,15 +46,12 @@ impl Backend {
     }
 
     /// As [`rows::weighted_sums`](crate::rows::weighted_sums).
-    ///
-    /// # Errors
-    /// As there.
     pub fn rows_weighted_sums(
         self,
         weights: Rows<'_>,
         values: Rows<'_>,
         out: RowsMut<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result {
         check_row_count("values", weights.columns(), values.rows())?;
         check_row_count("out", weights.rows(), out.rows())?;
         check_column_count("out", values.columns(), out.columns())?;

@@ -7,7 +7,7 @@
 use super::sum::{Sum, height, short_sums};
 use super::{each, ones};
 use crate::backend::Backend;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::math::shifted_exp::Scale;
 use crate::pass::{
     DoubleWords, Logarithms, Passes, PerRow, ROWS, SHORT, Scratch, Shifts, TILE, Tile, Totals,
@@ -16,10 +16,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
     /// As [`log_softmax`](crate::log_softmax()).
-    ///
-    /// # Errors
-    /// [`Error::Length`] if `out` has another length than `x`.
-    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn log_softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         log_softmax(self.0, &Tile::of(x, out), &Scale::ONE);
         Ok(())
@@ -31,10 +28,7 @@ impl Backend {
     }
 
     /// As [`rows::log_softmax`](crate::rows::log_softmax).
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
-    pub fn rows_log_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn rows_log_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_shape("out", x, &out)?;
         log_softmax(self.0, &Tile::write(x, out), &Scale::ONE);
         Ok(())

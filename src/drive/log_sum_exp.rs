@@ -9,7 +9,7 @@ use super::ones;
 use super::sum::{Sum, height, largest, short_sums};
 use crate::LogSumExp;
 use crate::backend::Backend;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::math::double_word::{fast_two_sum, two_sum};
 use crate::math::shifted_exp::Scale;
 use crate::pass::{DoubleWords, LINE, Passes, SHORT, Scratch, Shifts, TILE, Tile, Totals};
@@ -59,20 +59,14 @@ impl Backend {
     }
 
     /// As [`log_dot_exp`](crate::log_dot_exp).
-    ///
-    /// # Errors
-    /// [`Error::Length`] if `b` has another length than `a`.
     #[inline]
-    pub fn log_dot_exp(self, a: &[f32], b: &[f32]) -> Result<f32, Error> {
+    pub fn log_dot_exp(self, a: &[f32], b: &[f32]) -> Result<f32> {
         check_length("b", a.len(), b.len())?;
         Ok(log_dot_exp(self, &Tile::of_read(a), &Tile::of_read(b)))
     }
 
     /// As [`rows::log_dot_exp`](crate::rows::log_dot_exp).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn rows_log_dot_exp(self, a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn rows_log_dot_exp(self, a: Rows<'_>, b: &[f32], out: &mut [f32]) -> Result {
         check_length("b", a.columns(), b.len())?;
         check_length("out", a.rows(), out.len())?;
         let (a, b) = (Tile::read(a), Tile::of_read(b));
@@ -83,10 +77,7 @@ impl Backend {
     }
 
     /// As [`rows::log_sum_exp`](crate::rows::log_sum_exp).
-    ///
-    /// # Errors
-    /// [`Error::Length`] if `out` has not one element a row.
-    pub fn rows_log_sum_exp(self, x: Rows<'_>, out: &mut [f32]) -> Result<(), Error> {
+    pub fn rows_log_sum_exp(self, x: Rows<'_>, out: &mut [f32]) -> Result {
         check_length("out", x.rows(), out.len())?;
         if self.0.take_rows() {
             for (x, out) in x.iter().zip(out) {

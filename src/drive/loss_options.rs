@@ -1,4 +1,4 @@
-//! What the options of a cross-entropy come to.
+//! The options of a cross-entropy, and the numbers that passes take for them.
 
 use crate::math::double_word::{fast_two_sum, product};
 use crate::math::shifted_exp::Scale;

@@ -14,7 +14,7 @@
 use super::each;
 use super::sum::{Sum, height, short_sums};
 use crate::backend::Backend;
-use crate::error::{Error, check_length};
+use crate::error::{Result, check_length};
 use crate::math::shift::exp2;
 use crate::math::shifted_exp::Scale;
 use crate::pass::{DoubleWords, LINE, Passes, PerRow, SHORT, Scratch, Shifts, TILE, Tile, Totals};
@@ -22,11 +22,8 @@ use crate::rows::{Rows, RowsMut, check_shape};
 
 impl Backend {
     /// As [`softmax`](crate::softmax()).
-    ///
-    /// # Errors
-    /// [`Error::Length`] if `out` has another length than `x`.
     #[inline]
-    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result<(), Error> {
+    pub fn softmax(self, x: &[f32], out: &mut [f32]) -> Result {
         check_length("out", x.len(), out.len())?;
         softmax(self.0, &Tile::of(x, out), &Scale::ONE);
         Ok(())
@@ -39,10 +36,7 @@ impl Backend {
     }
 
     /// As [`rows::softmax`](crate::rows::softmax).
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] or [`Error::ColumnCount`] if `out` has another shape than `x`.
-    pub fn rows_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result<(), Error> {
+    pub fn rows_softmax(self, x: Rows<'_>, out: RowsMut<'_>) -> Result {
         check_shape("out", x, &out)?;
         softmax(self.0, &Tile::write(x, out), &Scale::ONE);
         Ok(())

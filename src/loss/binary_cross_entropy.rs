@@ -1,6 +1,10 @@
+//! Binary cross-entropy and focal loss: options, checks, and the calls of passes.
+
 use super::{Loss, check_finite};
 use crate::Backend;
-use crate::error::{Error, check_length};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, check_length, check_parameter};
 use crate::pass::Tile;
 use crate::pass::binary::{Keep, Weights};
 
@@ -40,6 +44,7 @@ use crate::pass::binary::{Keep, Weights};
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct BinaryCrossEntropy {
     pos_weight: f32,
@@ -57,7 +62,6 @@ impl Default for BinaryCrossEntropy {
 impl BinaryCrossEntropy {
     /// The plain loss.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self { pos_weight: 1.0, alpha: None, gamma: 0.0, backend: None }
     }
@@ -73,13 +77,11 @@ impl BinaryCrossEntropy {
     /// assert_eq!((loss.sum, loss.weight), (4.0 * 2f32.ln(), 2.0));
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn pos_weight(self, pos_weight: f32) -> Self {
         Self { pos_weight, ..self }
     }
 
     /// Balances the two classes by α from 0 to 1: a = α·w·t and b = (1 − α)·(1 − t).
-    #[must_use]
     pub const fn alpha(self, alpha: f32) -> Self {
         Self { alpha: Some(alpha), ..self }
     }
@@ -103,7 +105,6 @@ impl BinaryCrossEntropy {
     /// assert!((loss.sum - 0.25 * 2f32.ln()).abs() < 1e-7);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn focal(self, gamma: f32) -> Self {
         Self { gamma, ..self }
     }
@@ -119,7 +120,6 @@ impl BinaryCrossEntropy {
     /// }
     /// # Ok::<(), logits::Error>(())
     /// ```
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }
@@ -129,7 +129,7 @@ impl BinaryCrossEntropy {
     /// # Errors
     /// [`Error::Parameter`] for a weight or γ that is negative or not finite, or an α
     /// outside 0 to 1; [`Error::Length`] if there is not one target per score.
-    pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn loss(self, scores: &[f32], targets: &[f32]) -> Result<Loss> {
         self.check()?;
         check_length("targets", scores.len(), targets.len())?;
         Ok(self.of_scores(&Tile::of_read(scores), targets, Keep::Nothing))
@@ -140,7 +140,7 @@ impl BinaryCrossEntropy {
     /// # Errors
     /// As [`loss`](Self::loss); [`Error::Length`] if `out` has another length than
     /// `scores`.
-    pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss, Error> {
+    pub fn losses(self, scores: &[f32], targets: &[f32], out: &mut [f32]) -> Result<Loss> {
         self.check()?;
         check_length("out", scores.len(), out.len())?;
         check_length("targets", scores.len(), targets.len())?;
@@ -158,7 +158,7 @@ impl BinaryCrossEntropy {
         scores: &[f32],
         targets: &[f32],
         gradient: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         self.check()?;
         check_length("gradient", scores.len(), gradient.len())?;
         check_length("targets", scores.len(), targets.len())?;
@@ -169,7 +169,7 @@ impl BinaryCrossEntropy {
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
-    pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn gradient_in_place(self, scores: &mut [f32], targets: &[f32]) -> Result<Loss> {
         self.check()?;
         check_length("targets", scores.len(), targets.len())?;
         Ok(self.of_scores(&Tile::of_in_place(scores), targets, Keep::Gradients))
@@ -198,7 +198,7 @@ impl BinaryCrossEntropy {
     /// assert_eq!(loss.sum, 2f32.ln());
     /// # Ok::<(), logits::Error>(())
     /// ```
-    pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss, Error> {
+    pub fn loss_of_probabilities(self, p: &[f32], targets: &[f32]) -> Result<Loss> {
         self.check_of_probabilities()?;
         check_length("targets", p.len(), targets.len())?;
         Ok(self.of_probabilities(&Tile::of_read(p), targets, Keep::Nothing))
@@ -215,7 +215,7 @@ impl BinaryCrossEntropy {
         p: &[f32],
         targets: &[f32],
         gradient: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         self.check_of_probabilities()?;
         check_length("gradient", p.len(), gradient.len())?;
         check_length("targets", p.len(), targets.len())?;
@@ -223,28 +223,22 @@ impl BinaryCrossEntropy {
     }
 
     /// `Ok` for parameters in their ranges.
-    fn check(self) -> Result<(), Error> {
+    fn check(self) -> Result {
         self.check_weights()?;
         check_finite("gamma", self.gamma)
     }
 
     /// `Ok` for parameters in their ranges and no focal loss.
-    fn check_of_probabilities(self) -> Result<(), Error> {
+    fn check_of_probabilities(self) -> Result {
         check_finite("gamma", self.gamma)?;
-        if self.gamma != 0.0 {
-            return Err(Error::Parameter { name: "gamma", expected: "0", found: self.gamma });
-        }
+        check_parameter("gamma", self.gamma, self.gamma == 0.0, "0")?;
         self.check_weights()
     }
 
-    fn check_weights(self) -> Result<(), Error> {
+    fn check_weights(self) -> Result {
         check_finite("pos_weight", self.pos_weight)?;
-        match self.alpha {
-            Some(found) if !(0.0..=1.0).contains(&found) => {
-                Err(Error::Parameter { name: "alpha", expected: "a number from 0 to 1", found })
-            }
-            _ => Ok(()),
-        }
+        let alpha = self.alpha.unwrap_or(0.0);
+        check_parameter("alpha", alpha, (0.0..=1.0).contains(&alpha), "a number from 0 to 1")
     }
 
     fn of_scores(self, tile: &Tile<'_>, targets: &[f32], keep: Keep) -> Loss {

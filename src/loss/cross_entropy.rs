@@ -1,9 +1,13 @@
+//! Softmax cross-entropy: options, checks, and the calls of drivers.
+
 use super::label::Labels;
 use super::{Label, Loss};
 use crate::Backend;
 use crate::drive::cross_entropy::{Targets, cross_entropy, of_labels};
 use crate::drive::loss_options::Options;
-use crate::error::{Error, check_length};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, check_length, check_parameter};
 use crate::math::shifted_exp::Scale;
 use crate::pass::Tile;
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shape};
@@ -76,6 +80,7 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// # Ok::<(), logits::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct CrossEntropy<'a> {
     label_smoothing: f32,
@@ -96,7 +101,6 @@ impl Default for CrossEntropy<'_> {
 impl<'a> CrossEntropy<'a> {
     /// The plain loss.
     #[inline]
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             label_smoothing: 0.0,
@@ -124,7 +128,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn label_smoothing(self, epsilon: f32) -> Self {
         Self { label_smoothing: epsilon, ..self }
     }
@@ -141,7 +144,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn ignored_label(self, label: i64) -> Self {
         Self { ignored_label: Some(label), ..self }
     }
@@ -161,7 +163,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn class_weights(self, weights: &'a [f32]) -> Self {
         Self { class_weights: Some(weights), ..self }
     }
@@ -179,7 +180,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn z_loss(self, lambda: f32) -> Self {
         Self { z_loss: lambda, ..self }
     }
@@ -199,7 +199,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn soft_cap(self, cap: f32) -> Self {
         Self { soft_cap: Some(cap), ..self }
     }
@@ -219,7 +218,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn temperature(self, temperature: f32) -> Self {
         Self { temperature, ..self }
     }
@@ -236,7 +234,6 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline]
-    #[must_use]
     pub const fn on(self, backend: Backend) -> Self {
         Self { backend: Some(backend), ..self }
     }
@@ -249,7 +246,7 @@ impl<'a> CrossEntropy<'a> {
     /// class weight per column, or not one label per row; [`Error::Label`] for the first label
     /// that is neither a column's number nor ignored.
     #[inline(always)]
-    pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss, Error> {
+    pub fn loss<L: Label>(self, scores: Rows<'_>, labels: &[L]) -> Result<Loss> {
         self.of_labels(&Tile::read(scores), labels, &mut [])
     }
 
@@ -268,12 +265,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline(always)]
-    pub fn losses<L: Label>(
-        self,
-        scores: Rows<'_>,
-        labels: &[L],
-        out: &mut [f32],
-    ) -> Result<Loss, Error> {
+    pub fn losses<L: Label>(self, scores: Rows<'_>, labels: &[L], out: &mut [f32]) -> Result<Loss> {
         check_length("out", scores.rows(), out.len())?;
         self.of_labels(&Tile::read(scores), labels, out)
     }
@@ -290,7 +282,7 @@ impl<'a> CrossEntropy<'a> {
         scores: Rows<'_>,
         labels: &[L],
         gradient: RowsMut<'_>,
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         check_shape("gradient", scores, &gradient)?;
         self.of_labels(&Tile::write(scores, gradient), labels, &mut [])
     }
@@ -309,11 +301,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Ok::<(), logits::Error>(())
     /// ```
     #[inline(always)]
-    pub fn gradient_in_place<L: Label>(
-        self,
-        scores: RowsMut<'_>,
-        labels: &[L],
-    ) -> Result<Loss, Error> {
+    pub fn gradient_in_place<L: Label>(self, scores: RowsMut<'_>, labels: &[L]) -> Result<Loss> {
         self.of_labels(&Tile::in_place(scores), labels, &mut [])
     }
 
@@ -338,7 +326,7 @@ impl<'a> CrossEntropy<'a> {
     /// assert!((loss.sum - 0.5 * (first + second)).abs() < 1e-6);
     /// # Ok::<(), logits::Error>(())
     /// ```
-    pub fn loss_soft(self, scores: Rows<'_>, targets: Rows<'_>) -> Result<Loss, Error> {
+    pub fn loss_soft(self, scores: Rows<'_>, targets: Rows<'_>) -> Result<Loss> {
         self.of_rows(&Tile::read(scores), targets, &mut [])
     }
 
@@ -347,12 +335,7 @@ impl<'a> CrossEntropy<'a> {
     /// # Errors
     /// As [`loss_soft`](Self::loss_soft); [`Error::Length`] if `out` has not one element
     /// per row.
-    pub fn losses_soft(
-        self,
-        scores: Rows<'_>,
-        targets: Rows<'_>,
-        out: &mut [f32],
-    ) -> Result<Loss, Error> {
+    pub fn losses_soft(self, scores: Rows<'_>, targets: Rows<'_>, out: &mut [f32]) -> Result<Loss> {
         check_length("out", scores.rows(), out.len())?;
         self.of_rows(&Tile::read(scores), targets, out)
     }
@@ -378,7 +361,7 @@ impl<'a> CrossEntropy<'a> {
         scores: Rows<'_>,
         targets: Rows<'_>,
         gradient: RowsMut<'_>,
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         check_shape("gradient", scores, &gradient)?;
         self.of_rows(&Tile::write(scores, gradient), targets, &mut [])
     }
@@ -388,11 +371,7 @@ impl<'a> CrossEntropy<'a> {
     ///
     /// # Errors
     /// As [`loss_soft`](Self::loss_soft).
-    pub fn gradient_in_place_soft(
-        self,
-        scores: RowsMut<'_>,
-        targets: Rows<'_>,
-    ) -> Result<Loss, Error> {
+    pub fn gradient_in_place_soft(self, scores: RowsMut<'_>, targets: Rows<'_>) -> Result<Loss> {
         self.of_rows(&Tile::in_place(scores), targets, &mut [])
     }
 
@@ -404,7 +383,7 @@ impl<'a> CrossEntropy<'a> {
         tile: &Tile<'_>,
         labels: &[L],
         losses: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         let backend = self.backend.unwrap_or_else(Backend::best);
         let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
         let [least, most] = Scale::RANGE;
@@ -425,7 +404,7 @@ impl<'a> CrossEntropy<'a> {
         tile: &Tile<'_>,
         labels: &[L],
         losses: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         let weights = self.weights(tile.columns())?;
         let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
         let scale = Scale::of_inverse(self.temperature);
@@ -439,19 +418,14 @@ impl<'a> CrossEntropy<'a> {
         tile: &Tile<'_>,
         labels: &[L],
         losses: &mut [f32],
-    ) -> Result<Loss, Error> {
+    ) -> Result<Loss> {
         let options = self.options(tile.columns(), false)?;
         let labels = Labels::new(labels, tile.rows(), tile.columns(), self.ignored_label)?;
         Ok(cross_entropy(backend.0, tile, Targets::Labels(labels), &options, losses))
     }
 
     /// The loss of distributions.
-    fn of_rows(
-        self,
-        tile: &Tile<'_>,
-        targets: Rows<'_>,
-        losses: &mut [f32],
-    ) -> Result<Loss, Error> {
+    fn of_rows(self, tile: &Tile<'_>, targets: Rows<'_>, losses: &mut [f32]) -> Result<Loss> {
         let options = self.options(tile.columns(), true)?;
         check_row_count("targets", tile.rows(), targets.rows())?;
         check_column_count("targets", tile.columns(), targets.columns())?;
@@ -461,12 +435,11 @@ impl<'a> CrossEntropy<'a> {
 
     /// The options, if each is within its range.
     #[inline]
-    fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>, Error> {
+    fn options(self, columns: usize, is_soft: bool) -> Result<Options<'a>> {
         let Self { label_smoothing: smoothing, z_loss: z, soft_cap: cap, temperature, .. } = self;
-        if !(0.0..1.0).contains(&smoothing) {
-            let (name, expected) = ("label_smoothing", "a number of at least 0 and below 1");
-            return Err(Error::Parameter { name, expected, found: smoothing });
-        }
+        let (is_valid, expected) =
+            ((0.0..1.0).contains(&smoothing), "a number of at least 0 and below 1");
+        check_parameter("label_smoothing", smoothing, is_valid, expected)?;
         check_factor("z_loss", z)?;
         check_moderate("soft_cap", cap.unwrap_or(1.0))?;
         check_moderate("temperature", temperature)?;
@@ -476,7 +449,7 @@ impl<'a> CrossEntropy<'a> {
 
     /// Class weights, one a column.
     #[inline]
-    fn weights(self, columns: usize) -> Result<&'a [f32], Error> {
+    fn weights(self, columns: usize) -> Result<&'a [f32]> {
         let Some(weights) = self.class_weights else { return Ok(&[]) };
         check_length("class_weights", columns, weights.len())?;
         for &weight in weights {
@@ -490,19 +463,12 @@ impl<'a> CrossEntropy<'a> {
 const MOST: f32 = 1.152_921_5e18;
 
 /// `Ok` for a number from 0 to 2^60.
-fn check_factor(name: &'static str, found: f32) -> Result<(), Error> {
-    if (0.0..=MOST).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a number from 0 to 2^60", found })
-    }
+fn check_factor(name: &'static str, found: f32) -> Result {
+    check_parameter(name, found, (0.0..=MOST).contains(&found), "a number from 0 to 2^60")
 }
 
 /// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
-fn check_moderate(name: &'static str, found: f32) -> Result<(), Error> {
-    if (1.0 / MOST..=MOST).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::Parameter { name, expected: "a number from 2^-60 to 2^60", found })
-    }
+fn check_moderate(name: &'static str, found: f32) -> Result {
+    let is_valid = (1.0 / MOST..=MOST).contains(&found);
+    check_parameter(name, found, is_valid, "a number from 2^-60 to 2^60")
 }

@@ -1,6 +1,6 @@
 //! Class labels of any integer type, checked once and then without their type.
 
-use crate::error::{Error, check_length};
+use crate::error::{Error, Result, check_length};
 
 /// An integer that names a class: `u8`, `u16`, `u32`, `usize`, `i32` or `i64`.
 pub trait Label: Erase {}
@@ -75,7 +75,7 @@ impl<'a> Labels<'a> {
         rows: usize,
         columns: usize,
         ignored: Option<i64>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         check_length("labels", rows, labels.len())?;
         for (row, label) in labels.iter().enumerate() {
             let label = label.wide();

@@ -24,11 +24,9 @@
 //! Tang, "Table-driven implementation of the exponential function in IEEE
 //! floating-point arithmetic", ACM TOMS 15 (1989).
 
-use super::Function;
 use super::double_word::{fast_two_sum, two_product, two_sum};
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::{EIGHTHS, Lanes};
+use crate::simd::{EIGHTHS, Lanes, call};
 
 const LOG2_E: f32 = 1.44269502162933349609375;
 
@@ -170,17 +168,6 @@ impl<V: Lanes> Parts<V> {
     }
 }
 
-/// e^x.
-#[derive(Clone, Copy)]
-pub(crate) struct Exp;
-
-impl Function for Exp {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        exp(x)
-    }
-}
-
 /// Where e^x is normal, and so are the products that make it up.
 pub(crate) const NORMAL: f32 = 83.0;
 
@@ -217,44 +204,30 @@ pub(crate) fn exp_precise<V: Lanes>(x: (V, V), zero_point: V) -> (V, V) {
 /// e^x for every x.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
-    struct Exp;
-    impl<V: Lanes> Formula<V> for Exp {
-        type Arguments = V;
-        type Value = V;
-        #[inline(always)]
-        fn value(x: Self::Arguments) -> Self::Value {
-            // Not fused, a product below 2^-126 is rounded again. From 2^-100 on that does not show.
-            if V::all_within([x], if V::FUSED { NORMAL } else { 69.0 }) {
-                let (table, exp_m1) = Parts::normal(x);
-                return table.mul_add(exp_m1, table);
-            }
-            // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
-            // The same reduction as above: no lane's value may depend on its neighbours.
-            let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
-            let y = e.mantissa().scale_exp2(e.power);
-            V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
+    call!(V, x, |x| {
+        // Not fused, a product below 2^-126 is rounded again. From 2^-100 on that does not show.
+        if V::all_within([x], if V::FUSED { NORMAL } else { 69.0 }) {
+            let (table, exp_m1) = Parts::normal(x);
+            return table.mul_add(exp_m1, table);
         }
-    }
-    value::<V, Exp>(x)
+        // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
+        // The same reduction as above: no lane's value may depend on its neighbours.
+        let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
+        let y = e.mantissa().scale_exp2(e.power);
+        V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
+    })
 }
 
 /// e^x · 2^exponent for x ≤ 0, of a whole exponent from 0 to 164; rounded twice where that is
 /// subnormal.
 #[inline(always)]
 pub(crate) fn exp_scaled<V: Lanes>(x: V, exponent: f32) -> V {
-    struct ExpScaled;
-    impl<V: Lanes> Formula<V> for ExpScaled {
-        type Arguments = (V, f32);
-        type Value = V;
-        #[inline(always)]
-        fn value((x, exponent): Self::Arguments) -> Self::Value {
-            // Below, where the result is 2^-240, it is 0.
-            let least = (exponent + 240.0) * -core::f32::consts::LN_2;
-            let e = Parts::new(x.splat(least).max(x), x.splat(EIGHTHS + exponent));
-            e.mantissa().scale_exp2(e.power)
-        }
-    }
-    value::<V, ExpScaled>((x, exponent))
+    call!(V, (x, exponent), |(x, exponent)| {
+        // Below, where the result is 2^-240, it is 0.
+        let least = (exponent + 240.0) * -core::f32::consts::LN_2;
+        let e = Parts::new(x.splat(least).max(x), x.splat(EIGHTHS + exponent));
+        e.mantissa().scale_exp2(e.power)
+    })
 }
 
 #[cfg(test)]

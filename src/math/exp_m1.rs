@@ -11,12 +11,10 @@
 //!
 //! **Coefficients** by `exp_m1.sollya`, beside this file.
 
-use super::Function;
 use super::double_word::two_sum;
 use super::exp::{NORMAL, Parts, exp};
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::Lanes;
+use crate::simd::{Lanes, call};
 
 /// How far the polynomial goes.
 pub(crate) const SMALL: f32 = 0.4;
@@ -30,34 +28,16 @@ const POLYNOMIAL: [f32; 5] = [
     1.98179113795049488544464111328125e-4,
 ];
 
-/// e^x − 1.
-#[derive(Clone, Copy)]
-pub(crate) struct ExpM1;
-
-impl Function for ExpM1 {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        exp_m1(x)
-    }
-}
-
 /// e^x − 1 for every x.
 #[inline(always)]
 pub(crate) fn exp_m1<V: Lanes>(x: V) -> V {
-    struct ExpM1;
-    impl<V: Lanes> Formula<V> for ExpM1 {
-        type Arguments = V;
-        type Value = V;
-        #[inline(always)]
-        fn value(x: Self::Arguments) -> Self::Value {
-            let y = not_large(x);
-            if V::all_within([x], NORMAL) {
-                return y;
-            }
-            V::select(x.splat(NORMAL).lt(x), exp(x), y)
+    call!(V, x, |x| {
+        let y = not_large(x);
+        if V::all_within([x], NORMAL) {
+            return y;
         }
-    }
-    value::<V, ExpM1>(x)
+        V::select(x.splat(NORMAL).lt(x), exp(x), y)
+    })
 }
 
 /// e^x − 1 for x ≤ `NORMAL`; elsewhere anything, but of NaN NaN.
@@ -77,16 +57,7 @@ fn not_large<V: Lanes>(x: V) -> V {
 /// the second is up to a fifth of the first.
 #[inline(always)]
 pub(crate) fn exp_m1_small<V: Lanes>(x: (V, V)) -> (V, V) {
-    struct ExpM1Small;
-    impl<V: Lanes> Formula<V> for ExpM1Small {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((x, low): Self::Arguments) -> Self::Value {
-            (x, x.mul_add(slope(x), low.mul_add(x, low)))
-        }
-    }
-    value::<V, ExpM1Small>(x)
+    call!(V, x, |(x, low)| (x, x.mul_add(slope(x), low.mul_add(x, low))))
 }
 
 /// (e^x − 1)/x − 1 for |x| ≤ [`SMALL`].
@@ -97,17 +68,13 @@ fn slope<V: Lanes>(x: V) -> V {
 
 #[cfg(test)]
 mod tests {
-    use super::super::polynomial::check::{assert_error, value};
+    use super::super::polynomial::check::{assert_error, relative, value};
     use super::*;
 
     #[test]
     fn polynomial_errs_as_stated() {
         assert_error(1.3e-9, [-0.41, 0.41], |x| {
-            if x == 0.0 {
-                return 0.0;
-            }
-            let found = x + x * x * (0.5 + x * value(&POLYNOMIAL, x));
-            (found - libm::expm1(x)) / libm::expm1(x)
+            relative(x + x * x * (0.5 + x * value(&POLYNOMIAL, x)), libm::expm1(x))
         });
     }
 }

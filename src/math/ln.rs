@@ -27,11 +27,9 @@
 //! floating-point arithmetic", ACM TOMS 16 (1990). The form with s: K. C. Ng,
 //! FreeBSD's msun, 1993.
 
-use super::Function;
 use super::double_word::{fast_two_sum, remainder, two_sum};
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::{Lanes, Logarithms, Reduced, reduce};
+use crate::simd::{Lanes, Logarithms, Reduced, call, reduce};
 
 /// ln 2 in two words, multiples of 2^-16 and of 2^-36.
 const LN_2: [f32; 2] = [0.693145751953125, 1.428605173714458942413330078125e-6];
@@ -80,17 +78,6 @@ const ODD: [f32; 3] =
 /// No correction: adding −0 is no operation at all, adding +0 would be one.
 const NOTHING: f32 = -0.0;
 
-/// ln x.
-#[derive(Clone, Copy)]
-pub(crate) struct Ln;
-
-impl Function for Ln {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        ln(x)
-    }
-}
-
 /// ln x for every x.
 #[inline(always)]
 pub(crate) fn ln<V: Lanes>(x: V) -> V {
@@ -108,85 +95,50 @@ pub(crate) fn ln<V: Lanes>(x: V) -> V {
 /// of at most half its last bit.
 #[inline(always)]
 pub(crate) fn ln_scaled<V: Lanes>(x: (V, V), exponent: V) -> (V, V) {
-    struct LnScaled;
-    impl<V: Lanes> Formula<V> for LnScaled {
-        type Arguments = ((V, V), V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value(((x, low), exponent): Self::Arguments) -> Self::Value {
-            let (m, e) = x.split_exp2();
-            Sum::precise((m, e + exponent), low / x).words()
-        }
-    }
-    value::<V, LnScaled>((x, exponent))
+    call!(V, (x, exponent), |((x, low), exponent)| {
+        let (m, e) = x.split_exp2();
+        Sum::precise((m, e + exponent), low / x).words()
+    })
 }
 
 /// ln(1 + x + low) for 0 ≤ x < 2^100 and a `low` of at most its last bit;
 /// small x to full relative accuracy.
 #[inline(always)]
 pub(crate) fn ln_1p_positive<V: Lanes>(x: (V, V)) -> V {
-    struct Ln1pPositive;
-    impl<V: Lanes> Formula<V> for Ln1pPositive {
-        type Arguments = (V, V);
-        type Value = V;
-        #[inline(always)]
-        fn value((x, low): Self::Arguments) -> Self::Value {
-            let (sum, error) = two_sum(x.splat(1.0), x);
-            Sum::new(sum.split_exp2(), (error + low) / sum).value()
-        }
-    }
-    value::<V, Ln1pPositive>(x)
+    call!(V, x, |(x, low)| {
+        let (sum, error) = two_sum(x.splat(1.0), x);
+        Sum::new(sum.split_exp2(), (error + low) / sum).value()
+    })
 }
 
 /// As [`ln_1p_positive`], in two words.
 #[inline(always)]
 pub(crate) fn ln_1p_positive_words<V: Lanes>(x: (V, V)) -> (V, V) {
-    struct Ln1pPositiveWords;
-    impl<V: Lanes> Formula<V> for Ln1pPositiveWords {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((x, low): Self::Arguments) -> Self::Value {
-            let (sum, error) = two_sum(x.splat(1.0), x);
-            ln_1p_words((x, low), sum, (error + low) / sum)
-        }
-    }
-    value::<V, Ln1pPositiveWords>(x)
+    call!(V, x, |(x, low)| {
+        let (sum, error) = two_sum(x.splat(1.0), x);
+        ln_1p_words((x, low), sum, (error + low) / sum)
+    })
 }
 
 /// ln x in two words, for positive finite x.
 #[inline(always)]
 pub(crate) fn ln_words<V: Lanes>(x: V) -> (V, V) {
-    struct LnWords;
-    impl<V: Lanes> Formula<V> for LnWords {
-        type Arguments = V;
-        type Value = (V, V);
-        #[inline(always)]
-        fn value(x: Self::Arguments) -> Self::Value {
-            if V::FUSED && (V::SPLITS_ALL || V::all_invertible([x])) {
-                return Sum::ln(x).words();
-            }
-            Sum::precise(split(x), x.splat(NOTHING)).words()
+    call!(V, x, |x| {
+        if V::FUSED && (V::SPLITS_ALL || V::all_invertible([x])) {
+            return Sum::ln(x).words();
         }
-    }
-    value::<V, LnWords>(x)
+        Sum::precise(split(x), x.splat(NOTHING)).words()
+    })
 }
 
 /// ln(1 − x) in two words for 0 ≤ x < 1.
 #[inline(always)]
 pub(crate) fn ln_1m_words<V: Lanes>(x: V) -> (V, V) {
-    struct Ln1mWords;
-    impl<V: Lanes> Formula<V> for Ln1mWords {
-        type Arguments = V;
-        type Value = (V, V);
-        #[inline(always)]
-        fn value(x: Self::Arguments) -> Self::Value {
-            let (zero, one) = (x.splat(0.0), x.splat(1.0));
-            let sum = one - x;
-            ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
-        }
-    }
-    value::<V, Ln1mWords>(x)
+    call!(V, x, |x| {
+        let (zero, one) = (x.splat(0.0), x.splat(1.0));
+        let sum = one - x;
+        ln_1p_words((-x, zero), sum, ((one - sum) - x) / sum)
+    })
 }
 
 /// ln(1 + x) in two words from what 1 + x is rounded to, and the rest of it as a part of
@@ -211,21 +163,14 @@ const SMALL: f32 = 1.525_878_906_25e-5; // 2^-16
 /// the quotient; +0 for x = y.
 #[inline(always)]
 pub(crate) fn ln_ratio<V: Lanes>(x: V, y: V) -> (V, V) {
-    struct LnRatio;
-    impl<V: Lanes> Formula<V> for LnRatio {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((x, y): Self::Arguments) -> Self::Value {
-            let ((x, x_exponent), (y, y_exponent)) = (split(x), split(y));
-            let quotient = x / y;
-            let (m, e) = quotient.split_exp2();
-            // quotient · y is x but for a rounding.
-            let rounding = remainder(x, quotient, y) / x;
-            Sum::precise((m, e + (x_exponent - y_exponent)), rounding).words()
-        }
-    }
-    value::<V, LnRatio>((x, y))
+    call!(V, (x, y), |(x, y)| {
+        let ((x, x_exponent), (y, y_exponent)) = (split(x), split(y));
+        let quotient = x / y;
+        let (m, e) = quotient.split_exp2();
+        // quotient · y is x but for a rounding.
+        let rounding = remainder(x, quotient, y) / x;
+        Sum::precise((m, e + (x_exponent - y_exponent)), rounding).words()
+    })
 }
 
 /// ln((1 + s)/(1 − s))/s − 2 for z = s² and |s| ≤ 1/6.
@@ -340,7 +285,7 @@ impl<V: Lanes> Sum<V> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::polynomial::check::{assert_error, assert_words, value};
+    use super::super::polynomial::check::{assert_error, assert_words, relative, value};
     use super::*;
 
     #[test]
@@ -372,10 +317,7 @@ mod tests {
     #[test]
     fn polynomials_err_as_stated() {
         assert_error(3.0e-9, [-0.0625, 0.125], |r| {
-            if r == 0.0 {
-                return 0.0;
-            }
-            (r + r * r * value(&POLYNOMIAL, r) - libm::log1p(r)) / libm::log1p(r)
+            relative(r + r * r * value(&POLYNOMIAL, r), libm::log1p(r))
         });
         let bound = libm::pow(core::f64::consts::SQRT_2 - 1.0, 2.0);
         assert_error(1.7e-9, [1e-3, bound], |s| {

@@ -6,21 +6,9 @@
 //!
 //! **Error.** That of ln x, see `ln.rs`, and what rounds off e/s.
 
-use super::Function;
 use super::double_word::two_sum;
 use super::ln::Sum;
 use crate::simd::Lanes;
-
-/// ln(1 + x).
-#[derive(Clone, Copy)]
-pub(crate) struct Ln1p;
-
-impl Function for Ln1p {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        ln_1p(x)
-    }
-}
 
 /// ln(1 + x) for every x.
 #[inline(always)]

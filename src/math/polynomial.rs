@@ -24,9 +24,19 @@ pub(crate) mod check {
     pub(crate) fn assert_error(stated: f64, domain: [f64; 2], error: impl Fn(f64) -> f64) {
         const POINTS: i32 = 20_000;
         let at = |i| domain[0] + (domain[1] - domain[0]) * f64::from(i) / f64::from(POINTS);
-        let largest = (0..=POINTS).map(|i| error(at(i)).abs()).fold(0.0, f64::max);
+        assert_about(stated, (0..=POINTS).map(|i| error(at(i)).abs()).fold(0.0, f64::max));
+    }
+
+    /// Asserts that a largest error is what is stated, rounded up.
+    #[track_caller]
+    pub(crate) fn assert_about(stated: f64, largest: f64) {
         let range = stated * 0.95..=stated;
         assert!(range.contains(&largest), "{largest:e} is not about {stated:e}");
+    }
+
+    /// The relative error of a number, which is exact where that is 0.
+    pub(crate) fn relative(found: f64, exact: f64) -> f64 {
+        if found == exact { 0.0 } else { (found - exact) / exact }
     }
 
     /// Asserts that two words are a number, as exactly as stated.

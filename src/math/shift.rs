@@ -15,8 +15,7 @@
 use super::double_word::{fast_two_sum, two_sum};
 use super::ln::ln_scaled;
 use super::shifted_exp::{self, LN_FACTOR, Scale};
-use super::{Formula, value};
-use crate::simd::{Lanes, SIXTEENTHS, Simd};
+use crate::simd::{Lanes, SIXTEENTHS, Simd, call};
 
 /// From this magnitude of s·max on, the maximum is subtracted.
 const EXTREME: f32 = 224.0;
@@ -65,20 +64,13 @@ impl Shift {
     /// FACTOR · e^x · 2^-N as a double-word number, likewise; 0 from the floor down.
     #[inline(always)]
     pub(crate) fn words<V: Lanes>(self, x: (V, V)) -> (V, V) {
-        struct DoubleWord;
-        impl<V: Lanes> Formula<V> for DoubleWord {
-            type Arguments = ((V, V), f32);
-            type Value = (V, V);
-            #[inline(always)]
-            fn value((x, exponent): Self::Arguments) -> Self::Value {
-                let shift = Shift { center: 0.0, exponent };
-                let (t, delta) = shift.terms_of_words(x);
-                let (is_nothing, zero) = (x.0.le(t.splat(shift.floor())), t.splat(0.0));
-                let (e, low) = fast_two_sum(t, t * delta);
-                (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
-            }
-        }
-        value::<V, DoubleWord>((x, self.exponent))
+        call!(V, (x, self.exponent), |(x, exponent)| {
+            let shift = Shift { center: 0.0, exponent };
+            let (t, delta) = shift.terms_of_words(x);
+            let (is_nothing, zero) = (x.0.le(t.splat(shift.floor())), t.splat(0.0));
+            let (e, low) = fast_two_sum(t, t * delta);
+            (V::select(is_nothing, zero, e), V::select(is_nothing, zero, low))
+        })
     }
 
     /// Where terms stop falling, for s = 1: an x from which the center has been taken.

@@ -12,21 +12,9 @@
 //! kind of loop. Six vectors side by side instead of four: 9% faster on AVX-512, but
 //! others lose, and calls on few elements pay for dividing by 96.
 
-use super::Function;
 use super::double_word::remainder;
 use super::exp::{NORMAL, exp, exp_words};
 use crate::simd::Lanes;
-
-/// 1 / (1 + e^-x).
-#[derive(Clone, Copy)]
-pub(crate) struct Sigmoid;
-
-impl Function for Sigmoid {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        sigmoid(x)
-    }
-}
 
 /// σ(x) for every x.
 #[inline(always)]

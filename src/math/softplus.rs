@@ -9,25 +9,10 @@
 //! summands are added exactly: fused, and above zero. Below zero, where multiplication
 //! is not fused, what ln(1 + z) has, see `ln.rs`, and the rounding of the division.
 
-use super::Function;
 use super::double_word::fast_two_sum;
 use super::exp::{NORMAL, exp, exp_words};
 use super::ln::Sum;
 use crate::simd::Lanes;
-
-/// sign · ln(1 + e^(sign · x)): ln(1 + e^x), or with a sign of −1 ln σ(x).
-#[derive(Clone, Copy)]
-pub(crate) struct Softplus {
-    /// A number, not a choice: of that, the compiler would make two loops.
-    pub(crate) sign: f32,
-}
-
-impl Function for Softplus {
-    #[inline(always)]
-    fn apply<V: Lanes>(self, x: V) -> V {
-        softplus(x * self.sign) * self.sign
-    }
-}
 
 /// ln σ(x) for every x.
 #[inline(always)]

@@ -10,8 +10,7 @@
 use super::double_word::{fast_two_sum, product, remainder};
 use super::exp::exp_precise;
 use super::polynomial::horner;
-use super::{Formula, value};
-use crate::simd::{EIGHTHS, Lanes};
+use crate::simd::{EIGHTHS, Lanes, call};
 
 /// How far the series goes.
 const SMALL: f32 = 0.125;
@@ -38,42 +37,34 @@ fn inverse_of_1p<V: Lanes>((u, low): (V, V)) -> (V, V) {
 /// tanh y and its derivative times [`SCALE`], for y in two words.
 #[inline(always)]
 pub(crate) fn tanh<V: Lanes>(y: (V, V)) -> [(V, V); 2] {
-    struct Tanh;
-    impl<V: Lanes> Formula<V> for Tanh {
-        type Arguments = (V, V);
-        type Value = [(V, V); 2];
-        #[inline(always)]
-        fn value((y, low): Self::Arguments) -> Self::Value {
-            let zero = y.splat(0.0);
-            let (is_negative, is_far) = (y.lt(zero), y.splat(FAR).le(y.abs()));
-            let distance = V::select(is_far, y.splat(FAR), y.abs());
-            let low = V::select(is_far, zero, V::select(is_negative, -low, low));
-            let square = distance * distance;
-            let near_low = (distance * square).mul_add(horner(square, SERIES), low);
+    call!(V, y, |(y, low)| {
+        let zero = y.splat(0.0);
+        let (is_negative, is_far) = (y.lt(zero), y.splat(FAR).le(y.abs()));
+        let distance = V::select(is_far, y.splat(FAR), y.abs());
+        let low = V::select(is_far, zero, V::select(is_negative, -low, low));
+        let square = distance * distance;
+        let near_low = (distance * square).mul_add(horner(square, SERIES), low);
 
-            let zero_point = y.splat(EIGHTHS + 64.0);
-            let (large, large_low) = exp_precise((distance * -2.0, low * -2.0), zero_point);
-            // Below 2^-60 u changes nothing, and as a subnormal number it would take long.
-            let is_large = large.splat(16.0).lt(large);
-            let u = (
-                V::select(is_large, large, zero) * (1.0 / SCALE),
-                V::select(is_large, large_low, zero) * (1.0 / SCALE),
-            );
-            let inverse = inverse_of_1p(u);
-            let (difference, error) = fast_two_sum(y.splat(1.0), -u.0);
-            let (far, far_low) = product((difference, error - u.1), inverse);
+        let zero_point = y.splat(EIGHTHS + 64.0);
+        let (large, large_low) = exp_precise((distance * -2.0, low * -2.0), zero_point);
+        // Below 2^-60 u changes nothing, and as a subnormal number it would take long.
+        let is_large = large.splat(16.0).lt(large);
+        let u = (
+            V::select(is_large, large, zero) * (1.0 / SCALE),
+            V::select(is_large, large_low, zero) * (1.0 / SCALE),
+        );
+        let inverse = inverse_of_1p(u);
+        let (difference, error) = fast_two_sum(y.splat(1.0), -u.0);
+        let (far, far_low) = product((difference, error - u.1), inverse);
 
-            let is_near = distance.lt(distance.splat(SMALL));
-            let (high, low) =
-                (V::select(is_near, distance, far), V::select(is_near, near_low, far_low));
-            let (high, low) = fast_two_sum(high, low);
-            let tanh = (V::select(is_negative, -high, high), V::select(is_negative, -low, low));
-            let (slope, slope_low) =
-                product(product((large * 4.0, large_low * 4.0), inverse), inverse);
-            [tanh, (V::select(is_far, zero, slope), V::select(is_far, zero, slope_low))]
-        }
-    }
-    value::<V, Tanh>(y)
+        let is_near = distance.lt(distance.splat(SMALL));
+        let (high, low) =
+            (V::select(is_near, distance, far), V::select(is_near, near_low, far_low));
+        let (high, low) = fast_two_sum(high, low);
+        let tanh = (V::select(is_negative, -high, high), V::select(is_negative, -low, low));
+        let (slope, slope_low) = product(product((large * 4.0, large_low * 4.0), inverse), inverse);
+        [tanh, (V::select(is_far, zero, slope), V::select(is_far, zero, slope_low))]
+    })
 }
 
 #[cfg(test)]

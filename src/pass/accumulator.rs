@@ -41,7 +41,6 @@ macro_rules! each {
 }
 
 impl<S: Simd> Accumulator<S> {
-    /// Nothing yet.
     #[inline(always)]
     pub(super) fn zero(simd: S) -> Self {
         Self::from_bias(simd, 0.0)
@@ -255,7 +254,6 @@ pub(super) fn two_sum_positive<V: Lanes>(a: V, b: V) -> (V, V) {
 pub(crate) struct Totals(MaybeUninit<[[f32; 2 * BLOCK]; GROUP]>);
 
 impl Totals {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self(MaybeUninit::uninit())
@@ -373,18 +371,14 @@ impl<'a> RowsOfLanes<'a> {
         }
         if const { S::F32::CALLS } || rows == 1 && !is_signed {
             for i in 0..rows.min(GROUP) {
-                let (high, low) = if is_signed {
+                let words = if is_signed {
                     let (high, low) = row!(i).sum(simd);
                     (simd.splat(high), simd.splat(low))
                 } else {
                     row!(i).value(simd, self.count)
                 };
-                // SAFETY: a `PerRow` has room for a vector from each row on, and is loaded in
-                // whole vectors: a part would not be forwarded.
-                unsafe {
-                    simd.store(high, sums.high.at_mut(to + i));
-                    simd.store(low, sums.low.at_mut(to + i));
-                }
+                // In whole vectors, as they will be loaded: a part would not be forwarded.
+                sums.store(simd, to + i, words);
             }
             return;
         }

@@ -25,11 +25,12 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
+use super::map::{Map, map};
 use super::sum::{NOWHERE, Terms, sums};
 use crate::math::double_word::{add, rounded, times, two_product, two_sum};
 use crate::math::exp::{exp, exp_scaled};
 use crate::math::exp_m1::exp_m1;
-use crate::simd::{Lanes, Mask, Simd, Vectors};
+use crate::simd::{Lanes, Mask, Simd};
 use core::f32::consts::LN_2;
 
 /// A sum up to this overflows neither before nor after it is taken from a g: 2^100.
@@ -50,7 +51,7 @@ pub(super) unsafe fn softmax<S: Simd>(
     let [sum] = unsafe { sums(simd, Product { power }, [y.x, g.x], length, NOWHERE) };
     let is_done = is_scaled || sum.0.abs() <= MOST;
     if is_done {
-        unsafe { write(simd, Softmax { sum, is_scaled }, y, g) };
+        unsafe { map(simd, Softmax { sum, is_scaled }, [y.x, g.x], g.out, length) };
     }
     is_done
 }
@@ -67,7 +68,7 @@ pub(super) unsafe fn log_softmax<S: Simd>(
     let [sum] = unsafe { sums(simd, Itself { power }, [g.x], length, NOWHERE) };
     let is_done = is_scaled || sum.0.abs() <= MOST;
     if is_done {
-        unsafe { write(simd, LogSoftmax { sum, power }, y, g) };
+        unsafe { map(simd, LogSoftmax { sum, power }, [y.x, g.x], g.out, length) };
     }
     is_done
 }
@@ -110,18 +111,6 @@ impl Terms<1, 1> for Itself {
 }
 
 /// The derivative by a score, from y and g.
-trait Derivative: Copy {
-    /// Whether several vectors are taken side by side: it pays for a short formula.
-    const IS_WIDE: bool;
-    /// Whether that is so for this row.
-    #[inline(always)]
-    fn is_wide(self) -> bool {
-        true
-    }
-    /// The derivative.
-    fn apply<V: Lanes>(self, y: V, g: V) -> V;
-}
-
 #[derive(Clone, Copy)]
 struct Softmax {
     /// Σ y·g, of which g may be scaled by [`DOWN`], as a double-word number.
@@ -129,7 +118,7 @@ struct Softmax {
     is_scaled: bool,
 }
 
-impl Derivative for Softmax {
+impl Map<2> for Softmax {
     const IS_WIDE: bool = true;
 
     #[inline(always)]
@@ -138,7 +127,7 @@ impl Derivative for Softmax {
     }
 
     #[inline(always)]
-    fn apply<V: Lanes>(self, y: V, g: V) -> V {
+    fn apply<V: Lanes>(self, [y, g]: [V; 2]) -> V {
         let (zero, (high, low)) = (y.splat(0.0), self.sum);
         let none = y.eq(zero);
         let (mut y, mut g) = (y, g);
@@ -150,6 +139,7 @@ impl Derivative for Softmax {
     }
 }
 
+/// The same of log-softmax.
 #[derive(Clone, Copy)]
 struct LogSoftmax {
     /// Σ g times the power, as a double-word number.
@@ -191,11 +181,11 @@ impl LogSoftmax {
     }
 }
 
-impl Derivative for LogSoftmax {
+impl Map<2> for LogSoftmax {
     const IS_WIDE: bool = false;
 
     #[inline(always)]
-    fn apply<V: Lanes>(self, y: V, g: V) -> V {
+    fn apply<V: Lanes>(self, [y, g]: [V; 2]) -> V {
         let impossible = y.eq(y.splat(f32::NEG_INFINITY));
         if !self.sum.0.is_finite() {
             // Any share of it is the same; of a NaN y there is none.
@@ -220,30 +210,4 @@ fn weighted<V: Lanes>(p: V, number: (V, V)) -> (V, V) {
     let is_tiny = product.abs().lt(product.splat(7.888_609e-31)); // 2^-100
     let rough = p * (number.0 + number.1);
     (V::select(is_tiny, rough, product), V::select(is_tiny, p.splat(0.0), low))
-}
-
-/// Writes the derivatives where the results of the second tile go.
-#[inline(always)]
-unsafe fn write<S: Simd, D: Derivative>(simd: S, f: D, y: &Tile<'_>, g: &Tile<'_>) {
-    let length = y.columns.min(g.columns);
-    let (y, g, out) = (y.x, g.x, g.out);
-    let mut at = 0;
-    unsafe {
-        while const { D::IS_WIDE && S::MapWide::COUNT > S::F32::COUNT }
-            && f.is_wide()
-            && S::MapWide::COUNT <= length - at
-        {
-            let y = <S::MapWide as Vectors<S>>::load(simd, y.add(at));
-            let g = <S::MapWide as Vectors<S>>::load(simd, g.add(at));
-            f.apply(y, g).store(simd, out.add(at));
-            at += S::MapWide::COUNT;
-        }
-        while at < length {
-            let rest = length - at;
-            let y = simd.load_part(y.add(at), rest, 0.0);
-            let g = simd.load_part(g.add(at), rest, 0.0);
-            simd.store_part(f.apply(y, g), out.add(at), rest);
-            at += S::F32::COUNT;
-        }
-    }
 }

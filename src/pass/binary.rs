@@ -36,8 +36,7 @@ use crate::math::double_word::{
 };
 use crate::math::ln::{ln_1m_words, ln_words};
 use crate::math::logistic::{Logistic, Precise, Tail};
-use crate::math::{Formula, value};
-use crate::simd::{BLOCK, Lanes, Mask, Simd, Vectors, unroll};
+use crate::simd::{BLOCK, Lanes, Mask, Simd, Vectors, call, unroll};
 
 /// What is written for each pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -442,19 +441,12 @@ impl PairFunction for OnProbabilities {
 /// −c·ln x: 0 for c = 0, and ∞ for x = 0.
 #[inline(always)]
 fn weighted<V: Lanes>(c: (V, V), x: V, ln: (V, V)) -> (V, V) {
-    struct Weighted;
-    impl<V: Lanes> Formula<V> for Weighted {
-        type Arguments = ((V, V), V, (V, V));
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((c, x, (ln, ln_low)): Self::Arguments) -> Self::Value {
-            let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
-            let (product, low) = product(c, (-ln, -ln_low));
-            let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
-            let product = V::select(is_infinite, infinity, product);
-            let low = V::select(is_infinite, zero, low);
-            (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
-        }
-    }
-    value::<V, Weighted>((c, x, ln))
+    call!(V, (c, x, ln), |(c, x, (ln, ln_low))| {
+        let (zero, infinity) = (x.splat(0.0), x.splat(f32::INFINITY));
+        let (product, low) = product(c, (-ln, -ln_low));
+        let (is_nothing, is_infinite) = (c.0.eq(zero), x.eq(zero));
+        let product = V::select(is_infinite, infinity, product);
+        let low = V::select(is_infinite, zero, low);
+        (V::select(is_nothing, zero, product), V::select(is_nothing, zero, low))
+    })
 }

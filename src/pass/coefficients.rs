@@ -1,8 +1,7 @@
 //! The coefficients of −ln p[k] in a loss.
 
 use crate::math::double_word::{add, times};
-use crate::math::{Formula, value};
-use crate::simd::{Lanes, Simd};
+use crate::simd::{Lanes, Simd, call};
 
 /// a[k] = w[k]·((1 − ε)·t[k] + ε/K), where t is a row of targets, or 1 at a label and 0 elsewhere.
 #[derive(Clone, Copy)]
@@ -31,23 +30,15 @@ impl Coefficients<'_> {
     /// are multiplied by weights.
     #[inline(always)]
     pub(super) fn times<V: Lanes>(&self, t: V, weight: V, power: V) -> (V, V) {
-        struct Of;
-        impl<V: Lanes> Formula<V> for Of {
-            type Arguments = ([(f32, f32); 2], bool, [V; 3]);
-            type Value = (V, V);
-            #[inline(always)]
-            fn value(
-                ([keep, uniform], has_weights, [t, weight, power]): Self::Arguments,
-            ) -> (V, V) {
-                let mut a = (t, t.splat(0.0));
-                if keep.0 != 1.0 {
-                    a = add(times(t, splat(t, keep)), splat(t, uniform));
-                }
-                a = (a.0 * power, a.1 * power);
-                if has_weights { times(weight, a) } else { a }
+        let arguments = ([self.keep, self.uniform], !self.weights.is_empty(), [t, weight, power]);
+        call!(V, arguments, |([keep, uniform], has_weights, [t, weight, power])| {
+            let mut a = (t, t.splat(0.0));
+            if keep.0 != 1.0 {
+                a = add(times(t, splat(t, keep)), splat(t, uniform));
             }
-        }
-        value::<V, Of>(([self.keep, self.uniform], !self.weights.is_empty(), [t, weight, power]))
+            a = (a.0 * power, a.1 * power);
+            if has_weights { times(weight, a) } else { a }
+        })
     }
 
     /// The weights from a class on, `count` of which are there; anything where all are 1.

@@ -22,8 +22,7 @@ use super::sum::{NOWHERE, Terms, sums};
 use crate::math::double_word::{remainder, times, two_product, two_sum};
 use crate::math::ln::{ln_ratio, ln_words, odd_ln_over_s_less_2};
 use crate::math::polynomial::horner;
-use crate::math::{Formula, value};
-use crate::simd::{Lanes, Mask, Simd};
+use crate::simd::{Lanes, Mask, Simd, call};
 use core::f32::consts::LN_2;
 
 /// Sums of P and Q that differ by less than this part of P's count as equal. Softmax results
@@ -94,25 +93,18 @@ fn pair(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
 /// p·ln q with 0·ln q = 0 for every q, and NaN for negative p.
 #[inline(always)]
 fn x_ln_y<V: Lanes>(p: V, q: V) -> (V, V) {
-    struct XLnY;
-    impl<V: Lanes> Formula<V> for XLnY {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((p, q): Self::Arguments) -> Self::Value {
-            let (product, low) = times(p, ln_words(q));
-            if V::all_invertible([p, q]) {
-                return (product, low);
-            }
-            let (zero, infinity, nan) = (p.splat(0.0), p.splat(f32::INFINITY), p.splat(f32::NAN));
-            let beyond = V::select(q.eq(infinity), infinity, V::select(q.eq(zero), -infinity, nan));
-            let product = V::select(zero.lt(q).and(q.lt(infinity)), product, p * beyond);
-            let product = V::select(zero.le(p), product, nan);
-            let nothing = p.eq(zero);
-            (V::select(nothing, zero, product), V::select(nothing, zero, low))
+    call!(V, (p, q), |(p, q)| {
+        let (product, low) = times(p, ln_words(q));
+        if V::all_invertible([p, q]) {
+            return (product, low);
         }
-    }
-    value::<V, XLnY>((p, q))
+        let (zero, infinity, nan) = (p.splat(0.0), p.splat(f32::INFINITY), p.splat(f32::NAN));
+        let beyond = V::select(q.eq(infinity), infinity, V::select(q.eq(zero), -infinity, nan));
+        let product = V::select(zero.lt(q).and(q.lt(infinity)), product, p * beyond);
+        let product = V::select(zero.le(p), product, nan);
+        let nothing = p.eq(zero);
+        (V::select(nothing, zero, product), V::select(nothing, zero, low))
+    })
 }
 
 /// p·ln q.
@@ -175,25 +167,18 @@ impl Terms<2, 2> for Masses {
 /// side gives NaN.
 #[inline(always)]
 fn x_ln_x_over_y<V: Lanes>(p: V, q: V) -> (V, V) {
-    struct XLnXOverY;
-    impl<V: Lanes> Formula<V> for XLnXOverY {
-        type Arguments = (V, V);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((p, q): Self::Arguments) -> Self::Value {
-            let (term, low) = times(p, ln_ratio(p, q));
-            if V::all_invertible([p, q]) {
-                return (term, low);
-            }
-            let (zero, infinity) = (p.splat(0.0), p.splat(f32::INFINITY));
-            let term = V::select(q.eq(zero), infinity, term);
-            let nothing = p.eq(zero);
-            let (term, low) = (V::select(nothing, zero, term), V::select(nothing, zero, low));
-            let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
-            (V::select(valid, term, p.splat(f32::NAN)), low)
+    call!(V, (p, q), |(p, q)| {
+        let (term, low) = times(p, ln_ratio(p, q));
+        if V::all_invertible([p, q]) {
+            return (term, low);
         }
-    }
-    value::<V, XLnXOverY>((p, q))
+        let (zero, infinity) = (p.splat(0.0), p.splat(f32::INFINITY));
+        let term = V::select(q.eq(zero), infinity, term);
+        let nothing = p.eq(zero);
+        let (term, low) = (V::select(nothing, zero, term), V::select(nothing, zero, low));
+        let valid = zero.le(p).and(zero.le(q)).and(p.lt(infinity)).and(q.lt(infinity));
+        (V::select(valid, term, p.splat(f32::NAN)), low)
+    })
 }
 
 /// What the terms of close p and q are made of.

@@ -26,8 +26,7 @@ use super::binary::{Factors, Keep, PairFunction, Weights, pair_sum};
 use crate::math::double_word::{add, product, rounded, times, two_sum};
 use crate::math::exp::{NORMAL, Parts};
 use crate::math::logistic::{Precise, Tail};
-use crate::math::{Formula, value};
-use crate::simd::{EIGHTHS, Lanes, Mask, Simd};
+use crate::simd::{EIGHTHS, Lanes, Mask, Simd, call};
 
 /// Focal loss of scores, the sum of the losses as a double-word number.
 ///
@@ -232,7 +231,12 @@ impl<V: Lanes> Power<V> {
     /// e^-(y + low) for y ≥ 0, and 0 from y = 200 on.
     #[inline(always)]
     fn of(y: (V, V)) -> Self {
-        value::<V, Self>(y)
+        call!(V, y, |(y, low)| {
+            let most = y.splat(200.0);
+            let low = V::select(y.lt(most), low, y.splat(0.0));
+            let e = Parts::new(-most.min(y), y.splat(EIGHTHS + 110.0)).and(-low);
+            Self(e.scaled_words())
+        })
     }
 
     #[inline(always)]
@@ -244,17 +248,5 @@ impl<V: Lanes> Power<V> {
     #[inline(always)]
     fn words(self, scale: V) -> (V, V) {
         (self.0.0 * scale, self.0.1 * scale)
-    }
-}
-
-impl<V: Lanes> Formula<V> for Power<V> {
-    type Arguments = (V, V);
-    type Value = Self;
-    #[inline(always)]
-    fn value((y, low): Self::Arguments) -> Self {
-        let most = y.splat(200.0);
-        let low = V::select(y.lt(most), low, y.splat(0.0));
-        let e = Parts::new(-most.min(y), y.splat(EIGHTHS + 110.0)).and(-low);
-        Self(e.scaled_words())
     }
 }

@@ -103,7 +103,6 @@ impl Against<'_> {
 pub(crate) struct Piece(MaybeUninit<[[f32; PIECE + BLOCK]; 6]>);
 
 impl Piece {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self(MaybeUninit::uninit())
@@ -158,7 +157,6 @@ pub(crate) struct GeneralRows {
 }
 
 impl GeneralRows {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self {

@@ -38,6 +38,7 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
+use super::map::{Map, map};
 use super::search::{maximum, position};
 use super::sum::{NOWHERE, Terms, sums};
 use crate::math::double_word::{add, add_words, divide, product, times, two_product, two_sum};
@@ -45,8 +46,7 @@ use crate::math::exp_m1::{SMALL, exp_m1_small};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::polynomial::horner;
 use crate::math::shift::{LEVEL, Scaled, Shift};
-use crate::math::{Formula, value};
-use crate::simd::{Lanes, Mask, Simd};
+use crate::simd::{Lanes, Mask, Simd, call};
 
 /// Sums are of e^x · 2^LEVEL, x less its row's largest.
 const SHIFT: Shift = Shift { center: 0.0, exponent: -LEVEL };
@@ -94,24 +94,9 @@ pub(super) unsafe fn kl_divergence<S: Simd>(simd: S, x: &Tile<'_>, y: &Tile<'_>)
         // An error of a large divergence, as one of the exponent, would cost more than q − p.
         let close = if divergence.0 < LARGE { SMALL } else { -1.0 };
         let derivative = Derivative { origin, mean, divergence, close, p, q };
-        unsafe { write(simd, derivative, x, y, length) };
+        unsafe { map(simd, derivative, inputs, y.out, length) };
     }
     divergence.0 + divergence.1
-}
-
-/// Writes the derivatives.
-#[inline(always)]
-unsafe fn write<S: Simd>(simd: S, f: Derivative, x: &Tile<'_>, y: &Tile<'_>, length: usize) {
-    let mut at = 0;
-    while at < length {
-        let rest = length - at;
-        unsafe {
-            let (x, y_here) =
-                (simd.load_part(x.x.add(at), rest, 0.0), simd.load_part(y.x.add(at), rest, 0.0));
-            simd.store_part(f.apply(x, y_here), y.out.add(at), rest);
-        }
-        at += S::F32::COUNT;
-    }
 }
 
 /// Writes one value to all of a row, if there is a place for it.
@@ -159,36 +144,22 @@ impl Origin {
 /// x − origin as a double-word number. −∞ becomes the least finite number.
 #[inline(always)]
 fn less<V: Lanes>(x: V, origin: f32) -> (V, V) {
-    struct Less;
-    impl<V: Lanes> Formula<V> for Less {
-        type Arguments = (V, f32);
-        type Value = (V, V);
-        #[inline(always)]
-        fn value((x, origin): Self::Arguments) -> Self::Value {
-            let (high, low) = two_sum(x, -x.splat(origin));
-            let least = x.splat(f32::MIN);
-            let is_far = high.le(least);
-            (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
-        }
-    }
-    value::<V, Less>((x, origin))
+    call!(V, (x, origin), |(x, origin)| {
+        let (high, low) = two_sum(x, -x.splat(origin));
+        let least = x.splat(f32::MIN);
+        let is_far = high.le(least);
+        (V::select(is_far, least, high), V::select(is_far, x.splat(0.0), low))
+    })
 }
 
 /// The difference of two double-word numbers, as a double-word number.
 #[inline(always)]
 fn difference<V: Lanes>(x: (V, V), y: (V, V)) -> (V, V) {
-    struct Difference;
-    impl<V: Lanes> Formula<V> for Difference {
-        type Arguments = ((V, V), (V, V));
-        type Value = (V, V);
-        #[inline(always)]
-        fn value(((x, x_low), (y, y_low)): Self::Arguments) -> Self::Value {
-            let (high, error) = two_sum(x, -y);
-            // All of it may be in the second words.
-            two_sum(high, error + (x_low - y_low))
-        }
-    }
-    value::<V, Difference>((x, y))
+    call!(V, (x, y), |((x, x_low), (y, y_low))| {
+        let (high, error) = two_sum(x, -y);
+        // All of it may be in the second words.
+        two_sum(high, error + (x_low - y_low))
+    })
 }
 
 /// e^x, e^y, and e^x·(x − y) times [`DISTANCE`], which is ∞ where y alone is impossible.
@@ -294,9 +265,11 @@ struct Derivative {
 /// 2^60
 const HEADROOM: f32 = 1_152_921_504_606_846_976.0;
 
-impl Derivative {
+impl Map<2> for Derivative {
+    const IS_WIDE: bool = false;
+
     #[inline(always)]
-    fn apply<V: Lanes>(self, x: V, y: V) -> V {
+    fn apply<V: Lanes>(self, [x, y]: [V; 2]) -> V {
         let mean = (x.splat(self.mean.0), x.splat(self.mean.1));
         let divergence = (x.splat(self.divergence.0), x.splat(self.divergence.1));
         let p = (x.splat(self.p.0), x.splat(self.p.1));

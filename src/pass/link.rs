@@ -3,9 +3,8 @@
 use super::coefficients::splat;
 use crate::math::double_word::{divide, fast_two_sum, product, times, two_sum};
 use crate::math::tanh::{SCALE, tanh};
-use crate::math::{Formula, value};
-use crate::simd::Lanes;
 use crate::simd::scalar::F32;
+use crate::simd::{Lanes, call};
 
 /// A double-word number.
 type Number = (f32, f32);
@@ -66,23 +65,16 @@ impl Link {
     /// μ·(u(x) − u(m)) in two words, from halves of both.
     #[inline(always)]
     pub(super) fn difference<V: Lanes>(self, half: (V, V), top: (V, V)) -> (V, V) {
-        struct Difference;
-        impl<V: Lanes> Formula<V> for Difference {
-            type Arguments = ((V, V), (V, V), Number);
-            type Value = (V, V);
-            #[inline(always)]
-            fn value((half, top, factor): Self::Arguments) -> Self::Value {
-                let (difference, error) = two_sum(half.0, -top.0);
-                // A difference that is infinite, also as a product, has no second word.
-                let size = difference * (2.0 * factor.0);
-                let half = fast_two_sum(difference, error + (half.1 - top.1));
-                let (high, low) = product(half, splat(half.0, factor));
-                let (high, low) = fast_two_sum(high * 2.0, low * 2.0);
-                let is_finite = size.abs().lt(size.splat(f32::INFINITY));
-                (V::select(is_finite, high, size), V::select(is_finite, low, size.splat(0.0)))
-            }
-        }
-        value::<V, Difference>((half, top, self.factor))
+        call!(V, (half, top, self.factor), |(half, top, factor)| {
+            let (difference, error) = two_sum(half.0, -top.0);
+            // A difference that is infinite, also as a product, has no second word.
+            let size = difference * (2.0 * factor.0);
+            let half = fast_two_sum(difference, error + (half.1 - top.1));
+            let (high, low) = product(half, splat(half.0, factor));
+            let (high, low) = fast_two_sum(high * 2.0, low * 2.0);
+            let is_finite = size.abs().lt(size.splat(f32::INFINITY));
+            (V::select(is_finite, high, size), V::select(is_finite, low, size.splat(0.0)))
+        })
     }
 
     /// y·s′(x) for a double-word y, times a power of two; of u′(x) times [`SCALE`].

@@ -20,7 +20,7 @@
 
 use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
-use super::rows::{inverse, words_of_each};
+use super::rows::{exponents, inverse, words_of_each};
 use super::shifts::Shifts;
 use super::{Coefficients, DoubleWords, GROUP, PerRow, ROWS, Tile};
 use crate::math::double_word::{add, fast_two_sum, product, rounded, times};
@@ -80,7 +80,6 @@ pub(crate) struct LossRows {
 }
 
 impl LossRows {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self {
@@ -208,22 +207,17 @@ pub(super) unsafe fn losses<S: Simd>(
     let mut ordinary = 0;
     let mut at = 0;
     while at < rows {
-        let zero = simd.splat(0.0);
-        unsafe {
-            let score = simd.load(all.score.at(at));
-            let exponent =
-                if let Some(shifts) = shifts { simd.load(shifts.exponent.at(at)) } else { zero };
-            let own = words_of_each(scale, score, exponent);
-            let terms = Terms { others: others.load(simd, at), own };
-            let coefficients = coefficients(simd, formula, score, all, at);
-            let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
-            // As no other coefficient is larger, no distance cancels what the label leaves.
-            let is_ordinary = is_ordinary.and(zero.splat(formula.most).le(coefficients[0].0));
-            ordinary |= S::F32::bits(is_ordinary) << at;
-            simd.store(results.loss, all.loss.at_mut(at));
-            simd.store(results.at_label, all.at_label.at_mut(at));
-            all.factor.store(simd, at, results.factor);
-        }
+        let score = all.score.load(simd, at);
+        let own = words_of_each(scale, score, exponents(simd, shifts, at));
+        let terms = Terms { others: others.load(simd, at), own };
+        let coefficients = coefficients(simd, formula, score, all, at);
+        let (results, is_ordinary) = terms.of_coefficients(formula, score, coefficients);
+        // As no other coefficient is larger, no distance cancels what the label leaves.
+        let is_ordinary = is_ordinary.and(simd.splat(formula.most).le(coefficients[0].0));
+        ordinary |= S::F32::bits(is_ordinary) << at;
+        all.loss.store(simd, at, results.loss);
+        all.at_label.store(simd, at, results.at_label);
+        all.factor.store(simd, at, results.factor);
         at += S::F32::COUNT;
     }
     !ordinary & if rows < 64 { (1 << rows) - 1 } else { u64::MAX }
@@ -231,7 +225,7 @@ pub(super) unsafe fn losses<S: Simd>(
 
 /// Of rows from one on a[y], A − a[y], A, and Σ a[k]·s·(x[y] − x[k]).
 #[inline(always)]
-unsafe fn coefficients<S: Simd>(
+fn coefficients<S: Simd>(
     simd: S,
     formula: &LossFormula<'_>,
     score: S::F32,
@@ -240,7 +234,7 @@ unsafe fn coefficients<S: Simd>(
 ) -> [(S::F32, S::F32); 4] {
     let zero = simd.splat(0.0);
     let LossFormula { coefficients, scaled, .. } = formula;
-    let (weight, target) = unsafe { (simd.load(all.weight.at(at)), simd.load(all.target.at(at))) };
+    let (weight, target) = (all.weight.load(simd, at), all.target.load(simd, at));
     if formula.spread == Spread::Label {
         return [(weight, zero), (zero, zero), (weight, zero), (zero, zero)];
     }

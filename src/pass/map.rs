@@ -1,62 +1,122 @@
-//! A function of each element.
-#![allow(unsafe_code)] // a tile has what it says
+//! A function of each element of a row, or of the elements of several rows in the same place.
+//!
+//! The `unsafe` here is sound because loops read and write as many elements as all tiles have.
+#![allow(unsafe_code)]
 
 use super::Tile;
-use crate::math::Function;
-use crate::math::exp::Exp;
-use crate::math::exp_m1::ExpM1;
-use crate::math::ln::Ln;
-use crate::math::ln_1p::Ln1p;
-use crate::math::sigmoid::Sigmoid;
-use crate::math::softplus::Softplus;
-use crate::simd::{Lanes, Simd, Vectors};
+use crate::math::{exp, exp_m1, ln, ln_1p, sigmoid, softplus};
+use crate::simd::{Lanes, Simd, Vectors, unroll};
 
-/// `out[i] = f(x[i])` for the first row of a tile.
+/// A function of one element of each of N rows.
+pub(super) trait Map<const N: usize>: Copy {
+    /// Whether several vectors are taken side by side: it pays for a short formula.
+    const IS_WIDE: bool;
+    /// Whether that is so for this row.
+    #[inline(always)]
+    fn is_wide(self) -> bool {
+        true
+    }
+    /// The function.
+    fn apply<V: Lanes>(self, x: [V; N]) -> V;
+}
+
+/// Writes a function of the first `length` elements of N rows.
+///
+/// # Safety
+/// Each row and `out` have as many elements.
 #[inline(always)]
-unsafe fn map<S: Simd, F: Function>(simd: S, f: F, tile: &Tile<'_>) {
-    let (x, out, length) = (tile.x, tile.out, tile.columns);
+pub(super) unsafe fn map<S: Simd, F: Map<N>, const N: usize>(
+    simd: S,
+    f: F,
+    x: [*const f32; N],
+    out: *mut f32,
+    length: usize,
+) {
     let mut at = 0;
-    unsafe {
-        while const { S::MapWide::COUNT > S::F32::COUNT } && at + S::MapWide::COUNT <= length {
-            let y = f.apply(<S::MapWide as Vectors<S>>::load(simd, x.add(at)));
-            y.store(simd, out.add(at));
-            at += S::MapWide::COUNT;
-        }
-        while at < length {
-            let rest = length - at;
-            simd.store_part(f.apply(simd.load_part(x.add(at), rest, 0.0)), out.add(at), rest);
-            at += S::F32::COUNT;
-        }
+    while const { F::IS_WIDE && S::MapWide::COUNT > S::F32::COUNT }
+        && f.is_wide()
+        && S::MapWide::COUNT <= length - at
+    {
+        let mut elements = [S::MapWide::splat_of(simd, 0.0); N];
+        unroll!(i in 0..N, {
+            elements[i] = unsafe { <S::MapWide as Vectors<S>>::load(simd, x[i].add(at)) };
+        });
+        unsafe { f.apply(elements).store(simd, out.add(at)) };
+        at += S::MapWide::COUNT;
+    }
+    while at < length {
+        let rest = length - at;
+        let mut elements = [simd.splat(0.0); N];
+        unroll!(i in 0..N, elements[i] = unsafe { simd.load_part(x[i].add(at), rest, 0.0) });
+        unsafe { simd.store_part(f.apply(elements), out.add(at), rest) };
+        at += S::F32::COUNT;
     }
 }
 
-#[inline(always)]
-pub(super) unsafe fn exp<S: Simd>(simd: S, tile: &Tile<'_>) {
-    unsafe { map(simd, Exp, tile) }
+/// Passes that map functions of one element, for the first row of a tile.
+macro_rules! passes_of {
+    ($($name:ident = $function:path;)*) => {$(
+        #[inline(always)]
+        pub(super) unsafe fn $name<S: Simd>(simd: S, tile: &Tile<'_>) {
+            #[derive(Clone, Copy)]
+            struct Function;
+            impl Map<1> for Function {
+                const IS_WIDE: bool = true;
+                #[inline(always)]
+                fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
+                    $function(x)
+                }
+            }
+            unsafe { map(simd, Function, [tile.x], tile.out, tile.columns) }
+        }
+    )*};
 }
 
-#[inline(always)]
-pub(super) unsafe fn exp_m1<S: Simd>(simd: S, tile: &Tile<'_>) {
-    unsafe { map(simd, ExpM1, tile) }
-}
-
-#[inline(always)]
-pub(super) unsafe fn ln<S: Simd>(simd: S, tile: &Tile<'_>) {
-    unsafe { map(simd, Ln, tile) }
-}
-
-#[inline(always)]
-pub(super) unsafe fn ln_1p<S: Simd>(simd: S, tile: &Tile<'_>) {
-    unsafe { map(simd, Ln1p, tile) }
-}
-
-#[inline(always)]
-pub(super) unsafe fn sigmoid<S: Simd>(simd: S, tile: &Tile<'_>) {
-    unsafe { map(simd, Sigmoid, tile) }
+passes_of! {
+    exp = exp::exp;
+    exp_m1 = exp_m1::exp_m1;
+    ln = ln::ln;
+    ln_1p = ln_1p::ln_1p;
+    sigmoid = sigmoid::sigmoid;
 }
 
 /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
 #[inline(always)]
 pub(super) unsafe fn softplus<S: Simd>(simd: S, tile: &Tile<'_>, sign: f32) {
-    unsafe { map(simd, Softplus { sign }, tile) }
+    unsafe { map(simd, Softplus { sign }, [tile.x], tile.out, tile.columns) }
+}
+
+/// sign · ln(1 + e^(sign · x)).
+#[derive(Clone, Copy)]
+struct Softplus {
+    /// A number, not a choice: of that, the compiler would make two loops.
+    sign: f32,
+}
+
+impl Map<1> for Softplus {
+    const IS_WIDE: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
+        softplus::softplus(x * self.sign) * self.sign
+    }
+}
+
+/// a + b of two rows, the results of a.
+#[inline(always)]
+pub(super) unsafe fn add<S: Simd>(simd: S, a: &Tile<'_>, b: &Tile<'_>) {
+    unsafe { map(simd, Sum, [a.x, b.x], a.out, a.columns.min(b.columns)) }
+}
+
+/// a + b.
+#[derive(Clone, Copy)]
+struct Sum;
+
+impl Map<2> for Sum {
+    const IS_WIDE: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Lanes>(self, [a, b]: [V; 2]) -> V {
+        a + b
+    }
 }

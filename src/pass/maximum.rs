@@ -1,4 +1,4 @@
-//! The largest element of each row of a tile: what tells N.
+//! The largest element of each row of a tile, from which its N follows.
 #![allow(unsafe_code)] // a tile has what it says
 
 use super::shifts::Shifts;
@@ -46,18 +46,16 @@ pub(super) unsafe fn maxima<S: Simd>(
     for i in 0..tile.rows.min(ROWS) {
         let skipped = skipped.get(i).copied().unwrap_or(usize::MAX);
         let x = tile.x.wrapping_add(i * tile.x_stride);
-        unsafe {
-            let others = of_row(simd, x, tile.columns, skipped);
-            let mut max = others;
-            if skipped < tile.columns {
-                let own = *x.add(skipped);
-                max = if own > max { own } else { max };
-            }
-            extreme |= u64::from(is_extreme(scale, max)) << i;
-            // Whole vectors, as they will be loaded: a part would not be forwarded.
-            simd.store(simd.splat(others), shifts.max.at_mut(i));
-            simd.store(simd.splat(exponent_of(scale, max)), shifts.exponent.at_mut(i));
+        let others = unsafe { of_row(simd, x, tile.columns, skipped) };
+        let mut max = others;
+        if skipped < tile.columns {
+            let own = unsafe { *x.add(skipped) };
+            max = if own > max { own } else { max };
         }
+        extreme |= u64::from(is_extreme(scale, max)) << i;
+        // Whole vectors, as they will be loaded: a part would not be forwarded.
+        shifts.max.store(simd, i, simd.splat(others));
+        shifts.exponent.store(simd, i, simd.splat(exponent_of(scale, max)));
     }
     extreme
 }

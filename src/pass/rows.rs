@@ -16,21 +16,39 @@ use crate::simd::{Lanes, SIXTEENTHS, Simd};
 /// leave of the sum.
 const LN_LIKELY: f32 = -0.287_682_08;
 
+impl PerRow {
+    /// Those of the rows from i on.
+    #[inline(always)]
+    pub(super) fn load<S: Simd>(&self, simd: S, i: usize) -> S::F32 {
+        unsafe { simd.load(self.at(i)) }
+    }
+
+    /// Writes those of the rows from i on.
+    #[inline(always)]
+    pub(super) fn store<S: Simd>(&mut self, simd: S, i: usize, value: S::F32) {
+        unsafe { simd.store(value, self.at_mut(i)) }
+    }
+}
+
 impl DoubleWords {
     /// Those of the rows from i on.
     #[inline(always)]
     pub(super) fn load<S: Simd>(&self, simd: S, i: usize) -> (S::F32, S::F32) {
-        unsafe { (simd.load(self.high.at(i)), simd.load(self.low.at(i))) }
+        (self.high.load(simd, i), self.low.load(simd, i))
     }
 
     /// Writes those of the rows from i on.
     #[inline(always)]
     pub(super) fn store<S: Simd>(&mut self, simd: S, i: usize, (high, low): (S::F32, S::F32)) {
-        unsafe {
-            simd.store(high, self.high.at_mut(i));
-            simd.store(low, self.low.at_mut(i));
-        }
+        self.high.store(simd, i, high);
+        self.low.store(simd, i, low);
     }
+}
+
+/// N of the rows from i on.
+#[inline(always)]
+pub(super) fn exponents<S: Simd>(simd: S, shifts: Option<&Shifts>, i: usize) -> S::F32 {
+    if let Some(shifts) = shifts { shifts.exponent.load(simd, i) } else { simd.splat(0.0) }
 }
 
 /// FACTOR · e^(s·x) · 2^-N of one x a lane, each with an N of its own, in two words.
@@ -81,11 +99,9 @@ pub(super) unsafe fn factors<S: Simd>(
         let inverse = inverse(sums.load(simd, at));
         sums.store(simd, at, inverse);
         if let Some(shifts) = shifts {
-            unsafe {
-                let exponent = simd.load(shifts.exponent.at(at));
-                let own = words_of_each(scale, simd.load(shifts.max.at(at)), exponent);
-                simd.store(product_rounded(own, inverse), largest.at_mut(at));
-            }
+            let (max, exponent) = (shifts.max.load(simd, at), shifts.exponent.load(simd, at));
+            let own = words_of_each(scale, max, exponent);
+            largest.store(simd, at, product_rounded(own, inverse));
         }
         at += S::F32::COUNT;
     }
@@ -126,12 +142,11 @@ pub(super) unsafe fn logarithms<S: Simd>(
     let mut at = 0;
     while at < rows {
         let zero = simd.splat(0.0);
-        let exponent = shifts.map_or(zero, |shifts| unsafe { simd.load(shifts.exponent.at(at)) });
-        let ln = logarithm_of(sums.load(simd, at), exponent);
+        let ln = logarithm_of(sums.load(simd, at), exponents(simd, shifts, at));
         sums.store(simd, at, ln);
         far_from_0 |= S::F32::bits(zero.splat(NEAR_0).le(ln.0.abs())) << at;
         if let Some(shifts) = shifts {
-            let max = unsafe { simd.load(shifts.max.at(at)) };
+            let max = shifts.max.load(simd, at);
             let share = max.mul_add(max.splat(scale.words.0), -ln.0);
             dominated |= S::F32::bits(share.splat(LN_LIKELY).lt(share)) << at;
         }
@@ -147,22 +162,17 @@ pub(super) unsafe fn shares<S: Simd>(
     simd: S,
     rows: usize,
     scale: &Scale,
-    exponents: Option<&Shifts>,
+    shifts: Option<&Shifts>,
     score: &PerRow,
     others: &DoubleWords,
     ln: &mut PerRow,
 ) {
     let mut at = 0;
     while at < rows.min(ROWS) {
-        let zero = simd.splat(0.0);
-        unsafe {
-            let exponent =
-                if let Some(shifts) = exponents { simd.load(shifts.exponent.at(at)) } else { zero };
-            let own = words_of_each(scale, simd.load(score.at(at)), exponent);
-            let tail = ln_1p_positive(divide(others.load(simd, at), own));
-            // Zero less zero is +0.
-            simd.store(zero - tail, ln.at_mut(at));
-        }
+        let own = words_of_each(scale, score.load(simd, at), exponents(simd, shifts, at));
+        let tail = ln_1p_positive(divide(others.load(simd, at), own));
+        // Zero less zero is +0.
+        ln.store(simd, at, simd.splat(0.0) - tail);
         at += S::F32::COUNT;
     }
 }
@@ -186,7 +196,7 @@ pub(super) unsafe fn limits<S: Simd>(
 ) {
     let mut at = 0;
     while at < rows.min(ROWS) {
-        unsafe { simd.store(simd.load(sums.high.at(at)) * DOMINANT, limits.at_mut(at)) };
+        limits.store(simd, at, sums.high.load(simd, at) * DOMINANT);
         at += S::F32::COUNT;
     }
 }
@@ -208,7 +218,7 @@ pub(super) unsafe fn shares_of_rest<S: Simd>(
         let own = fast_two_sum(high, error + (low - rest.1));
         let tail = ln_1p_positive(divide(rest, own));
         // Zero less zero is +0.
-        unsafe { simd.store(simd.splat(0.0) - tail, ln.at_mut(at)) };
+        ln.store(simd, at, simd.splat(0.0) - tail);
         at += S::F32::COUNT;
     }
 }

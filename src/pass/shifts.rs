@@ -18,7 +18,6 @@ pub(crate) struct Shifts {
 }
 
 impl Shifts {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self { exponent: PerRow::new(), max: PerRow::new() }

@@ -42,50 +42,33 @@ pub(crate) struct Tile<'a> {
 }
 
 impl<'a> Tile<'a> {
+    /// A row that is only read.
+    #[inline(always)]
+    pub(crate) fn of_read(x: &'a [f32]) -> Self {
+        Self {
+            x: x.as_ptr(),
+            x_stride: x.len(),
+            out: ptr::null_mut(),
+            out_stride: 0,
+            rows: 1,
+            columns: x.len(),
+            slices: PhantomData,
+        }
+    }
+
     /// A row, and where its results go: as many as both have.
     #[inline(always)]
     pub(crate) fn of(x: &'a [f32], out: &'a mut [f32]) -> Self {
         let columns = x.len().min(out.len());
-        let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-        Self {
-            x,
-            x_stride: columns,
-            out,
-            out_stride: columns,
-            rows: 1,
-            columns,
-            slices: PhantomData,
-        }
+        let (out, out_stride) = (out.as_mut_ptr(), columns);
+        Self { x_stride: columns, out, out_stride, columns, ..Self::of_read(x) }
     }
 
     /// A row of which results take the place.
     #[inline(always)]
     pub(crate) fn of_in_place(x: &'a mut [f32]) -> Self {
-        let (out, columns) = (x.as_mut_ptr(), x.len());
-        Self {
-            x: out,
-            x_stride: columns,
-            out,
-            out_stride: columns,
-            rows: 1,
-            columns,
-            slices: PhantomData,
-        }
-    }
-
-    /// A row that is only read.
-    #[inline(always)]
-    pub(crate) fn of_read(x: &'a [f32]) -> Self {
-        let (columns, out) = (x.len(), ptr::null_mut());
-        Self {
-            x: x.as_ptr(),
-            x_stride: columns,
-            out,
-            out_stride: 0,
-            rows: 1,
-            columns,
-            slices: PhantomData,
-        }
+        let (out, out_stride) = (x.as_mut_ptr(), x.len());
+        Self { x: out, out, out_stride, ..Self::of_read(x) }
     }
 
     /// A row that is only read, so many times.
@@ -246,7 +229,6 @@ impl<'a> Tile<'a> {
 pub(crate) struct PerRow(MaybeUninit<[f32; ROWS + GROUP]>);
 
 impl PerRow {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self(MaybeUninit::uninit())
@@ -302,7 +284,6 @@ pub(crate) struct DoubleWords {
 }
 
 impl DoubleWords {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self { high: PerRow::new(), low: PerRow::new() }
@@ -330,7 +311,6 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self { high: MaybeUninit::uninit(), low: MaybeUninit::uninit() }

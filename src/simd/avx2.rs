@@ -9,7 +9,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Lanes, Logarithms, Mask, Reduced, Simd, Vectors};
+use super::{EIGHTHS, Lanes, Logarithms, Mask, Reduced, Simd};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -60,9 +60,10 @@ impl Simd for Avx2 {
     type MapWide = Interleaved<F32, 3>;
     const IS_NATIVE: bool = true;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> F32 {
-        F32(unsafe { _mm256_set1_ps(value) })
+    inlined! {
+        fn splat(self, value: f32) -> F32 = F32(unsafe { _mm256_set1_ps(value) });
+        fn prefetch(self, from: *const f32) = unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) };
+        fn block(self, value: F32) -> Self::Block = [value; 2];
     }
 
     #[inline(always)]
@@ -102,11 +103,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
-    }
-
-    #[inline(always)]
     fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
         let mask = tail(count);
         F32(unsafe {
@@ -127,11 +123,6 @@ impl Simd for Avx2 {
             let mask = _mm256_loadu_si256(ONE.as_ptr().add(from).cast());
             F32(_mm256_and_ps(value.0, _mm256_castsi256_ps(mask)))
         }
-    }
-
-    #[inline(always)]
-    fn block(self, value: F32) -> Self::Block {
-        [value; 2]
     }
 
     #[inline(always)]
@@ -179,55 +170,34 @@ impl Simd for Avx2 {
     }
 }
 
-impl AsRef<[F32]> for F32 {
-    #[inline(always)]
-    fn as_ref(&self) -> &[F32] {
-        core::slice::from_ref(self)
-    }
-}
-
-impl AsMut<[F32]> for F32 {
-    #[inline(always)]
-    fn as_mut(&mut self) -> &mut [F32] {
-        core::slice::from_mut(self)
-    }
-}
-
-impl Vectors<Avx2> for F32 {
-    #[inline(always)]
-    fn splat_of(simd: Avx2, value: f32) -> Self {
-        simd.splat(value)
-    }
-}
-
 impl Lanes for F32 {
     const COUNT: usize = 8;
     const FUSED: bool = true;
     type Mask = Mask8;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> Self {
-        Self(unsafe { _mm256_set1_ps(value) })
+    inlined! {
+        fn splat(self, value: f32) -> Self = Self(unsafe { _mm256_set1_ps(value) });
+        fn first(self) -> f32 = unsafe { _mm256_cvtss_f32(self.0) };
+        fn mul_add(self, factor: Self, term: Self) -> Self
+            = Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, term.0) });
+        fn min(self, other: Self) -> Self = Self(unsafe { _mm256_min_ps(self.0, other.0) });
+        fn max(self, other: Self) -> Self = Self(unsafe { _mm256_max_ps(self.0, other.0) });
+        fn max_magnitude(self, other: Self) -> Self = self.max_positive(other.abs());
+        fn abs(self) -> Self = Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) });
+        fn lt(self, other: Self) -> Mask8
+            = Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) });
+        fn le(self, other: Self) -> Mask8
+            = Mask8(unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, other.0) });
+        fn eq(self, other: Self) -> Mask8
+            = Mask8(unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) });
+        fn bits(mask: Mask8) -> u64 = unsafe { _mm256_movemask_ps(mask.0) as u64 };
+        fn select(mask: Mask8, yes: Self, no: Self) -> Self
+            = Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) });
     }
 
     #[inline(always)]
-    fn first(self) -> f32 {
-        unsafe { _mm256_cvtss_f32(self.0) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, term.0) })
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        Self(unsafe { _mm256_min_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    fn truncated(self) -> Self {
+        Self(unsafe { _mm256_and_ps(_mm256_castsi256_ps(_mm256_set1_epi32(-1 << 12)), self.0) })
     }
 
     #[inline(always)]
@@ -245,46 +215,6 @@ impl Lanes for F32 {
             let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(other.0));
             Self(_mm256_castsi256_ps(_mm256_min_epi32(a, b)))
         }
-    }
-
-    #[inline(always)]
-    fn max_magnitude(self, other: Self) -> Self {
-        self.max_positive(other.abs())
-    }
-
-    #[inline(always)]
-    fn abs(self) -> Self {
-        Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) })
-    }
-
-    #[inline(always)]
-    fn truncated(self) -> Self {
-        Self(unsafe { _mm256_and_ps(_mm256_castsi256_ps(_mm256_set1_epi32(-1 << 12)), self.0) })
-    }
-
-    #[inline(always)]
-    fn lt(self, other: Self) -> Mask8 {
-        Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    fn le(self, other: Self) -> Mask8 {
-        Mask8(unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    fn eq(self, other: Self) -> Mask8 {
-        Mask8(unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    fn bits(mask: Mask8) -> u64 {
-        unsafe { _mm256_movemask_ps(mask.0) as u64 }
-    }
-
-    #[inline(always)]
-    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
-        Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
     }
 
     #[inline(always)]
@@ -449,22 +379,17 @@ impl F32 {
 pub(crate) struct Mask8(__m256);
 
 impl Mask for Mask8 {
-    #[inline(always)]
-    fn all(self) -> bool {
-        unsafe { _mm256_movemask_ps(self.0) == 0xFF }
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        Self(unsafe { _mm256_and_ps(self.0, other.0) })
+    inlined! {
+        fn all(self) -> bool = unsafe { _mm256_movemask_ps(self.0) == 0xFF };
+        fn and(self, other: Self) -> Self = Self(unsafe { _mm256_and_ps(self.0, other.0) });
     }
 }
 
-super::operators! {
-    F32,
-    add: |a, b| F32(unsafe { _mm256_add_ps(a.0, b.0) }),
-    sub: |a, b| F32(unsafe { _mm256_sub_ps(a.0, b.0) }),
-    mul: |a, b| F32(unsafe { _mm256_mul_ps(a.0, b.0) }),
-    div: |a, b| F32(unsafe { _mm256_div_ps(a.0, b.0) }),
-    neg: |a| F32(unsafe { _mm256_xor_ps(a.0, _mm256_set1_ps(-0.0)) }),
+vector! {
+    F32 of Avx2,
+    Neg::neg = |a| F32(unsafe { _mm256_xor_ps(a.0, _mm256_set1_ps(-0.0)) }),
+    Add::add = |a, b| F32(unsafe { _mm256_add_ps(a.0, b.0) }),
+    Sub::sub = |a, b| F32(unsafe { _mm256_sub_ps(a.0, b.0) }),
+    Mul::mul = |a, b| F32(unsafe { _mm256_mul_ps(a.0, b.0) }),
+    Div::div = |a, b| F32(unsafe { _mm256_div_ps(a.0, b.0) }),
 }

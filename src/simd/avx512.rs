@@ -9,7 +9,7 @@
 #![allow(clippy::wildcard_imports)] // half a hundred intrinsics
 
 use super::interleaved::Interleaved;
-use super::{EIGHTHS, Lanes, Mask, Simd, Vectors};
+use super::{EIGHTHS, Lanes, Mask, Simd};
 #[cfg(target_arch = "x86")]
 use core::arch::x86::*;
 #[cfg(target_arch = "x86_64")]
@@ -53,9 +53,12 @@ impl Simd for Avx512 {
     type MapWide = Interleaved<F32, 4>;
     const IS_NATIVE: bool = true;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> F32 {
-        F32(unsafe { _mm512_set1_ps(value) })
+    inlined! {
+        fn splat(self, value: f32) -> F32 = F32(unsafe { _mm512_set1_ps(value) });
+        fn prefetch(self, from: *const f32) = unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) };
+        fn keep_first(self, value: F32, count: usize, fill: f32) -> F32
+            = F32(unsafe { _mm512_mask_mov_ps(_mm512_set1_ps(fill), tail(count), value.0) });
+        fn block(self, value: F32) -> Self::Block = [value];
     }
 
     #[inline(always)]
@@ -97,24 +100,9 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
-    }
-
-    #[inline(always)]
-    fn keep_first(self, value: F32, count: usize, fill: f32) -> F32 {
-        F32(unsafe { _mm512_mask_mov_ps(_mm512_set1_ps(fill), tail(count), value.0) })
-    }
-
-    #[inline(always)]
     fn only(self, value: F32, lane: usize) -> F32 {
         let mask = if lane < 16 { 1 << lane } else { 0 };
         F32(unsafe { _mm512_maskz_mov_ps(mask, value.0) })
-    }
-
-    #[inline(always)]
-    fn block(self, value: F32) -> Self::Block {
-        [value]
     }
 
     #[inline(always)]
@@ -149,55 +137,35 @@ impl Simd for Avx512 {
     }
 }
 
-impl AsRef<[F32]> for F32 {
-    #[inline(always)]
-    fn as_ref(&self) -> &[F32] {
-        core::slice::from_ref(self)
-    }
-}
-
-impl AsMut<[F32]> for F32 {
-    #[inline(always)]
-    fn as_mut(&mut self) -> &mut [F32] {
-        core::slice::from_mut(self)
-    }
-}
-
-impl Vectors<Avx512> for F32 {
-    #[inline(always)]
-    fn splat_of(simd: Avx512, value: f32) -> Self {
-        simd.splat(value)
-    }
-}
-
 impl Lanes for F32 {
     const COUNT: usize = 16;
     const FUSED: bool = true;
     type Mask = __mmask16;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> Self {
-        Self(unsafe { _mm512_set1_ps(value) })
+    inlined! {
+        fn splat(self, value: f32) -> Self = Self(unsafe { _mm512_set1_ps(value) });
+        fn first(self) -> f32 = unsafe { _mm512_cvtss_f32(self.0) };
+        fn mul_add(self, factor: Self, term: Self) -> Self
+            = Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, term.0) });
+        fn min(self, other: Self) -> Self = Self(unsafe { _mm512_min_ps(self.0, other.0) });
+        fn max(self, other: Self) -> Self = Self(unsafe { _mm512_max_ps(self.0, other.0) });
+        fn max_magnitude(self, other: Self) -> Self = self.max_positive(other.abs());
+        fn abs(self) -> Self = Self(unsafe { _mm512_abs_ps(self.0) });
+        fn lt(self, other: Self) -> __mmask16
+            = unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) };
+        fn le(self, other: Self) -> __mmask16
+            = unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) };
+        fn eq(self, other: Self) -> __mmask16
+            = unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) };
+        fn bits(mask: __mmask16) -> u64 = u64::from(mask);
+        fn select(mask: __mmask16, yes: Self, no: Self) -> Self
+            = Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) });
+        fn scale_exp2_normal(self, power: Self) -> Self = self.scale_exp2(power);
     }
 
     #[inline(always)]
-    fn first(self) -> f32 {
-        unsafe { _mm512_cvtss_f32(self.0) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, term.0) })
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        Self(unsafe { _mm512_min_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    fn truncated(self) -> Self {
+        Self(unsafe { _mm512_and_ps(_mm512_castsi512_ps(_mm512_set1_epi32(-1 << 12)), self.0) })
     }
 
     #[inline(always)]
@@ -215,46 +183,6 @@ impl Lanes for F32 {
             let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
             Self(_mm512_castsi512_ps(_mm512_min_epi32(a, b)))
         }
-    }
-
-    #[inline(always)]
-    fn max_magnitude(self, other: Self) -> Self {
-        self.max_positive(other.abs())
-    }
-
-    #[inline(always)]
-    fn abs(self) -> Self {
-        Self(unsafe { _mm512_abs_ps(self.0) })
-    }
-
-    #[inline(always)]
-    fn truncated(self) -> Self {
-        Self(unsafe { _mm512_and_ps(_mm512_castsi512_ps(_mm512_set1_epi32(-1 << 12)), self.0) })
-    }
-
-    #[inline(always)]
-    fn lt(self, other: Self) -> __mmask16 {
-        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }
-    }
-
-    #[inline(always)]
-    fn le(self, other: Self) -> __mmask16 {
-        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }
-    }
-
-    #[inline(always)]
-    fn eq(self, other: Self) -> __mmask16 {
-        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
-    }
-
-    #[inline(always)]
-    fn bits(mask: __mmask16) -> u64 {
-        u64::from(mask)
-    }
-
-    #[inline(always)]
-    fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
-        Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
     }
 
     #[inline(always)]
@@ -312,11 +240,6 @@ impl Lanes for F32 {
     }
 
     #[inline(always)]
-    fn scale_exp2_normal(self, power: Self) -> Self {
-        self.scale_exp2(power)
-    }
-
-    #[inline(always)]
     fn add_power<const L: usize>(self, power: Self) -> Self {
         unsafe {
             let power = _mm512_castps_si512(power.0);
@@ -346,22 +269,17 @@ impl Lanes for F32 {
 }
 
 impl Mask for __mmask16 {
-    #[inline(always)]
-    fn all(self) -> bool {
-        self == 0xFFFF
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self & other
+    inlined! {
+        fn all(self) -> bool = self == 0xFFFF;
+        fn and(self, other: Self) -> Self = self & other;
     }
 }
 
-super::operators! {
-    F32,
-    add: |a, b| F32(unsafe { _mm512_add_ps(a.0, b.0) }),
-    sub: |a, b| F32(unsafe { _mm512_sub_ps(a.0, b.0) }),
-    mul: |a, b| F32(unsafe { _mm512_mul_ps(a.0, b.0) }),
-    div: |a, b| F32(unsafe { _mm512_div_ps(a.0, b.0) }),
-    neg: |a| F32(unsafe { _mm512_xor_ps(a.0, _mm512_set1_ps(-0.0)) }),
+vector! {
+    F32 of Avx512,
+    Neg::neg = |a| F32(unsafe { _mm512_xor_ps(a.0, _mm512_set1_ps(-0.0)) }),
+    Add::add = |a, b| F32(unsafe { _mm512_add_ps(a.0, b.0) }),
+    Sub::sub = |a, b| F32(unsafe { _mm512_sub_ps(a.0, b.0) }),
+    Mul::mul = |a, b| F32(unsafe { _mm512_mul_ps(a.0, b.0) }),
+    Div::div = |a, b| F32(unsafe { _mm512_div_ps(a.0, b.0) }),
 }

@@ -8,7 +8,7 @@
 //! for them.
 #![allow(unsafe_code)]
 
-use super::{EIGHTHS, Lanes, Mask, Simd, Vectors, least_mantissa};
+use super::{EIGHTHS, Lanes, Mask, Simd, least_mantissa};
 use wide::{f32x8, i16x8, i32x8, u32x8};
 
 /// The token of the portable backend.
@@ -31,9 +31,9 @@ impl Simd for Portable {
     type Wide = super::interleaved::Interleaved<F32, 2>;
     type MapWide = F32;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> F32 {
-        F32(f32x8::splat(value))
+    inlined! {
+        fn splat(self, value: f32) -> F32 = F32(f32x8::splat(value));
+        fn block(self, value: F32) -> Self::Block = [value; 2];
     }
 
     #[inline(always)]
@@ -79,11 +79,6 @@ impl Simd for Portable {
         }
         F32(f32x8::new(lanes))
     }
-
-    #[inline(always)]
-    fn block(self, value: F32) -> Self::Block {
-        [value; 2]
-    }
 }
 
 /// Whether `wide`'s minimum and maximum keep a NaN that is their second operand: with
@@ -97,46 +92,30 @@ pub(crate) const FUSED: bool = cfg!(any(
     all(target_arch = "aarch64", target_feature = "neon"),
 ));
 
-impl AsRef<[F32]> for F32 {
-    #[inline(always)]
-    fn as_ref(&self) -> &[F32] {
-        core::slice::from_ref(self)
-    }
-}
-
-impl AsMut<[F32]> for F32 {
-    #[inline(always)]
-    fn as_mut(&mut self) -> &mut [F32] {
-        core::slice::from_mut(self)
-    }
-}
-
-impl Vectors<Portable> for F32 {
-    #[inline(always)]
-    fn splat_of(simd: Portable, value: f32) -> Self {
-        simd.splat(value)
-    }
-}
-
 impl Lanes for F32 {
     const COUNT: usize = 8;
     const FUSED: bool = FUSED;
     const CALLS: bool = true;
     type Mask = Mask8;
 
-    #[inline(always)]
-    fn splat(self, value: f32) -> Self {
-        Self(f32x8::splat(value))
+    inlined! {
+        fn splat(self, value: f32) -> Self = Self(f32x8::splat(value));
+        fn first(self) -> f32 = self.0.as_array()[0];
+        fn mul_add(self, factor: Self, term: Self) -> Self = Self(self.0.mul_add(factor.0, term.0));
+        fn abs(self) -> Self = Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0x7FFF_FFFF)));
+        fn truncated(self) -> Self
+            = Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0xFFFF_F000)));
+        fn lt(self, other: Self) -> Mask8 = Mask8(self.0.simd_lt(other.0));
+        fn le(self, other: Self) -> Mask8 = Mask8(self.0.simd_le(other.0));
+        fn eq(self, other: Self) -> Mask8 = Mask8(self.0.simd_eq(other.0));
+        fn bits(mask: Mask8) -> u64 = u64::from(mask.0.to_bitmask());
+        fn select(mask: Mask8, yes: Self, no: Self) -> Self
+            = Self(no.0 ^ (mask.0 & (yes.0 ^ no.0)));
     }
 
     #[inline(always)]
-    fn first(self) -> f32 {
-        self.0.as_array()[0]
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(self.0.mul_add(factor.0, term.0))
+    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
+        Self(f32x8::from_bits(self.0.to_bits() >> 20u32)).lookup(tables)
     }
 
     #[inline(always)]
@@ -161,41 +140,6 @@ impl Lanes for F32 {
     fn max_magnitude(self, other: Self) -> Self {
         // As integers: magnitudes in order, NaN above all.
         Self(f32x8::from_bits(self.0.to_bits().max(other.abs().0.to_bits())))
-    }
-
-    #[inline(always)]
-    fn abs(self) -> Self {
-        Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0x7FFF_FFFF)))
-    }
-
-    #[inline(always)]
-    fn truncated(self) -> Self {
-        Self(f32x8::from_bits(self.0.to_bits() & u32x8::splat(0xFFFF_F000)))
-    }
-
-    #[inline(always)]
-    fn lt(self, other: Self) -> Mask8 {
-        Mask8(self.0.simd_lt(other.0))
-    }
-
-    #[inline(always)]
-    fn le(self, other: Self) -> Mask8 {
-        Mask8(self.0.simd_le(other.0))
-    }
-
-    #[inline(always)]
-    fn eq(self, other: Self) -> Mask8 {
-        Mask8(self.0.simd_eq(other.0))
-    }
-
-    #[inline(always)]
-    fn bits(mask: Mask8) -> u64 {
-        u64::from(mask.0.to_bitmask())
-    }
-
-    #[inline(always)]
-    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
-        Self(no.0 ^ (mask.0 & (yes.0 ^ no.0)))
     }
 
     #[inline(always)]
@@ -264,11 +208,6 @@ impl Lanes for F32 {
         let m = f32x8::from_bits(bits - e);
         (Self(m), Self(f32x8::from_i32x8(signed(e)) * f32x8::splat(1.0 / 8_388_608.0)))
     }
-
-    #[inline(always)]
-    fn lookup_eighth<const T: usize>(self, tables: [&[f32; 8]; T]) -> [Self; T] {
-        Self(f32x8::from_bits(self.0.to_bits() >> 20u32)).lookup(tables)
-    }
 }
 
 /// `table[i mod L]` for each index. A call where another backend is the usual one: inlined, it
@@ -299,22 +238,17 @@ fn signed(x: u32x8) -> i32x8 {
 pub(crate) struct Mask8(f32x8);
 
 impl Mask for Mask8 {
-    #[inline(always)]
-    fn all(self) -> bool {
-        self.0.all()
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    inlined! {
+        fn all(self) -> bool = self.0.all();
+        fn and(self, other: Self) -> Self = Self(self.0 & other.0);
     }
 }
 
-super::operators! {
-    F32,
-    add: |a, b| F32(a.0 + b.0),
-    sub: |a, b| F32(a.0 - b.0),
-    mul: |a, b| F32(a.0 * b.0),
-    div: |a, b| F32(a.0 / b.0),
-    neg: |a| F32(-a.0),
+vector! {
+    F32 of Portable,
+    Neg::neg = |a| F32(-a.0),
+    Add::add = |a, b| F32(a.0 + b.0),
+    Sub::sub = |a, b| F32(a.0 - b.0),
+    Mul::mul = |a, b| F32(a.0 * b.0),
+    Div::div = |a, b| F32(a.0 / b.0),
 }

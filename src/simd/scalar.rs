@@ -5,7 +5,7 @@
 //! crate was built for, as its `cfg` says.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, EIGHTHS, Lanes, Mask, Simd, Vectors, least_mantissa};
+use super::{BLOCK, EIGHTHS, Lanes, Mask, Simd, least_mantissa};
 
 /// The token of the scalar backend.
 #[derive(Clone, Copy)]
@@ -60,27 +60,6 @@ impl Simd for Scalar {
     #[inline(always)]
     fn block(self, value: F32) -> Self::Block {
         [value; BLOCK]
-    }
-}
-
-impl AsRef<[F32]> for F32 {
-    #[inline(always)]
-    fn as_ref(&self) -> &[F32] {
-        core::slice::from_ref(self)
-    }
-}
-
-impl AsMut<[F32]> for F32 {
-    #[inline(always)]
-    fn as_mut(&mut self) -> &mut [F32] {
-        core::slice::from_mut(self)
-    }
-}
-
-impl Vectors<Scalar> for F32 {
-    #[inline(always)]
-    fn splat_of(simd: Scalar, value: f32) -> Self {
-        simd.splat(value)
     }
 }
 
@@ -258,11 +237,11 @@ fn mul_add(x: f32, factor: f32, term: f32) -> f32 {
     x * factor + term
 }
 
-super::operators! {
-    F32,
-    add: |a, b| F32(a.0 + b.0),
-    sub: |a, b| F32(a.0 - b.0),
-    mul: |a, b| F32(a.0 * b.0),
-    div: |a, b| F32(a.0 / b.0),
-    neg: |a| F32(-a.0),
+vector! {
+    F32 of Scalar,
+    Neg::neg = |a| F32(-a.0),
+    Add::add = |a, b| F32(a.0 + b.0),
+    Sub::sub = |a, b| F32(a.0 - b.0),
+    Mul::mul = |a, b| F32(a.0 * b.0),
+    Div::div = |a, b| F32(a.0 / b.0),
 }

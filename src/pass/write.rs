@@ -6,7 +6,7 @@ use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::Shifts;
 use super::{Coefficients, DoubleWords, PerRow, ROWS, Scratch, Tile};
-use crate::math::double_word::{self, two_product};
+use crate::math::double_word::{self, times, two_product, two_sum};
 use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
@@ -364,10 +364,12 @@ pub(super) fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V
     if s == 1.0 {
         return ((x - center) - high) - low;
     }
-    // Halves: x − center may overflow where s·(x − center) does not.
-    let (half, twice) = if s < 1.0 { (0.5, 2.0 * s) } else { (1.0, s) };
-    let distance = x * half - half * center;
-    let (y, y_low) = two_product(distance, x.splat(twice));
+    let (y, y_low) = if center == 0.0 {
+        two_product(x, x.splat(s))
+    } else {
+        // Halves: x − center may overflow where s·(x − center) does not.
+        times(x.splat(2.0 * s), two_sum(x * 0.5, x.splat(-0.5 * center)))
+    };
     let difference = (y - high) + (y_low - low);
     // An infinity leaves nothing to add, and has no second word.
     V::select(y.eq(x.splat(f32::NEG_INFINITY)), y - high, difference)

@@ -47,6 +47,16 @@ impl Target<'_> {
 const SMALL: f32 = 9.403_955e-38;
 const HEADROOM: f32 = 4_294_967_296.0;
 
+/// Up to this factor, e^(s·x) of a moderate row may have a product that is [`SMALL`]: 2^-65, as
+/// s·x is −40 at least.
+const LEAST_FACTOR: f32 = 2.710_505_4e-20;
+
+/// Whether products of a moderate row, if they are not 0, may be [`SMALL`].
+#[inline(always)]
+pub(super) fn may_be_small(factor: f32) -> bool {
+    factor != 0.0 && factor.abs() < LEAST_FACTOR
+}
+
 /// The probability from which on an element's own is computed for itself: of e^x as it was kept,
 /// rounded, a certain class would not be quite certain.
 const LIKELY: f32 = 0.75;
@@ -231,7 +241,7 @@ fn short_product<V: Lanes>(e: (V, V), factor: (V, V), any_size: bool) -> V {
 }
 
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row;
-/// `any_size` if products may be [`SMALL`]. The tile's first row is that of number `first` there.
+/// `any_size` if rows may not be moderate. The tile's first row is that of number `first` there.
 #[inline(always)]
 pub(super) unsafe fn short_write<S: Simd>(
     simd: S,
@@ -247,6 +257,7 @@ pub(super) unsafe fn short_write<S: Simd>(
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
         let (factor, factor_low) = factors.get(first + i);
+        let any_size = any_size || may_be_small(factor);
         let factor = (simd.splat(factor), simd.splat(factor_low));
         let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;

@@ -14,6 +14,7 @@
 #![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
 
 mod accumulator;
+mod again;
 mod backward;
 pub(crate) mod binary;
 mod coefficients;
@@ -294,11 +295,11 @@ passes! {
         fn softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>, is_scaled: bool) -> bool = backward::softmax;
         /// g − e^y·Σ g, the results of g, likewise.
         fn log_softmax_backward_of_row(y: &Tile<'_>, g: &Tile<'_>, is_scaled: bool) -> bool = backward::log_softmax;
-        /// W x + b, the results of the bias; the weights have a row a class.
-        fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) = linear::linear;
+        /// W x + b, the results of the bias; the weights have a row a class. Whether all are finite.
+        fn linear_of_row(x: &Tile<'_>, weights: &Tile<'_>, bias: &Tile<'_>) -> bool = linear::linear;
         /// Σ w·x over the rows of x, for each row of weights, or where these are transposed for each
-        /// column.
-        fn weighted_sums(weights: &Tile<'_>, transposed: bool, x: &Tile<'_>, out: &Tile<'_>)
+        /// column. Whether all are finite.
+        fn weighted_sums(weights: &Tile<'_>, transposed: bool, x: &Tile<'_>, out: &Tile<'_>) -> bool
             = weighted_sums::weighted_sums;
         /// a + b of two rows, the results of a.
         fn add(a: &Tile<'_>, b: &Tile<'_>) = map::add;
@@ -375,6 +376,13 @@ passes! {
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
         /// The losses of rows; a bit for each that is to be taken another way.
         fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &DoubleWords, all: &mut LossRows) -> u64 = losses::losses;
+
+        // Matrices.
+        /// Of sums of products over the rows or, transposed, the columns of two tiles, those that are
+        /// not finite: once more, without overflow on the way.
+        fn sums_again(
+            a: (&Tile<'_>, bool), b: (&Tile<'_>, bool), bias: Option<&Tile<'_>>, out: &Tile<'_>
+        ) = again::again;
 
         /// The place of the largest coefficient of each row of targets; a bit for each row with a
         /// negative target or a NaN.

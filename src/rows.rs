@@ -16,7 +16,8 @@ pub(crate) use crate::matrix::{check_column_count, check_row_count, check_shape}
 /// `x` is examples × features, `weights` classes × features, `out` examples × classes;
 /// `bias` has one element per class. [`linear_backward`] gives its derivatives.
 ///
-/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754.
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754; of finite
+/// products a sum is infinite only if its value is, whatever partial sums are.
 ///
 /// **Accuracy.** [`contract::LINEAR`](crate::contract::LINEAR).
 ///
@@ -47,8 +48,9 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// features; `bias_gradient` has one element per class. Both gradients are overwritten, not added
 /// to; without examples they become 0. The derivative by x is g·W, see [`weighted_sums`].
 ///
-/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754. If g is the
-/// gradient of a [sum of losses](crate::loss::Loss), so are the results:
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754; of finite
+/// products a sum is infinite only if its value is. If g is the gradient of a
+/// [sum of losses](crate::loss::Loss), so are the results:
 /// [`mean_gradient`](crate::loss::Loss::mean_gradient) turns them into those of the mean.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
@@ -87,7 +89,7 @@ pub fn linear_backward(
 /// [`linear`] as `values`, it gives the derivatives by x.
 ///
 /// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754, even with a
-/// weight of 0. Sums of no rows are 0.
+/// weight of 0; of finite products a sum is infinite only if its value is. Sums of no rows are 0.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
 ///

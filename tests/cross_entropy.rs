@@ -915,3 +915,36 @@ fn finite_scores_never_give_nan() {
         }
     }
 }
+
+/// What a subnormal number loses does not depend on whether another row is far from 0.
+#[test]
+fn nearly_subnormal_gradients_do_not_depend_on_other_rows() {
+    let mut random = Random::new(77);
+    let known = [[0x4820_8011, 0x489B_2A50, 0xC89A_4F44], [0x489A_9986, 0xC89A_1CD7, 0x470C_9F78]];
+    let mut rows: Vec<(f32, f32, Vec<f32>)> =
+        known.map(|x| (8192.0, 1.0, x.map(f32::from_bits).to_vec())).into();
+    for _ in 0..20_000 {
+        let temperature = random.between(-30.0, 30.0).exp2();
+        let (weight, n) = (random.between(-100.0, 20.0).exp2(), 2 + random.below(4));
+        let x = random.vector(n, -39.0, 39.0).into_iter().map(|x| x * temperature).collect();
+        rows.push((temperature, weight, x));
+    }
+    for (temperature, weight, x) in rows {
+        let n = x.len();
+        let (weights, both) = (vec![weight; n], [&x[..], &vec![60.0 * temperature; n]].concat());
+        let loss = CrossEntropy::new().temperature(temperature).class_weights(&weights);
+        for backend in backends() {
+            for loss in [loss, loss.z_loss(0.01), loss.label_smoothing(0.1)] {
+                let (mut alone, mut beside) = (vec![9.0; n], vec![9.0; 2 * n]);
+                let of = |x: &[f32], labels: &[u8], out: &mut [f32]| {
+                    let (x, out) = (Rows::new(x, n).unwrap(), RowsMut::new(out, n).unwrap());
+                    loss.on(backend).loss_and_gradient(x, labels, out).unwrap();
+                };
+                of(&x, &[0], &mut alone);
+                of(&both, &[0, 0], &mut beside);
+                let what = format!("{x:?}, T = {temperature:e}, w = {weight:e} on {backend:?}");
+                common::assert_same(&alone, &beside[..n], &what);
+            }
+        }
+    }
+}

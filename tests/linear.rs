@@ -217,17 +217,54 @@ fn the_gradient_is_the_slope_of_the_loss() -> Result<(), Error> {
     Ok(())
 }
 
-/// The error of an addition is no number where the sum less a term rounds to infinity.
+/// Partial sums overflow, and next to the largest number the error of an addition is no number;
+/// the sums are numbers all the same, or the infinity that they round to.
 #[test]
-fn sums_next_to_the_largest_number_are_finite() {
-    let (small, most) = (f32::from_bits(0xF3C0_0000), f32::MAX);
-    let right = (f64::from(small) + f64::from(most)) as f32;
-    let (one, values) = ([1.0; 2], [small, most]);
-    for backend in backends() {
-        let mut out = [0.0];
-        let weights = Rows::new(&one, 2).unwrap();
-        let place = RowsMut::new(&mut out, 1).unwrap();
-        backend.rows_weighted_sums(weights, Rows::new(&values, 1).unwrap(), place).unwrap();
-        assert_eq!(out, [right], "weighted_sums on {backend:?}");
+fn sums_overflow_where_their_values_do() {
+    const MAX: f32 = f32::MAX;
+    const INF: f32 = f32::INFINITY;
+    let (small, half) = (f32::from_bits(0xF3C0_0000), f32::from_bits(0x7300_0000));
+    let mut many = vec![MAX; 70];
+    many.extend([-MAX; 69]);
+    for (terms, expected) in [
+        (vec![small, MAX], (f64::from(small) + f64::from(MAX)) as f32),
+        (vec![MAX, small], (f64::from(small) + f64::from(MAX)) as f32),
+        (vec![MAX, MAX, -MAX], MAX),
+        (vec![MAX, -MAX, MAX], MAX),
+        (vec![-MAX, -MAX, MAX, 1.0, MAX, 2.0], 3.0),
+        (vec![MAX, MAX, -INF], -INF),
+        (vec![MAX, MAX, 0.0], INF),
+        // Half a unit in the last place of the largest number more rounds to infinity, less does not.
+        (vec![MAX, half], INF),
+        (vec![MAX, half, -1e24], MAX),
+        (vec![-MAX, -MAX, half, MAX, -1e30], -MAX),
+        (many, MAX),
+    ] {
+        let n = terms.len();
+        let ones = Matrix::new(vec![1.0; n], n);
+        // By themselves, and as the last of several results.
+        let values = Matrix::new(terms.clone(), n);
+        let several = Matrix::new([vec![1.0; 4 * n], terms.clone()].concat(), n);
+        let first = Matrix::new(vec![terms[0]], 1);
+        for backend in backends() {
+            let near = |found: f32, what: &str| {
+                assert_eq!(found, expected, "{what} of {terms:?} on {backend:?}");
+            };
+            near(linear(backend, &ones, &values, &[0.0])[0], "scores");
+            near(linear(backend, &ones, &several, &[0.0; 5])[4], "a score");
+            near(linear(backend, &ones, &values, &[-0.0])[0], "scores");
+            near(weighted_sums(backend, &ones, &values.transposed())[0], "sums");
+            near(weighted_sums(backend, &several, &ones.transposed())[4], "a sum");
+            let (by_weights, by_bias) =
+                backward(backend, &ones.transposed(), &several.transposed());
+            near(by_weights[4], "a derivative");
+            near(by_bias[4], "a derivative by a bias");
+            // The first term is the bias.
+            if n > 1 {
+                let rest = Matrix::new(terms[1..].to_vec(), n - 1);
+                let ones = Matrix::new(vec![1.0; n - 1], n - 1);
+                near(linear(backend, &ones, &rest, &first.data)[0], "a score with a bias");
+            }
+        }
     }
 }

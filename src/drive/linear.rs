@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::error::{Result, check_length};
-use crate::pass::Tile;
+use crate::pass::{Passes, Tile};
 use crate::rows::{Rows, RowsMut, check_column_count, check_row_count};
 
 impl Backend {
@@ -22,10 +22,14 @@ impl Backend {
         for i in 0..x.rows() {
             // There is no such row only where there are no classes.
             let Some(scores) = out.row(i) else { break };
-            self.0.linear_of_row(&x.part(i, 1), &weights, &Tile::of(bias, scores));
+            let (x, bias) = (x.part(i, 1), Tile::of(bias, scores));
+            if !self.0.linear_of_row(&x, &weights, &bias) {
+                self.0.sums_again((&x, false), (&weights, false), Some(&bias), &bias);
+            }
         }
         Ok(())
     }
+
     /// As [`rows::linear_backward`](crate::rows::linear_backward).
     pub fn rows_linear_backward(
         self,
@@ -40,8 +44,8 @@ impl Backend {
         check_length("bias_gradient", upstream.columns(), bias_gradient.len())?;
         let (x, upstream) = (Tile::read(x), Tile::read(upstream));
         let ones = Tile::repeated(&[1.0], upstream.rows());
-        self.0.weighted_sums(&upstream, true, &x, &Tile::in_place(weight_gradient));
-        self.0.weighted_sums(&ones, true, &upstream, &Tile::of_in_place(bias_gradient));
+        weighted_sums(self.0, &upstream, true, &x, &Tile::in_place(weight_gradient));
+        weighted_sums(self.0, &ones, true, &upstream, &Tile::of_in_place(bias_gradient));
         Ok(())
     }
 
@@ -56,7 +60,14 @@ impl Backend {
         check_row_count("out", weights.rows(), out.rows())?;
         check_column_count("out", values.columns(), out.columns())?;
         let (weights, values) = (Tile::read(weights), Tile::read(values));
-        self.0.weighted_sums(&weights, false, &values, &Tile::in_place(out));
+        weighted_sums(self.0, &weights, false, &values, &Tile::in_place(out));
         Ok(())
+    }
+}
+
+/// Σ w·x over the rows of x, for each row of weights, or where these are transposed for each column.
+fn weighted_sums(b: Passes, weights: &Tile<'_>, transposed: bool, x: &Tile<'_>, out: &Tile<'_>) {
+    if !b.weighted_sums(weights, transposed, x, out) {
+        b.sums_again((weights, transposed), (x, true), None, out);
     }
 }

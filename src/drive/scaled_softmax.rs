@@ -1,15 +1,17 @@
 //! softmax(s·x) of rows and its logarithm, for every s ≥ 0.
 //!
-//! Within [`Scale::RANGE`] the passes have it. Of an s beyond, the power of two goes into the
-//! scores, which is exact. Where s·max would overflow, so do the scores, less their largest:
-//! exactly where it matters, see [`crate::math::shift`].
+//! Within [`Scale::RANGE`] the passes have it. Of an s beyond, a power of two goes into the scores,
+//! which is exact. Where that of the largest would overflow, it is subtracted from all: those whose
+//! s·(x − max) is finite are within 2^-29 of it, and what they leave is exact.
 
 use super::each;
 use super::log_softmax::log_softmax;
 use super::softmax::softmax;
-use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::pass::{Passes, Tile};
+
+/// Half of the largest scale: 2^29.
+const LARGE: f32 = 536_870_912.0;
 
 /// softmax(s·x) of each row, or its logarithm.
 pub(crate) fn scaled_softmax(b: Passes, tile: &Tile<'_>, scale: f32, log: bool) {
@@ -19,10 +21,13 @@ pub(crate) fn scaled_softmax(b: Passes, tile: &Tile<'_>, scale: f32, log: bool) 
     if (least..=most).contains(&scale) {
         return run(b, tile, &Scale::of(scale));
     }
-    let (scale, power) = split(scale);
+    let (mut scale, mut power) = split(scale);
+    if power > 1.0 {
+        (scale, power) = (scale * LARGE, power / LARGE);
+    }
     each(tile, &mut |row| {
         let max = b.maximum(row);
-        let is_far = power > 1.0 && is_extreme(&Scale::ONE, scale * (power * max));
+        let is_far = power > 1.0 && !(power * max).is_finite();
         b.multiply(row, if is_far { max } else { 0.0 }, power);
     });
     run(b, &tile.output(), &Scale::of(scale));

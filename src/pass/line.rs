@@ -7,6 +7,7 @@ use super::exp::terms;
 use super::losses::Terms;
 use super::rows::{inverse, logarithm_of, product_rounded, words_of_each};
 use super::shifts::MODERATE;
+use super::write::may_be_small;
 use super::{LINE, Tile, row};
 use crate::math::shifted_exp::Scale;
 use crate::simd::{BLOCK, Lanes, Mask, SIXTEENTHS, Simd, unroll};
@@ -122,8 +123,8 @@ pub(super) unsafe fn line_log_sum_exp<S: Simd>(simd: S, tile: &Tile<'_>) -> (f32
     (high.first(), low.first())
 }
 
-/// The loss of a label, if no |s·x| is large and the loss is an ordinary one: else NaN, and nothing
-/// is written. The gradient goes where there is an output.
+/// The loss of a label, if no |s·x| is large, the loss is an ordinary one and the gradient not
+/// nearly subnormal: else NaN, and nothing is written. The gradient goes where there is an output.
 #[inline(always)]
 pub(super) unsafe fn line_loss<S: Simd>(
     simd: S,
@@ -140,7 +141,7 @@ pub(super) unsafe fn line_loss<S: Simd>(
     let own = words_of_each(scale, simd.splat(tile.get(0, label)), simd.splat(0.0));
     let terms = Terms { others: sum, own };
     let (results, is_ordinary) = terms.of_label(scale, simd.splat(weight));
-    if !(line.is_moderate && is_ordinary.all()) {
+    if !(line.is_moderate && is_ordinary.all()) || may_be_small(results.factor.0.first()) {
         return f32::NAN;
     }
     if tile.writes() {

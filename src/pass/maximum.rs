@@ -1,9 +1,9 @@
 //! The largest element of each row of a tile, from which its N follows.
 #![allow(unsafe_code)] // a tile has what it says
 
-use super::shifts::Shifts;
+use super::shifts::{MODERATE, Shifts};
 use super::skip::Skip;
-use super::{ROWS, Tile};
+use super::{ROWS, SHORT, Tile};
 use crate::math::shift::{exponent_of, is_extreme};
 use crate::math::shifted_exp::Scale;
 use crate::simd::{Lanes, Simd, Vectors, unroll};
@@ -32,8 +32,22 @@ unsafe fn of_row<S: Simd>(simd: S, x: *const f32, columns: usize, skipped: usize
     simd.largest(block)
 }
 
+/// Whether N = 0 will do for every element of a row.
+#[inline(always)]
+unsafe fn is_moderate<S: Simd>(simd: S, x: *const f32, columns: usize, scale: &Scale) -> bool {
+    let (mut most, mut at) = (simd.splat(0.0), 0);
+    while at < columns {
+        most = most.max_magnitude(unsafe { simd.load_part(x.add(at), columns - at, 0.0) });
+        at += S::F32::COUNT;
+    }
+    S::F32::all_within([most], MODERATE * scale.inverse)
+}
+
 /// The largest element of each row but the skipped, and N for all of the row; a bit for each row
 /// whose maximum is extreme or not finite.
+///
+/// N of a moderate short row is 0, as it is where all rows of a batch are moderate: else what
+/// subnormal numbers lose would depend on the batch.
 #[inline(always)]
 pub(super) unsafe fn maxima<S: Simd>(
     simd: S,
@@ -53,9 +67,12 @@ pub(super) unsafe fn maxima<S: Simd>(
             max = if own > max { own } else { max };
         }
         extreme |= u64::from(is_extreme(scale, max)) << i;
+        let is_moderate =
+            tile.columns <= SHORT && unsafe { is_moderate(simd, x, tile.columns, scale) };
+        let exponent = if is_moderate { 0.0 } else { exponent_of(scale, max) };
         // Whole vectors, as they will be loaded: a part would not be forwarded.
         shifts.max.store(simd, i, simd.splat(others));
-        shifts.exponent.store(simd, i, simd.splat(exponent_of(scale, max)));
+        shifts.exponent.store(simd, i, simd.splat(exponent));
     }
     extreme
 }

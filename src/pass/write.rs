@@ -6,7 +6,7 @@ use super::exp::terms;
 use super::rows::product_rounded;
 use super::shifts::Shifts;
 use super::{Coefficients, DoubleWords, PerRow, ROWS, Scratch, Tile};
-use crate::math::double_word::{self, two_product};
+use crate::math::double_word::{self, times, two_product, two_sum};
 use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
 use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
@@ -46,6 +46,16 @@ impl Target<'_> {
 /// lost.
 const SMALL: f32 = 9.403_955e-38;
 const HEADROOM: f32 = 4_294_967_296.0;
+
+/// Up to this factor, e^(s·x) of a moderate row may have a product that is [`SMALL`]: 2^-65, as
+/// s·x is −40 at least.
+const LEAST_FACTOR: f32 = 2.710_505_4e-20;
+
+/// Whether products of a moderate row may be [`SMALL`].
+#[inline(always)]
+pub(super) fn may_be_small(factor: f32) -> bool {
+    factor.abs() < LEAST_FACTOR
+}
 
 /// The probability from which on an element's own is computed for itself: of e^x as it was kept,
 /// rounded, a certain class would not be quite certain.
@@ -231,7 +241,7 @@ fn short_product<V: Lanes>(e: (V, V), factor: (V, V), any_size: bool) -> V {
 }
 
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row;
-/// `any_size` if products may be [`SMALL`]. The tile's first row is that of number `first` there.
+/// `any_size` if rows may not be moderate. The tile's first row is that of number `first` there.
 #[inline(always)]
 pub(super) unsafe fn short_write<S: Simd>(
     simd: S,
@@ -247,6 +257,7 @@ pub(super) unsafe fn short_write<S: Simd>(
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
         let (factor, factor_low) = factors.get(first + i);
+        let any_size = any_size || may_be_small(factor);
         let factor = (simd.splat(factor), simd.splat(factor_low));
         let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;
@@ -364,10 +375,12 @@ pub(super) fn difference<V: Lanes>(x: V, s: f32, center: f32, (high, low): (V, V
     if s == 1.0 {
         return ((x - center) - high) - low;
     }
-    // Halves: x − center may overflow where s·(x − center) does not.
-    let (half, twice) = if s < 1.0 { (0.5, 2.0 * s) } else { (1.0, s) };
-    let distance = x * half - half * center;
-    let (y, y_low) = two_product(distance, x.splat(twice));
+    let (y, y_low) = if center == 0.0 {
+        two_product(x, x.splat(s))
+    } else {
+        // Halves: x − center may overflow where s·(x − center) does not.
+        times(x.splat(2.0 * s), two_sum(x * 0.5, x.splat(-0.5 * center)))
+    };
     let difference = (y - high) + (y_low - low);
     // An infinity leaves nothing to add, and has no second word.
     V::select(y.eq(x.splat(f32::NEG_INFINITY)), y - high, difference)

@@ -137,7 +137,10 @@ impl Lanes for F32 {
 
     #[inline(always)]
     fn lookup<const L: usize, const T: usize>(self, tables: [&[f32; L]; T]) -> [Self; T] {
-        tables.map(|table| Self(table[self.0.to_bits() as usize % L]))
+        // Written out: optimised for size, `map` is a loop with its results in memory.
+        let (index, mut values) = (self.0.to_bits() as usize % L, [self; T]);
+        unroll!(i in 0..T, values[i] = Self(tables[i][index]));
+        values
     }
 
     #[inline(always)]
@@ -166,6 +169,13 @@ impl Lanes for F32 {
         let e = bits.wrapping_sub(least_mantissa(FUSED).to_bits()) as i32 >> 23;
         let m = f32::from_bits(bits.wrapping_sub((e << 23) as u32));
         (Self(m), Self(e as f32))
+    }
+
+    #[inline(always)]
+    fn all_between<const N: usize>(vectors: [Self; N], least: f32, most: f32) -> bool {
+        let (least, mut beyond) = (least.to_bits(), 0);
+        unroll!(i in 0..N, beyond = vectors[i].0.to_bits().wrapping_sub(least).max(beyond));
+        beyond <= most.to_bits().wrapping_sub(least)
     }
 
     #[inline(always)]

@@ -345,8 +345,6 @@ passes! {
         fn scale(tile: &Tile<'_>, first: usize, factors: &DoubleWords, largest: Option<&PerRow>) = write::scale;
         /// Short rows' e^x · 2^-N times the factor of its row.
         fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, any_size: bool) = write::short_write;
-        /// Short rows' e^x · 2^-N times the factor of its row, less a target.
-        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, target: Target<'_>) = write::short_write_less;
         /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
         fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
         /// s·x less a logarithm of short rows, of which dominant elements have their own.
@@ -376,6 +374,8 @@ passes! {
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;
         /// The losses of rows; a bit for each that is to be taken another way.
         fn losses(rows: usize, formula: &LossFormula<'_>, shifts: Option<&Shifts>, others: &DoubleWords, all: &mut LossRows) -> u64 = losses::losses;
+        /// Short rows' e^x · 2^-N times the factor of its row, less a target.
+        fn short_write_less(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, target: Target<'_>) = write::short_write_less;
 
         // Matrices.
         /// Of sums of products over the rows or, transposed, the columns of two tiles, those that are

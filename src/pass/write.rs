@@ -9,7 +9,7 @@ use super::{Coefficients, DoubleWords, PerRow, ROWS, Scratch, Tile};
 use crate::math::double_word::{self, times, two_product, two_sum};
 use crate::math::shift::floor_of;
 use crate::math::shifted_exp::Scale;
-use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, unroll};
+use crate::simd::{Lanes, SIXTEENTHS, Simd, Vectors, call, unroll};
 
 /// What is subtracted from a multiple of a probability.
 #[derive(Clone, Copy)]
@@ -42,10 +42,12 @@ impl Target<'_> {
     }
 }
 
-/// Products below 2^-123 are computed 2^32 times as large: near 2^-126 a second word would be
-/// lost.
+/// Products below 2^-123 are computed 2^64 times as large: near 2^-126 a second word would be
+/// lost. And to multiply where a product is subnormal takes a CPU a hundred times as long.
 const SMALL: f32 = 9.403_955e-38;
-const HEADROOM: f32 = 4_294_967_296.0;
+const HEADROOM: f32 = 18_446_744_073_709_551_616.0;
+/// Times [`SMALL`] it is 2^-151: half the least subnormal number, and half of that.
+const NOTHING: f32 = 3.725_290_3e-9;
 
 /// Up to this factor, e^(s·x) of a moderate row may have a product that is [`SMALL`]: 2^-65, as
 /// s·x is −40 at least.
@@ -83,32 +85,68 @@ struct Factor<V> {
     largest: V,
     /// Up to this e^x · 2^-N, products may be [`SMALL`].
     small: f32,
+    /// Below this, products are 0.
+    nothing: V,
 }
 
 impl<V: Lanes> Factor<V> {
     #[inline(always)]
     fn new(like: V, (high, low): (f32, f32), largest: f32) -> Self {
         let likely = if largest > LIKELY { LIKELY } else { f32::INFINITY };
+        let small = 2.0 * SMALL / high.abs();
         Self {
             high: like.splat(high),
             low: like.splat(low),
             likely: like.splat(likely),
             largest: like.splat(largest),
-            small: 2.0 * SMALL / high,
+            small,
+            nothing: like.splat(0.5 * small * NOTHING),
         }
     }
 
     /// The product with x, rounded once.
     #[inline(always)]
     fn times(self, x: V) -> V {
-        let y = product(x, self.high, x * self.low);
-        let y = V::select(self.likely.lt(y), self.largest, y);
-        if x.all_above(self.small) {
-            return y;
+        if self.is_usual(x) {
+            return self.usual(x);
         }
+        let zero = x.splat(0.0);
+        let x = V::select(x.lt(self.nothing), zero, x);
         let small = product(x, self.high * HEADROOM, x * (self.low * HEADROOM));
-        V::select(y.abs().lt(y.splat(SMALL)), small * (1.0 / HEADROOM), y)
+        let is_small = small.abs().lt(x.splat(SMALL * HEADROOM));
+        let usual = self.usual(V::select(is_small, zero, x));
+        V::select(is_small, scaled_down(small), usual)
     }
+
+    /// Whether no product with x is [`SMALL`].
+    #[inline(always)]
+    fn is_usual(self, x: V) -> bool {
+        x.all_above(self.small)
+    }
+
+    /// The product with such an x.
+    #[inline(always)]
+    fn usual(self, x: V) -> V {
+        let y = product(x, self.high, x * self.low);
+        V::select(self.likely.lt(y), self.largest, y)
+    }
+}
+
+/// x over [`HEADROOM`]. A subnormal quotient is put together from bits, since a CPU computes slowly
+/// where a result is subnormal.
+#[inline(always)]
+fn scaled_down<V: Lanes>(x: V) -> V {
+    const LEAST: f32 = f32::MIN_POSITIVE;
+    call!(V, x, |x| {
+        let (zero, size, border) = (x.splat(0.0), x.abs(), x.splat(LEAST * HEADROOM));
+        // 2^23 and the quotient, rounded to a multiple of the least number, 2^-149; times that it is
+        // 2^-126 and the quotient, whose bits are the difference of theirs.
+        let multiple = size.min(border) * 3.868_562_6e25 + 8_388_608.0;
+        let subnormal = zero.max_distance(multiple * 2.646_977_96e-23 * 5.293_955_92e-23, LEAST);
+        let normal = size.max(border) * (1.0 / HEADROOM);
+        let quotient = V::select(size.lt(border), subnormal, normal);
+        V::select(x.lt(zero), -quotient, quotient)
+    })
 }
 
 /// x · factor + low
@@ -141,12 +179,15 @@ pub(super) unsafe fn scale<S: Simd>(
         let one = Factor::new(simd.splat(0.0), words, largest);
         let mut at = 0;
         unsafe {
-            while const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
-                let y = wide.times(<S::Wide as Vectors<S>>::load(simd, x.add(at)));
-                y.store(simd, out.add(at));
-                at += S::Wide::COUNT;
-            }
             while at < tile.columns {
+                if const { S::IS_WIDE } && at + S::Wide::COUNT <= tile.columns {
+                    let x = <S::Wide as Vectors<S>>::load(simd, x.add(at));
+                    if wide.is_usual(x) {
+                        wide.usual(x).store(simd, out.add(at));
+                        at += S::Wide::COUNT;
+                        continue;
+                    }
+                }
                 let rest = tile.columns - at;
                 let y = one.times(simd.load_part(x.add(at), rest, 0.0));
                 simd.store_part(y, out.add(at), rest);
@@ -183,6 +224,7 @@ pub(super) unsafe fn exp_write<S: Simd>(
             unsafe {
                 let x = simd.load_part(x.add(at), rest, 0.0);
                 let (t, delta) = terms(scale, floor.max(x), zero_point);
+                let t = S::F32::select(x.le(floor), simd.splat(0.0), t);
                 let y = if let Some(target) = target {
                     less((t, t * delta), factor, target_of(simd, target, i, at, rest))
                 } else {
@@ -231,13 +273,14 @@ unsafe fn target_of<S: Simd>(
 /// A short row's e^(s·x) · 2^-N times its factor; `any_size` if the product may be [`SMALL`].
 #[inline(always)]
 fn short_product<V: Lanes>(e: (V, V), factor: (V, V), any_size: bool) -> V {
-    let y = product_rounded(e, factor);
     if !any_size {
-        return y;
+        return product_rounded(e, factor);
     }
-    let large = (factor.0 * HEADROOM, factor.1 * HEADROOM);
-    let small = product_rounded(e, large) * (1.0 / HEADROOM);
-    V::select(y.abs().lt(y.splat(SMALL)), small, y)
+    let zero = e.0.splat(0.0);
+    let small = product_rounded(e, (factor.0 * HEADROOM, factor.1 * HEADROOM));
+    let is_small = small.abs().lt(zero.splat(SMALL * HEADROOM));
+    let usual = (V::select(is_small, zero, e.0), V::select(is_small, zero, e.1));
+    V::select(is_small, scaled_down(small), product_rounded(usual, factor))
 }
 
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row;

@@ -155,16 +155,17 @@ impl<V: Lanes> Parts<V> {
         fast_two_sum(table, table * self.exp_m1)
     }
 
-    /// The value rounded once, for values of at most 2^-126 and N = 0.
+    /// The value rounded once, for values from 2^-151 to 2^-126 and N = 0. It is put together from
+    /// bits: a CPU computes slowly where a result is subnormal.
     #[inline(always)]
     fn subnormal(self) -> V {
-        // Next to 2^(-126 - power) the last bit is what 2^-149 will be. Adding 7/8
-        // makes the floor that `scale_exp2` takes a ceiling, before the sign.
-        let opposite = (-self.power + EIGHTHS) + (EIGHTHS + 0.875);
-        let bias = self.power.splat(f32::MIN_POSITIVE).scale_exp2_normal(opposite);
-        let (high, low) = fast_two_sum(bias, self.table);
-        let sum = high + self.table.mul_add(self.exp_m1, low);
-        (sum - bias).scale_exp2(self.power)
+        // In multiples of the least number, 2^-149. Next to 2^23 they are whole, and the difference
+        // of the bits is that number of them.
+        let least = self.power.splat(EIGHTHS - 125.0).min(self.power);
+        let multiple = self.table.scale_exp2_normal(least + 149.0);
+        let (high, low) = fast_two_sum(multiple.splat(8_388_608.0), multiple);
+        let sum = high + multiple.mul_add(self.exp_m1, low);
+        sum.splat(0.0).max_distance(sum, 8_388_608.0)
     }
 }
 
@@ -201,6 +202,9 @@ pub(crate) fn exp_precise<V: Lanes>(x: (V, V), zero_point: V) -> (V, V) {
     (high, error + table.mul_add(m_low + r_low, product_low))
 }
 
+/// The largest x for which e^x is below 2^-126.
+const LAST_SUBNORMAL: f32 = -87.336_55;
+
 /// e^x for every x.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
@@ -210,11 +214,11 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
             let (table, exp_m1) = Parts::normal(x);
             return table.mul_add(exp_m1, table);
         }
-        // Beyond these, where e^x is 2^128.4 and 2^-150.04, it is +∞ and 0.
+        // Beyond these, where e^x is 2^128.4 and 2^-150.3, it is +∞ and 0.
         // The same reduction as above: no lane's value may depend on its neighbours.
-        let e = Parts::reduced(x.clamp(-104.0, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
-        let y = e.mantissa().scale_exp2(e.power);
-        V::select(y.lt(x.splat(f32::MIN_POSITIVE)), e.subnormal(), y)
+        let e = Parts::reduced(x.clamp(-104.2, 89.0), x.splat(EIGHTHS), LN_2_13, &Table::PLAIN);
+        let y = e.mantissa().scale_exp2(e.power.splat(EIGHTHS - 126.0).max(e.power));
+        V::select(x.le(x.splat(LAST_SUBNORMAL)), e.subnormal(), y)
     })
 }
 

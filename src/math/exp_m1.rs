@@ -19,6 +19,9 @@ use crate::simd::{Lanes, call};
 /// How far the polynomial goes.
 pub(crate) const SMALL: f32 = 0.4;
 
+/// From −40 down, e^x − 1 is −1.
+const FAR: f32 = 40.0;
+
 /// (e^x − 1 − x − x²/2) / x³ on |x| ≤ 0.41, largest error 1.3e-9 of e^x − 1.
 const POLYNOMIAL: [f32; 5] = [
     0.1666666567325592041015625,
@@ -47,7 +50,7 @@ fn not_large<V: Lanes>(x: V) -> V {
     let near = x.mul_add(slope(x), x);
 
     // In this order a NaN stays one.
-    let (table, exp_m1) = Parts::normal(x.splat(-NORMAL).max(x));
+    let (table, exp_m1) = Parts::normal(x.splat(-FAR).max(x));
     let (high, low) = two_sum(table, x.splat(-1.0));
     let far = high + table.mul_add(exp_m1, low);
     V::select(x.abs().le(x.splat(SMALL)), near, far)

@@ -175,36 +175,45 @@ impl<V: Lanes> Precise<V> {
 
 /// e^-|x| as a double-word number far from 0, where 1 + e^-|x| is 1.
 ///
-/// It is kept as 2^90 or 2^170 times itself, so that a product with any finite factor neither
+/// It is kept as 2^90 or 2^184 times itself, so that a product with any finite factor neither
 /// overflows nor loses digits. (With 2^96 throughout, it was infinite for factors above 2^124.)
 #[derive(Clone, Copy)]
 pub(crate) struct Tail<V> {
     z: (V, V),
     /// The square root of what z is to be multiplied by.
     root: V,
+    /// 2^-151 over its square.
+    nothing: V,
 }
 
 impl<V: Lanes> Tail<V> {
     /// The tail for |x| ≥ 64.
     #[inline(always)]
     pub(crate) fn new(x: V) -> Self {
-        // Beyond 230 even the largest factor gives 0.
-        let x = -x.abs().clamp(0.0, 230.0);
-        let is_small = x.lt(x.splat(-120.0));
-        let shift = V::select(is_small, x.splat(EIGHTHS + 170.0), x.splat(EIGHTHS + 90.0));
+        // Beyond 195 even the largest factor gives 0.
+        let x = -x.abs().clamp(0.0, 195.0);
+        let is_small = x.lt(x.splat(-130.0));
+        let shift = V::select(is_small, x.splat(EIGHTHS + 184.0), x.splat(EIGHTHS + 90.0));
         let root = V::select(
             is_small,
-            x.splat(2.584_939_414_228_211_5e-26), // 2^-85
+            x.splat(2.019_483_917_365_790_2e-28), // 2^-92
             x.splat(2.842_170_943_040_401e-14),   // 2^-45
         );
-        Self { z: Parts::new(x, shift).scaled_words(), root }
+        let nothing = V::select(
+            is_small,
+            x.splat(8_589_934_592.0),           // 2^33
+            x.splat(4.336_808_689_942_018e-19), // 2^-61
+        );
+        Self { z: Parts::new(x, shift).scaled_words(), root, nothing }
     }
 
     /// factor · e^-|x|.
     #[inline(always)]
     pub(crate) fn times(self, factor: (V, V)) -> (V, V) {
         let (high, low) = product(factor, self.z);
-        (high * self.root * self.root, low * self.root * self.root)
+        // What rounds to 0 is multiplied by 0: a CPU takes long to find out.
+        let root = V::select(high.abs().lt(self.nothing), high.splat(0.0), self.root);
+        (high * root * root, low * root * root)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! **Method.** With z = e^-|x| ≤ 1, which never overflows, σ(x) is z/(1 + z) below
 //! zero and 1/(1 + z) above. z is carried in two words; the quotient, computed
-//! with one reciprocal, is corrected by what it leaves of the numerator. Below −83
-//! the value is e^x itself, subnormals included.
+//! with one reciprocal, is corrected by what it leaves of the numerator. Below −40
+//! the value is e^x itself, subnormals included, and above 40 it is 1.
 //!
 //! **Error.** Half an ULP for the last addition and less than a tenth for z.
 //!
@@ -13,25 +13,29 @@
 //! others lose, and calls on few elements pay for dividing by 96.
 
 use super::double_word::remainder;
-use super::exp::{NORMAL, exp, exp_words};
+use super::exp::{exp, exp_words};
 use crate::simd::Lanes;
+
+/// From 40 on, z is nothing beside 1. It is not computed, as its second word would become subnormal,
+/// and a CPU slow.
+pub(crate) const FAR: f32 = 40.0;
 
 /// σ(x) for every x.
 #[inline(always)]
 pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
     let y = not_tiny(x);
-    if V::all_within([x], NORMAL) {
+    if V::all_within([x], FAR) {
         return y;
     }
-    V::select(x.lt(x.splat(-NORMAL)), exp(x), y)
+    V::select(x.lt(x.splat(-FAR)), exp(x), y)
 }
 
-/// σ(x) for x ≥ −`NORMAL`; elsewhere any number, but of NaN NaN.
+/// σ(x) for x ≥ −`FAR`; elsewhere any number, but of NaN NaN.
 #[inline(always)]
 fn not_tiny<V: Lanes>(x: V) -> V {
     let (zero, one) = (x.splat(0.0), x.splat(1.0));
     // In this order a NaN stays one.
-    let (z, z_low) = exp_words(x.splat(-NORMAL).max(-x.abs()));
+    let (z, z_low) = exp_words(x.splat(-FAR).max(-x.abs()));
     let negative = x.lt(zero);
     let numerator = V::select(negative, z, one);
     let numerator_low = V::select(negative, z_low, zero);

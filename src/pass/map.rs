@@ -98,7 +98,10 @@ impl Map<1> for Softplus {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
-        softplus::softplus(x * self.sign) * self.sign
+        // Not a product: a CPU multiplies slowly what is subnormal.
+        let is_negative = x.splat(self.sign).lt(x.splat(0.0));
+        let y = softplus::softplus(V::select(is_negative, -x, x));
+        V::select(is_negative, -y, y)
     }
 }
 

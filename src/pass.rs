@@ -344,7 +344,7 @@ passes! {
         /// Kept e^x · 2^-N times the factor of its row.
         fn scale(tile: &Tile<'_>, first: usize, factors: &DoubleWords, largest: Option<&PerRow>) = write::scale;
         /// Short rows' e^x · 2^-N times the factor of its row.
-        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, any_size: bool) = write::short_write;
+        fn short_write(tile: &Tile<'_>, first: usize, scratch: &Scratch, factors: &DoubleWords, shifts: Option<&Shifts>) = write::short_write;
         /// e^(s·x) · 2^-N times the factor of its row, less a target, from x once more.
         fn exp_write(tile: &Tile<'_>, first: usize, formula: Again<'_>, target: Option<Target<'_>>) = write::exp_write;
         /// s·x less a logarithm of short rows, of which dominant elements have their own.

@@ -296,10 +296,10 @@ impl<'a> Batch<'a> {
         let mut others = DoubleWords::new();
         short_sums(b, tile, &scratch, None, &mut others);
         marked |= b.losses(rows, formula, of_rows, &others, self.of_rows);
-        let (targets, any_size) = (self.targets, of_rows.is_some());
+        let (targets, shifts) = (self.targets, of_rows);
         let target = target_of(formula, targets.as_ref());
         self.finish(marked, &mut |of_rows, part, first| match target {
-            None => b.short_write(part, first, &scratch, &of_rows.factor, any_size),
+            None => b.short_write(part, first, &scratch, &of_rows.factor, shifts),
             Some(target) => {
                 let target = target.from(first);
                 b.short_write_less(part, first, &scratch, &of_rows.factor, target);

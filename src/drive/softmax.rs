@@ -86,8 +86,8 @@ fn one_column(tile: &Tile<'_>) {
 #[inline(never)]
 fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
     let (mut scratch, mut shifts) = (Scratch::new(), Shifts::new());
-    let is_moderate = b.exp_short(tile, scale, None, &mut scratch);
-    if !is_moderate {
+    let mut of_rows = None;
+    if !b.exp_short(tile, scale, None, &mut scratch) {
         if b.maxima(tile, &[], scale, &mut shifts) != 0 {
             return each(tile, &mut |row| {
                 if b.maxima(row, &[], scale, &mut Shifts::new()) != 0 {
@@ -98,11 +98,12 @@ fn short(b: Passes, tile: &Tile<'_>, scale: &Scale) {
             });
         }
         b.exp_short(tile, scale, Some(&shifts), &mut scratch);
+        of_rows = Some(&shifts);
     }
     let (mut sums, mut largest) = (DoubleWords::new(), PerRow::new());
     short_sums(b, tile, &scratch, None, &mut sums);
     b.factors(tile.rows(), scale, None, &mut sums, &mut largest);
-    b.short_write(tile, 0, &scratch, &sums, !is_moderate);
+    b.short_write(tile, 0, &scratch, &sums, of_rows);
 }
 
 /// Longer rows, of a tile each unless they are extreme.

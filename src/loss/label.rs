@@ -90,8 +90,8 @@ impl<'a> Labels<'a> {
     }
 
     /// The columns that the labels from a row on name, [`NOWHERE`] where the row does not
-    /// count.
-    #[inline]
+    /// count. A function of its own: it has a loop for each type of labels.
+    #[inline(never)]
     pub(crate) fn read(self, first: usize, classes: &mut [usize]) {
         // No checked label is negative but one to be ignored.
         let ignored = self.ignored.unwrap_or(-1);

@@ -47,7 +47,7 @@ unsafe fn is_moderate<S: Simd>(simd: S, x: *const f32, columns: usize, scale: &S
 /// whose maximum is extreme or not finite.
 ///
 /// N of a moderate short row is 0, as it is where all rows of a batch are moderate: else what
-/// subnormal numbers lose would depend on the batch.
+/// subnormal numbers lose would depend on the batch. That of no other short row is.
 #[inline(always)]
 pub(super) unsafe fn maxima<S: Simd>(
     simd: S,
@@ -67,9 +67,15 @@ pub(super) unsafe fn maxima<S: Simd>(
             max = if own > max { own } else { max };
         }
         extreme |= u64::from(is_extreme(scale, max)) << i;
-        let is_moderate =
-            tile.columns <= SHORT && unsafe { is_moderate(simd, x, tile.columns, scale) };
-        let exponent = if is_moderate { 0.0 } else { exponent_of(scale, max) };
+        let mut exponent = exponent_of(scale, max);
+        if tile.columns <= SHORT {
+            let is_moderate = unsafe { is_moderate(simd, x, tile.columns, scale) };
+            exponent = match exponent {
+                _ if is_moderate => 0.0,
+                0.0 => -1.0,
+                exponent => exponent,
+            };
+        }
         // Whole vectors, as they will be loaded: a part would not be forwarded.
         shifts.max.store(simd, i, simd.splat(others));
         shifts.exponent.store(simd, i, simd.splat(exponent));

@@ -217,6 +217,7 @@ impl<'a> Tile<'a> {
     }
 
     /// Writes one value to all of a row.
+    #[inline(never)]
     pub(crate) fn fill(&self, i: usize, value: f32) {
         for column in 0..self.columns {
             self.set(i, column, value);

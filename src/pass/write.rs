@@ -42,18 +42,18 @@ impl Target<'_> {
     }
 }
 
-/// Products below 2^-123 are computed 2^64 times as large: near 2^-126 a second word would be
-/// lost. And to multiply where a product is subnormal takes a CPU a hundred times as long.
-const SMALL: f32 = 9.403_955e-38;
+/// Products below 2^-100 are computed 2^64 times as large: near 2^-126 their second word would be
+/// subnormal. It would be lost, and to multiply then takes a CPU a hundred times as long.
+const SMALL: f32 = 7.888_609e-31;
 const HEADROOM: f32 = 18_446_744_073_709_551_616.0;
 /// Times [`SMALL`] it is 2^-151: half the least subnormal number, and half of that.
-const NOTHING: f32 = 3.725_290_3e-9;
+const NOTHING: f32 = 4.440_892e-16;
 
-/// Up to this factor, e^(s·x) of a moderate row may have a product that is [`SMALL`]: 2^-65, as
-/// s·x is −40 at least.
+/// From this factor on, products of a moderate row are at least 2^-123: 2^-65, as s·x is −40 at
+/// least.
 const LEAST_FACTOR: f32 = 2.710_505_4e-20;
 
-/// Whether products of a moderate row may be [`SMALL`].
+/// Whether products of a moderate row may be smaller than 2^-123.
 #[inline(always)]
 pub(super) fn may_be_small(factor: f32) -> bool {
     factor.abs() < LEAST_FACTOR
@@ -110,12 +110,14 @@ impl<V: Lanes> Factor<V> {
         if self.is_usual(x) {
             return self.usual(x);
         }
-        let zero = x.splat(0.0);
-        let x = V::select(x.lt(self.nothing), zero, x);
-        let small = product(x, self.high * HEADROOM, x * (self.low * HEADROOM));
-        let is_small = small.abs().lt(x.splat(SMALL * HEADROOM));
-        let usual = self.usual(V::select(is_small, zero, x));
-        V::select(is_small, scaled_down(small), usual)
+        call!(V, (self, x), |(factor, x)| {
+            let zero = x.splat(0.0);
+            let x = V::select(x.lt(factor.nothing), zero, x);
+            let small = product(x, factor.high * HEADROOM, x * (factor.low * HEADROOM));
+            let is_small = small.abs().lt(x.splat(SMALL * HEADROOM));
+            let usual = factor.usual(V::select(is_small, zero, x));
+            V::select(is_small, scaled_down(small), usual)
+        })
     }
 
     /// Whether no product with x is [`SMALL`].
@@ -284,7 +286,7 @@ fn short_product<V: Lanes>(e: (V, V), factor: (V, V), any_size: bool) -> V {
 }
 
 /// Short rows' e^(s·x) · 2^-N, in two words and without gaps, times the factor of the row;
-/// `any_size` if rows may not be moderate. The tile's first row is that of number `first` there.
+/// with the N of rows that may not be moderate. The tile's first row is that of number `first` there.
 #[inline(always)]
 pub(super) unsafe fn short_write<S: Simd>(
     simd: S,
@@ -292,7 +294,7 @@ pub(super) unsafe fn short_write<S: Simd>(
     first: usize,
     scratch: &Scratch,
     factors: &DoubleWords,
-    any_size: bool,
+    shifts: Option<&Shifts>,
 ) {
     let (count, columns, rows) = (S::F32::COUNT, tile.columns, tile.rows.min(ROWS));
     let [high, low] = scratch.places();
@@ -300,7 +302,8 @@ pub(super) unsafe fn short_write<S: Simd>(
     let end = if tile.out_stride == columns { rows * columns } else { 0 };
     for i in 0..rows {
         let (factor, factor_low) = factors.get(first + i);
-        let any_size = any_size || may_be_small(factor);
+        let is_moderate = shifts.is_none_or(|shifts| shifts.exponent.get(first + i) == 0.0);
+        let any_size = !is_moderate || may_be_small(factor);
         let factor = (simd.splat(factor), simd.splat(factor_low));
         let (from, to) = ((first + i) * columns, i * tile.out_stride);
         let mut at = 0;

@@ -78,16 +78,29 @@ fn measure<O>(
     group.finish();
 }
 
-/// Measures a call over rows of each shape, on each backend.
+/// Half of a row is masked, as in attention that does not look ahead.
+fn masked(row: &mut [f32]) {
+    let half = row.len().div_ceil(2);
+    row[half..].fill(f32::NEG_INFINITY);
+}
+
+/// Scores over a temperature of 0.1: many probabilities are subnormal or 0.
+fn cold(row: &mut [f32]) {
+    row.iter_mut().for_each(|x| *x *= 10.0);
+}
+
+/// Measures a call over rows of each shape, prepared by a function, on each backend.
 fn measure_rows<O>(
     c: &mut Criterion,
     name: &str,
+    prepare: fn(&mut [f32]),
     call: impl Fn(Backend, Rows<'_>, RowsMut<'_>) -> Result<O, Error>,
 ) {
     let mut group = group(c, &format!("rows/{name}"));
     group.sample_size(10);
     for [rows, columns] in SHAPES {
-        let (x, mut out) = (scores(rows * columns), vec![0.0; rows * columns]);
+        let (mut x, mut out) = (scores(rows * columns), vec![0.0; rows * columns]);
+        x.chunks_mut(columns).for_each(prepare);
         group.throughput(Throughput::Elements(x.len() as u64));
         for backend in Backend::available() {
             let id = BenchmarkId::new(backend.name(), format!("{rows}x{columns}"));
@@ -181,10 +194,13 @@ fn vectors(c: &mut Criterion) {
 }
 
 fn rows(c: &mut Criterion) {
-    measure_rows(c, "softmax", |backend, x, out| backend.rows_softmax(x, out));
-    measure_rows(c, "log_softmax", |backend, x, out| backend.rows_log_softmax(x, out));
+    let plain = |_: &mut [f32]| {};
+    measure_rows(c, "softmax", plain, |backend, x, out| backend.rows_softmax(x, out));
+    measure_rows(c, "softmax_masked", masked, |backend, x, out| backend.rows_softmax(x, out));
+    measure_rows(c, "softmax_cold", cold, |backend, x, out| backend.rows_softmax(x, out));
+    measure_rows(c, "log_softmax", plain, |backend, x, out| backend.rows_log_softmax(x, out));
     let labels = vec![1u32; SHAPES[0][0]];
-    measure_rows(c, "loss_and_gradient", |backend, x, out| {
+    measure_rows(c, "loss_and_gradient", plain, |backend, x, out| {
         let labels = &labels[..x.rows()];
         CrossEntropy::new().on(backend).loss_and_gradient(x, labels, out)
     });

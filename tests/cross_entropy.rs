@@ -71,9 +71,10 @@ struct Exact {
 }
 
 impl Exact {
-    /// The error in ULP of the size.
+    /// The error in ULP of the size; infinite for a NaN.
     fn error(self, found: f32) -> f64 {
-        (f64::from(found) - self.value).abs() / unit(self.size)
+        let error = (f64::from(found) - self.value).abs() / unit(self.size);
+        if error.is_nan() { f64::INFINITY } else { error }
     }
 
     /// Measured by itself.
@@ -359,6 +360,54 @@ fn every_combination_of_options_is_its_formula() {
                 let (_, worst) = of_bounds.expect("all bounds");
                 worst.meet((options, sigma), columns, [&x, t], labels);
             }
+        }
+    }
+    for (bounds, worst) in worst {
+        worst.assert_within(bounds);
+    }
+}
+
+/// Each option within the range that the contract names, scores in proportion to a cap or a
+/// temperature.
+#[test]
+fn options_of_any_size_are_their_formula() {
+    let mut random = Random::new(37);
+    let mut worst = [OF_LABELS, OF_SMOOTH, OF_CAPPED].map(|bounds| (bounds, Worst::default()));
+    for i in 0..600 {
+        let columns = [2, 3, 10, 40, 150][i % 5];
+        // A number between two powers of two, its logarithm uniform.
+        let mut power = |low: f64, high: f64| libm::exp2(low + (high - low) * random.unit()) as f32;
+        let temperature = power(-39.0, 39.0);
+        let cap = (power(0.0, 1.0) < 1.6).then(|| power(-10.0, 5.0) * temperature);
+        let cap = cap.map(|cap| cap.clamp(1e-12, 1e12));
+        let is_plain = power(0.0, 1.0) < 1.3;
+        let z = if is_plain { 0.0 } else { power(-30.0, 20.0) };
+        let smoothing = if is_plain { 0.0 } else { power(-10.0, -0.1) };
+        // Of labels without other options, w/T is at least 2^-13 and at most 2^24.
+        let middle = if is_plain && cap.is_none() {
+            power(-12.0, 23.0) * temperature
+        } else {
+            power(-38.0, 34.0)
+        };
+        let middle = if is_plain { middle.clamp(2e-4, 1e5) } else { middle };
+        let weights: Vec<f32> = (0..columns).map(|_| middle * power(-1.0, 1.0)).collect();
+        let weights = if power(0.0, 1.0) < 1.3 { &[][..] } else { &weights };
+        let options = Options { smoothing, weights, z, cap, temperature };
+        let unit = cap.filter(|_| i % 4 != 0).unwrap_or(temperature);
+        let sigma = [0.3, 3.0, 10.0][i % 3];
+        let mut x = random.normal(3 * columns, sigma);
+        // Farther than 64 caps from 0, the slope counts as 0.
+        let most = (40.0 * unit).min(60.0 * cap.unwrap_or(unit));
+        x.iter_mut().for_each(|x| *x = (*x * unit).clamp(-most, most));
+        let mut soft = random.normal(3 * columns, 2.0);
+        logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
+        let labels: Vec<u32> = (0..3).map(|_| random.below(columns) as u32).collect();
+        let hot = one_hot(&labels, columns);
+        for (labels, t) in [(Some(&labels[..]), &hot), (None, &soft)] {
+            let bounds = Bounds::of(options, labels.is_some());
+            let of_bounds = worst.iter_mut().find(|(other, _)| other.what == bounds.what);
+            let (_, worst) = of_bounds.expect("all bounds");
+            worst.meet((options, sigma), columns, [&x, t], labels);
         }
     }
     for (bounds, worst) in worst {

@@ -5,7 +5,7 @@ mod common;
 
 use common::{backends, ulp};
 use logits::contract::{
-    DISTRIBUTION, KL_DIVERGENCE_OF_SCORES, LOG_SOFTMAX_BACKWARD, LOSS, SMOOTH_LOSS,
+    DISTRIBUTION, GRADIENT, KL_DIVERGENCE_OF_SCORES, LOG_SOFTMAX_BACKWARD, LOSS, SMOOTH_LOSS,
     SOFTMAX_BACKWARD,
 };
 use logits::loss::CrossEntropy;
@@ -228,5 +228,67 @@ fn cross_entropy_of_distributions() {
         }
         assert_eq!(backend.entropy(&[MAX, 0.5]), -INF);
         assert_eq!(backend.entropy(&[INF, 0.5]), -INF);
+    }
+}
+
+/// Weights over a temperature of 2^24 and more: a class of no probability, −∞ or too far down, has
+/// no gradient, and all others have the right one.
+#[test]
+fn gradients_of_large_weights_over_small_temperatures() {
+    for backend in backends() {
+        for (w, t) in [(1i32, -28i32), (0, -60), (30, -28), (60, 0), (9, -60), (60, -8)] {
+            let [weight, t] = [w, t].map(|e| libm::exp2(f64::from(e)) as f32);
+            // Rows that are short, that fill a tile, and of several.
+            for columns in [3, 20, 300, 5000] {
+                let mut x = vec![-INF; columns];
+                x[columns / 2..].fill(-400.0 * t);
+                x[..3].copy_from_slice(&[0.0, -t, -1.5 * t]);
+                let weights = vec![weight; columns];
+                let mut gradient = vec![7.0; columns];
+                CrossEntropy::new()
+                    .temperature(t)
+                    .class_weights(&weights)
+                    .on(backend)
+                    .loss_and_gradient(
+                        Rows::new(&x, columns).unwrap(),
+                        &[1],
+                        RowsMut::new(&mut gradient, columns).unwrap(),
+                    )
+                    .unwrap();
+                let e = [0.0, -1.0, -1.5].map(libm::exp);
+                let sum = e[0] + e[1] + e[2];
+                let slope = f64::from(weight) / f64::from(t);
+                for (k, exact) in [e[0], -e[0] - e[2], e[2]].into_iter().enumerate() {
+                    let exact = exact / sum * slope;
+                    let found = f64::from(gradient[k]);
+                    let error = ulp(gradient[k], exact);
+                    assert!(error <= GRADIENT, "{found:e} for {exact:e}: {error} on {backend:?}");
+                }
+                let is_nothing = gradient[3..].iter().all(|g| *g == 0.0);
+                assert!(is_nothing, "w = {weight:e}, T = {t:e}, {columns} columns on {backend:?}");
+            }
+        }
+    }
+}
+
+/// A gradient of 2^68 is finite with a soft cap, too: the product of 1/T and its headroom overflows.
+#[test]
+fn gradients_of_large_weights_with_a_soft_cap() {
+    let t = libm::exp2(-60.0) as f32;
+    for backend in backends() {
+        let mut gradient = [7.0; 2];
+        CrossEntropy::new()
+            .temperature(t)
+            .soft_cap(t)
+            .class_weights(&[512.0, 512.0])
+            .on(backend)
+            .loss_and_gradient(
+                Rows::new(&[0.0, 0.0], 2).unwrap(),
+                &[0],
+                RowsMut::new(&mut gradient, 2).unwrap(),
+            )
+            .unwrap();
+        let half = libm::exp2(68.0) as f32;
+        assert_eq!(gradient, [-half, half], "{backend:?}");
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{Random, assert_same, backends, class_of_rows, same, ulp};
 use logits::contract::{LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX, SOFTMAX_WORST};
 use logits::loss::CrossEntropy;
-use logits::{Backend, Error, Rows, RowsMut, rows};
+use logits::{Backend, Error, Rows, RowsMut, Softmax, rows};
 use std::fmt::Display;
 use std::ops::Range;
 
@@ -165,6 +165,18 @@ fn the_worst_row_known_errs_as_stated() {
             "{SOFTMAX_WORST} holds, but the documentation tells this row's error"
         );
         assert_eq!(SOFTMAX < error, class_of_rows(backend) == 1);
+    }
+    // And with a scale, where multiplication is not.
+    let (scale, mut x) = (f32::from_bits(0x3F9F_2045), [f32::from_bits(0xC329_7853); 5]);
+    x[4] = f32::from_bits(0xC368_7A9F);
+    let exact = libm::exp(f64::from(scale) * (f64::from(x[4]) - f64::from(x[0]))) / 4.0;
+    for backend in backends() {
+        let mut y = [7.0; 5];
+        Softmax::new().scale(scale).on(backend).softmax(&x, &mut y).unwrap();
+        let error = ulp(y[4], exact);
+        println!("worst row with a scale on {backend:?}: {error:.3} ULP");
+        assert!(error <= 2.222, "{error} on {backend:?}");
+        assert_eq!(SOFTMAX < error, backend.name() == "scalar");
     }
 }
 

@@ -6,6 +6,9 @@ use crate::math::tanh::{SCALE, tanh};
 use crate::simd::scalar::F32;
 use crate::simd::{Lanes, call};
 
+/// 2^-60
+const DOWN: f32 = 8.673_617_4e-19;
+
 /// A double-word number.
 type Number = (f32, f32);
 
@@ -28,8 +31,9 @@ pub(super) fn finite<V: Lanes>((high, low): (V, V)) -> (V, V) {
 pub(crate) struct Link {
     /// 1/c of a soft cap.
     cap: Option<Number>,
-    /// 1/T.
+    /// 1/T over a power of two, and this power.
     inverse: Number,
+    octaves: f32,
     /// μ.
     pub(super) factor: Number,
 }
@@ -37,12 +41,13 @@ pub(crate) struct Link {
 impl Link {
     /// Of a cap and a temperature from 2^-60 to 2^60.
     pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
-        let inverse = quotient(1.0, temperature);
-        match cap {
-            None => Self { cap: None, inverse, factor: inverse },
-            Some(c) => {
-                Self { cap: Some(quotient(1.0, c)), inverse, factor: quotient(c, temperature) }
-            }
+        let (high, low) = quotient(1.0, temperature);
+        let octaves = f32::from_bits(high.to_bits() & f32::INFINITY.to_bits());
+        Self {
+            cap: cap.map(|c| quotient(1.0, c)),
+            inverse: (high / octaves, low / octaves),
+            octaves,
+            factor: cap.map_or((high, low), |c| quotient(c, temperature)),
         }
     }
 
@@ -78,17 +83,27 @@ impl Link {
     }
 
     /// y·s′(x) for a double-word y, times a power of two; of u′(x) times [`SCALE`].
+    ///
+    /// What is large is scaled down before it is multiplied, and the result up, so that nothing
+    /// overflows on the way; what is small is scaled down at the end, so that no digits are lost.
     #[inline(always)]
     pub(super) fn chain<V: Lanes>(self, y: (V, V), derivative: (V, V), power: V) -> V {
-        let slope = splat(power, self.inverse);
+        let one = power.splat(1.0);
+        let is_large = power.splat(1024.0).lt(y.0.abs());
+        let y = times(V::select(is_large, one * DOWN, one), y);
+        let power = V::select(is_large, power * (1.0 / DOWN), power);
+        let slope = splat(one, self.inverse);
         if self.cap.is_none() {
             let (high, low) = finite(product(y, slope));
-            return (high + low) * power;
+            return (high + low) * self.octaves * power;
         }
+        let is_steep = one.le(derivative.0);
+        let down = one * (1.0 / SCALE);
+        let derivative = times(V::select(is_steep, down, one), derivative);
         let (high, low) = finite(product(y, product(derivative, slope)));
+        let y = (high + low) * self.octaves * power * V::select(is_steep, one, down);
         // At the cap nothing moves the loss, be y infinite.
         let zero = power.splat(0.0);
-        let at_cap = derivative.0.eq(zero);
-        V::select(at_cap, zero, (high + low) * (power * (1.0 / SCALE)))
+        V::select(derivative.0.eq(zero), zero, y)
     }
 }

@@ -15,7 +15,8 @@
 //! For plain labels a is the weight at y and 0 elsewhere.
 //!
 //! A row is marked, and [`super::general`] takes it, if its tail is outside 2^-60 to 2^64, its mass
-//! outside 2^±60, its loss not finite, or another coefficient larger than the label's.
+//! times s outside 2^-60 to 2^24, its loss not finite, another coefficient larger than the
+//! label's, or, with z-loss, the error of L would show.
 #![allow(unsafe_code)] // a `PerRow` has room for a vector from each row on
 
 use super::accumulator::{Accumulator, Term, Totals};
@@ -31,9 +32,14 @@ use crate::simd::{BLOCK, Lanes, Mask, Simd};
 /// Between these, a tail and its logarithm keep both words: 2^-60 and 2^64.
 const LEAST_TAIL: f32 = 8.673_617_4e-19;
 const MOST_TAIL: f32 = 1.844_674_4e19;
-/// While weights and sums of targets stay between these, no result loses digits to subnormal
-/// numbers: 2^±60.
-const MASS: [f32; 2] = [8.673_617_4e-19, 1.152_921_5e18];
+/// Where s times weights and sums of targets stays between these, no result loses digits to
+/// subnormal numbers, and the gradient is 0 where terms stop falling: 2^-60 and 2^24.
+const MASS: [f32; 2] = [8.673_617_4e-19, 16_777_216.0];
+
+/// With z-loss, the surprise ln(1 + tail) is at most so many times the larger of 1 and |L|, and
+/// the loss at least so many times λ·|L|.
+const MOST_SURPRISE: f32 = 8.0;
+const LEAST_LOSS: f32 = 3.0;
 
 /// Which classes have a coefficient.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,6 +163,11 @@ impl<V: Lanes> Terms<V> {
             let slope = times(score.splat(2.0 * formula.z), ln);
             (mass, rest) = (add(mass, slope), add(rest, slope));
             has_mass = has_mass.and(is_mass(mass.0.abs(), &formula.scale));
+            // L is what a low score leaves of its surprise, which errs by 2^-30 of itself; and by
+            // 2^-25 of 1, which shows where the loss is little more than λ·L² of a small L.
+            let size = ln.0.abs();
+            let is_clear = surprise.0.lt(size.max(score.splat(1.0)) * MOST_SURPRISE);
+            has_mass = has_mass.and(is_clear).and((size * (LEAST_LOSS * formula.z)).le(loss.0));
         }
         let loss = rounded(loss);
         let (high, low) = add(others, own);

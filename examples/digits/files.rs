@@ -1,4 +1,4 @@
-//! What the example writes: the loss curves, and the model as Rust source.
+//! The files that the example writes: the loss curves as SVG, and the model as Rust source.
 
 use super::model::{Examples, Model, PIXELS, Result, WEIGHTS};
 use plotters::prelude::*;

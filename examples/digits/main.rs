@@ -11,10 +11,9 @@
 //! property of the model's predictions, and asserts it.
 //!
 //! ```text
-//! cargo run --release --example digits -- --svg loss.svg --firmware weights.rs
+//! cargo run --release --example digits -- --svg loss.svg
 //! ```
 
-mod files;
 mod model;
 
 use lexopt::Arg::Long;
@@ -22,25 +21,25 @@ use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::rows;
 use model::{CLASSES, Examples, Model, PIXELS, Result, Row};
 use model::{ranking, rows_mut, rows_of};
+use plotters::prelude::*;
 use std::iter::zip;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The optimum that scikit-learn 1.9 finds with `LogisticRegression(C=1, tol=1e-12)`: objective, mean
 /// loss and accuracy in training, mean loss and accuracy in test.
 const REFERENCE: [f32; 5] = [0.196356, 0.096791, 0.98956, 0.335358, 0.902778];
 
 fn main() -> Result<()> {
-    let (mut svg, mut firmware) = (None, None);
-    let mut arguments = lexopt::Parser::from_env();
+    let (mut svg, mut arguments) = (None, lexopt::Parser::from_env());
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("svg") => svg = Some(PathBuf::from(arguments.value()?)),
-            Long("firmware") => firmware = Some(PathBuf::from(arguments.value()?)),
-            _ => Err(format!("{}; usage: [--svg FILE] [--firmware FILE]", argument.unexpected()))?,
+            _ => Err(format!("{}; usage: [--svg FILE]", argument.unexpected()))?,
         }
     }
-    let source = "Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0";
-    println!("Optical Recognition of {source}");
+    println!(
+        "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0"
+    );
     let [training, test] = &Examples::load()?;
     let (model, losses) = &train(training, test)?;
     let scores = &model.scores(test)?;
@@ -55,10 +54,7 @@ fn main() -> Result<()> {
     show_two_classes(test, scores)?;
     show_overflow(model, training)?;
     if let Some(path) = svg {
-        files::draw(&path, losses)?;
-    }
-    if let Some(path) = firmware {
-        files::firmware(&path, model, test, [0, 179, 269, 323, 359].map(|rank| order[rank]))?;
+        draw(&path, losses)?;
     }
     Ok(())
 }
@@ -233,4 +229,26 @@ fn show_overflow(model: &Model, training: &Examples) -> Result<()> {
         model.step(training, 0.0)?;
     }
     Err("no score overflowed".into())
+}
+
+/// The objective in training and the mean test loss of each step, over a logarithmic axis.
+fn draw(path: &Path, losses: &[[f32; 2]]) -> Result<()> {
+    let area = SVGBackend::new(path, (760, 460)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let most = losses[0][0].max(losses[0][1]);
+    let mut chart = ChartBuilder::on(&area)
+        .caption("Softmax regression on handwritten digits", ("sans-serif", 20))
+        .margin(20)
+        .set_label_area_size(LabelAreaPosition::Left, 50)
+        .set_label_area_size(LabelAreaPosition::Bottom, 40)
+        .build_cartesian_2d((1.0..losses.len() as f32).log_scale(), 0.0..most * 1.05)?;
+    chart.configure_mesh().x_desc("step").y_desc("nats").light_line_style(WHITE).draw()?;
+    for (which, name, colour) in [(0, "objective, training", BLUE), (1, "loss, test", RED)] {
+        let name = format!("{name}: {:.4}", losses[losses.len() - 1][which]);
+        let points = (1u16..).zip(losses).map(|(step, losses)| (step.into(), losses[which]));
+        let line = chart.draw_series(LineSeries::new(points, colour))?.label(name);
+        line.legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour));
+    }
+    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
+    Ok(area.present()?)
 }

@@ -1,9 +1,9 @@
 //! Gradient boosting: trees of one split, each fitted to the gradient of cross-entropy.
 //!
-//! The scores of an example are a sum of steps. Each round adds, for each class, a tree of one
-//! split that comes closest to where the loss wants the scores to go: residuals are −gradient,
-//! and the step in a leaf is Σ residual / Σ p·(1 − p), Newton's (Friedman, 2001). The data are
-//! three rings in a plane, which no linear classifier tells apart.
+//! The scores of an example are a sum of steps. Each round adds one tree of one split for each class,
+//! fitted to the residuals, which are −gradient. The step in a leaf is Newton's,
+//! Σ residual / Σ p·(1 − p) (Friedman, 2001). The data are three rings in a plane, which no linear
+//! classifier tells apart.
 
 use logits::loss::CrossEntropy;
 use logits::{Rows, RowsMut, rows};
@@ -12,7 +12,7 @@ const CLASSES: usize = 3;
 const ROUNDS: usize = 60;
 const RATE: f32 = 0.3;
 
-/// A step for what is below a threshold, and one for the rest.
+/// A tree of one split: a step for a feature below the threshold, and a step for other values.
 struct Stump {
     feature: usize,
     threshold: f32,
@@ -56,7 +56,7 @@ fn data(n: usize, start: f32) -> (Vec<[f32; 2]>, Vec<u8>) {
     (0..n).map(point).unzip()
 }
 
-/// The mean loss, and the part of which the largest score is the right one.
+/// The mean loss, and the fraction of examples whose largest score is that of the label.
 fn evaluate(scores: &[f32], labels: &[u8]) -> Result<[f32; 2], logits::Error> {
     let loss = CrossEntropy::new().loss(Rows::new(scores, CLASSES)?, labels)?;
     let best = |s: &[f32]| (0..CLASSES).max_by(|&a, &b| s[a].total_cmp(&s[b])).unwrap_or(0);
@@ -80,7 +80,7 @@ fn main() -> Result<(), logits::Error> {
             assert!(loss < before, "each ten rounds must lower the loss");
             before = loss;
         }
-        // What pulls each score, and how much the loss bends there.
+        // The first derivative of the loss by each score, and from p the second.
         let mut gradient = scores.clone();
         CrossEntropy::new().gradient_in_place(RowsMut::new(&mut gradient, CLASSES)?, &labels)?;
         let mut p = scores.clone();

@@ -1,12 +1,13 @@
 //! Distillation: a small classifier learns from a large one's probabilities instead of labels.
 //!
-//! A teacher's scores say more than the right class: what else the example resembles. At a
-//! temperature T above 1 its probabilities are softer, and the student, of which the loss is
-//! cross-entropy against them, learns that too (Hinton and others, 2015).
+//! A teacher's scores say more than the right class: they also say which other classes the example
+//! resembles. A temperature T above 1 makes the teacher's probabilities softer. The student's loss is
+//! cross-entropy against these probabilities, so it learns the resemblances, too (Hinton and others,
+//! 2015).
 //!
 //! Points in the plane belong to the nearest of six centres. The teacher knows the distances. The
-//! student is linear and sees only 12 points: their labels, or the teacher's probabilities, from
-//! which it can find all that the teacher knows.
+//! student is linear and sees only 12 points, with their labels or with the teacher's probabilities.
+//! The probabilities are enough to find the teacher's scores.
 
 use logits::loss::CrossEntropy;
 use logits::{Rows, RowsMut, Softmax, rows};
@@ -59,13 +60,13 @@ fn train(points: &[f32], targets: &[f32], temperature: f32) -> Result<Vec<f32>> 
         let (mut by_weights, mut by_bias) = ([0.0; CLASSES * FEATURES], [0.0; CLASSES]);
         let (x, place) = (Rows::new(points, FEATURES)?, RowsMut::new(&mut by_weights, FEATURES)?);
         rows::linear_backward(x, Rows::new(&by_scores, CLASSES)?, place, &mut by_bias)?;
-        // T² makes up for the gradient of scores / T, and of targets that are as soft.
+        // The gradient of a loss of scores / T, against targets at T, is about 1/T² as large.
         weights.iter_mut().zip(by_weights).for_each(|(w, g)| *w -= 0.5 * temperature.powi(2) * g);
     }
     Ok(weights)
 }
 
-/// KL(teacher ‖ student), the mean over points; neither softmax is formed.
+/// KL(teacher ‖ student), the mean over points, from the scores of both.
 fn divergence(points: &[f32], weights: &[f32]) -> Result<f32> {
     let (p, q) = (teacher(points), scores(points, weights)?);
     let mut each = vec![0.0; p.len() / CLASSES];
@@ -77,7 +78,7 @@ fn main() -> Result<()> {
     let (training, test) = (points(12, 0.0), points(500, 1.0));
     let taught = teacher(&training);
 
-    // What a label keeps of the teacher: the likeliest class.
+    // Labels: 1 for the teacher's likeliest class, 0 for the others.
     let mut hard = vec![0.0; taught.len()];
     for (row, out) in taught.chunks(CLASSES).zip(hard.chunks_mut(CLASSES)) {
         let best = (0..CLASSES).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);

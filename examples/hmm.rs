@@ -1,15 +1,16 @@
 //! A hidden Markov model: is the die fair or loaded, and when was it swapped?
 //!
 //! The forward algorithm adds up the probabilities of all paths of hidden states. After a few
-//! hundred throws they are below every f32, so it works on logarithms: a product is a sum, and a
-//! sum of products is `log_dot_exp`. With the backward algorithm it gives the probability of each
-//! state at each time, by softmax. (The example of Durbin and others, 1998.)
+//! hundred throws these probabilities are below the smallest f32, so the algorithm works on
+//! logarithms: a product becomes a sum, and a sum of products becomes `log_dot_exp`. Softmax of the
+//! results of the forward and the backward algorithm is the probability of each state at each time.
+//! (The example is from Durbin and others, 1998.)
 
 use logits::{Rows, log_dot_exp, log_sum_exp, rows};
 
 const N: usize = 2;
 const LOADED: usize = 1;
-/// From each state, a row, to each.
+/// Transition probabilities: a row for the state before, a column for the state after.
 const TRANSITIONS: [f32; N * N] = [0.95, 0.05, 0.1, 0.9];
 const START: [f32; N] = [0.5, 0.5];
 const THROWS: usize = 3000;
@@ -40,7 +41,7 @@ fn main() -> Result<(), logits::Error> {
 
     let mut from = TRANSITIONS;
     logits::ln_in_place(&mut from);
-    // Into each state, a row, from each.
+    // The transpose: a row for the state after.
     let into = [from[0], from[2], from[1], from[3]];
     let emissions: Vec<[f32; N]> =
         throws.iter().map(|&t| [0, 1].map(|s| emission(s, t).ln())).collect();
@@ -83,7 +84,7 @@ fn main() -> Result<(), logits::Error> {
     println!("ln P({THROWS} throws) = {likelihood:.3}; as a product it is 0 after {lost:?} throws");
     assert!(lost.is_some() && likelihood.is_finite());
 
-    // The same at every time: any cut of the sequence has the same likelihood.
+    // Forward and backward probabilities at any time give the same likelihood.
     for t in (0..THROWS).step_by(500) {
         let cut = log_dot_exp(&forward[t], &backward[t])?;
         assert!((cut / likelihood - 1.0).abs() < 1e-4, "{cut}, {likelihood}");

@@ -1,10 +1,10 @@
 //! A language model of one layer: which letter follows which.
 //!
-//! The scores of the next letter are the row of a table that the letter before picks; softmax
-//! makes probabilities of them. It is trained by cross-entropy, in batches that are padded to
-//! one length: targets of −1 are ignored. Perplexity, e^loss, says between how many letters the
-//! model hesitates. The least that any such table can have is known from counting pairs, and
-//! training comes close to it. Then the model writes, at several temperatures.
+//! A table has a row of scores for each letter. The row of a letter gives the scores of the next
+//! letter, and softmax turns them into probabilities. The table is trained by cross-entropy, in batches
+//! that are padded to one length; targets of −1 are ignored. Perplexity, e^loss, says between how many
+//! letters the model hesitates. The least perplexity of any such table is known from counting pairs,
+//! and training comes close to it. Then the model writes text at several temperatures.
 
 use logits::loss::{CrossEntropy, Loss};
 use logits::{Rows, RowsMut, Softmax};
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut total, mut gradient) = (Loss::default(), vec![0.0; V * V]);
         for batch in &batches {
             let labels: Vec<i64> = batch.iter().map(|pair| pair.1).collect();
-            // The scores of each letter of the batch, which their gradient then replaces.
+            // The scores for each letter of the batch. The gradient then replaces them.
             let rows = batch.iter().flat_map(|pair| &table[pair.0 * V..][..V]);
             let mut scores: Vec<f32> = rows.copied().collect();
             total += loss.gradient_in_place(RowsMut::new(&mut scores, V)?, &labels)?;
@@ -50,16 +50,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if epoch == 0 {
             // All scores are 0: one letter is as likely as another.
             assert!((total.mean().exp() - V as f32).abs() < 1e-4);
-            assert_eq!(total.count, pairs.len(), "what is padded does not count");
+            assert_eq!(total.count, pairs.len(), "padding does not count");
         }
-        // A letter that is rare has a small gradient: each row is divided by its letter's number.
+        // A rare letter has a small gradient, so each row is divided by the count of its letter.
         for (letter, rows) in table.chunks_mut(V).zip(gradient.chunks(V)).enumerate() {
             let count = text[..text.len() - 1].iter().filter(|&&l| l == letter).count().max(1);
             rows.0.iter_mut().zip(rows.1).for_each(|(w, g)| *w -= 2.0 * g / count as f32);
         }
     }
 
-    // The least there is: the mean of the entropy of what follows a letter.
+    // The least loss: the mean entropy of the distribution of the next letter.
     let mut least = 0.0;
     for letter in 0..V {
         let after: Vec<i64> = pairs.iter().filter(|p| p.0 == letter).map(|p| p.1).collect();

@@ -1,8 +1,8 @@
-//! Scores that do not fit in memory: ln Σ e^x chunk by chunk, by several threads, and the sampling
-//! of a class while scores stream by.
+//! Scores that do not fit in memory: ln Σ e^x chunk by chunk and by several threads, and the sampling
+//! of a class while the scores arrive.
 //!
-//! A `LogSumExp` is a few bytes, whatever it has seen. Two of them merge into one, in any order.
-//! The naive sum of e^x is infinite here.
+//! A `LogSumExp` has eight bytes, however many scores it holds. Two of them merge into one, in any
+//! order. The naive sum of e^x is infinite here.
 
 use logits::{LogSumExp, log_sum_exp};
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let whole = log_sum_exp(&scores(0, CLASSES));
     println!("of a whole slice:   {whole}");
 
-    // One chunk at a time. Chunks of BLOCK elements even give the same bits as the slice.
+    // One chunk at a time. Chunks of BLOCK elements give the same bits as the slice.
     let mut sum = LogSumExp::new();
     for from in (0..CLASSES).step_by(LogSumExp::BLOCK) {
         sum.extend_from_slice(&scores(from, CLASSES.min(from + LogSumExp::BLOCK)));
@@ -37,13 +37,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("by four threads:    {}", merged.value());
     assert!((merged.value() - whole).abs() <= 2.0 * f32::EPSILON * whole);
 
-    // As the formula reads.
+    // The formula, term by term.
     let naive = scores(0, CLASSES).iter().map(|x| x.exp()).sum::<f32>().ln();
     println!("naive ln Σ e^x:     {naive}");
     assert!(naive.is_infinite());
 
-    // Softmax of scores that come once. Of each chunk the sum is known when it has come, and of
-    // all so far, too: the new chunk takes over with its share of that.
+    // Softmax of scores that are read once. `own` is the sum of the new chunk, `sum` that of all chunks
+    // so far. The new chunk has the share e^(own − sum) of all probability so far.
     let (mut sum, mut state, mut mean) = (LogSumExp::new(), 1u64, 0.0f64);
     let mut chosen = 0;
     for from in (0..CLASSES).step_by(1000) {
@@ -52,13 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sum = sum.merge(own);
         let share = (own.value() - sum.value()).exp();
 
-        // The mean class, weighted by probability, so far.
+        // The mean class so far, weighted by probability.
         let mut p = vec![0.0; chunk.len()];
         logits::softmax(&chunk, &mut p)?;
         let of_chunk: f64 = p.iter().zip(from..).map(|(&p, k)| f64::from(p) * k as f64).sum();
         mean += f64::from(share) * (of_chunk - mean);
 
-        // A class drawn from the softmax of all so far.
+        // A class drawn from the softmax of all scores so far.
         let mut uniform = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 40) as f32 / (1 << 24) as f32
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let p = (scores(chosen, chosen + 1)[0] - sum.value()).exp();
     println!("mean class {mean:.1}; class {chosen} was drawn, with p = {p:.3e}");
     assert!((mean / CLASSES as f64 - 0.5).abs() < 1e-3);
-    // One that is below the average is drawn, but not often.
+    // Classes of small probability are drawn, but not often.
     assert!(p > 1e-10);
     Ok(())
 }

@@ -9,12 +9,12 @@ use crate::simd::scalar;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 use crate::simd::{avx2, avx512};
 
-/// An instruction set that this CPU has, as seen when the value was made.
+/// An instruction set that this CPU has.
 ///
-/// The crate's functions run on [`Backend::best`]. To choose another, say to compare or to
-/// reproduce another machine's bits, call the method of the same name, with `rows_` in front for
-/// those in [`rows`](crate::rows), or say [`on`](crate::loss::CrossEntropy::on) where there are
-/// options:
+/// The crate's functions run on [`Backend::best`]. Another backend serves to compare, or to
+/// reproduce the bits of another machine. Each function is a method of `Backend` with the same
+/// name; a function of [`rows`](crate::rows) has `rows_` in front. Functions with options have
+/// [`on`](crate::loss::CrossEntropy::on):
 ///
 /// ```
 /// use logits::{Backend, Softmax};
@@ -33,9 +33,10 @@ use crate::simd::{avx2, avx512};
 pub struct Backend(pub(crate) Passes);
 
 impl Backend {
-    /// The fastest backend of this CPU: a load and a compare after the first
-    /// call, a constant where the build enables the features or the target has
-    /// only one backend.
+    /// The fastest backend of this CPU.
+    ///
+    /// The first call asks the CPU; later calls are a load and a compare. If the build enables the
+    /// features, or the target has only one backend, the result is a constant.
     #[inline(always)]
     #[must_use]
     pub fn best() -> Self {
@@ -91,10 +92,12 @@ impl Backend {
     }
 
     /// Whether multiplication and addition are fused into one rounding.
-    /// Backends that agree in this give the same bits for every input. The exceptions are softmax,
-    /// log-softmax, log-sum-exp and [`CrossEntropy`](crate::loss::CrossEntropy) on the scalar
-    /// backend, which computes them by other steps. Its bits are the same on every target that
-    /// does not fuse, microcontrollers included.
+    ///
+    /// Two backends for which this is the same give the same bits for every input. The exceptions
+    /// are softmax, log-softmax, log-sum-exp (with [`LogSumExp`](crate::LogSumExp) and
+    /// [`log_dot_exp`](crate::log_dot_exp)) and [`CrossEntropy`](crate::loss::CrossEntropy) on the
+    /// scalar backend: they take other steps there. Their bits on the scalar backend are the same on
+    /// every target that does not fuse, microcontrollers included.
     #[must_use]
     pub fn is_fused(self) -> bool {
         match self.0 {

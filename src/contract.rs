@@ -4,9 +4,9 @@
 //! units in the last place (ULP): the distance of neighbouring `f32` at the size of
 //! the exact result, 2⁻¹⁴⁹ for subnormals. "In ULP of s" means at the size of s instead.
 //! The errors of the elementwise functions are the maxima over all 2³² inputs, found by
-//! `tests/exhaustive`. The others, unless their docs give an analysis, are the largest found in
-//! random samples, plus a margin of at most 5%. The samples (`.ci/seeds`) are hundreds of times
-//! those of `cargo test`.
+//! `tests/exhaustive`. The other errors, unless their docs give an analysis, are the largest found
+//! in random samples, plus a margin of at most 5%, rounded up to a hundredth. The samples
+//! (`.ci/seeds`) are hundreds of times as large as those of `cargo test`.
 //!
 //! ```
 //! for row in logits::contract::ELEMENTWISE {
@@ -16,9 +16,9 @@
 //!
 //! # Special values of rows
 //!
-//! [`ELEMENTWISE`] has those of the elementwise functions. This table is for functions of rows;
-//! their documentation says more. `tests/lattice` checks it on all short rows of special values.
-//! "Only −∞" means that every element of the row is −∞.
+//! This table is for functions of rows; their documentation says more. [`ELEMENTWISE`] has the
+//! special values of the elementwise functions. `tests/lattice` checks the table on all short rows
+//! of special values. "Only −∞" means that every element of the row is −∞.
 //!
 //! | function | of | gives |
 //! |---|---|---|
@@ -50,8 +50,8 @@
 //! | | +∞ with coefficient b = 0, −∞ with a = 0 | 0, loss and gradient |
 //! | | +∞ with b > 0, −∞ with a > 0 | loss +∞, a finite gradient |
 //!
-//! All other finite inputs give the value, or an infinity if that is beyond `f32::MAX`; an
-//! overflow on the way does no harm, except in divergences of elements above 2¹²⁰.
+//! Other finite inputs give the value, or an infinity if the value is beyond `f32::MAX`. An
+//! overflow of an intermediate result does no harm, except in divergences of elements above 2¹²⁰.
 
 /// The bounds and special values of one elementwise function.
 #[derive(Clone, Copy, Debug)]
@@ -315,8 +315,9 @@ pub const GRADIENT: f64 = 2.0; // measured 1.945
 /// Σ |aₖ·(L − sₖ)| + λ·max(|L|, ⅛)². If no target is negative and |L| ≥ ⅛, this is the loss.
 pub const CAPPED_LOSS: f64 = 0.9; // measured 0.856
 
-/// The largest error of each element of its gradient. The element is a difference of two terms;
-/// the error is in ULP of the element or of half of the larger term, whichever is larger.
+/// The largest error of each element of the gradient of a cross-entropy loss with a soft cap. The
+/// element is a difference of two terms; the error is in ULP of the element or of half of the larger
+/// term, whichever is larger.
 ///
 /// The terms are (Σa + 2λL)·pₖ and aₖ, times the slope of the soft cap. For the likeliest class,
 /// aₖ·pₖ is subtracted from both. In the size of a term, |L| < ⅛ counts as ⅛. A probability below
@@ -327,8 +328,8 @@ pub const CAPPED_GRADIENT: f64 = 1.12; // measured 1.074
 /// distribution, without a soft cap: in the unit of [`CAPPED_LOSS`] with 1 in the place of ⅛.
 pub const SMOOTH_LOSS: f64 = 1.0; // measured 0.952
 
-/// The largest error of each element of its gradient, in the unit of [`CAPPED_GRADIENT`] with 1
-/// in the place of ⅛.
+/// The largest error of each element of the gradient of the loss of [`SMOOTH_LOSS`], in the unit of
+/// [`CAPPED_GRADIENT`] with 1 in the place of ⅛.
 pub const SMOOTH_GRADIENT: f64 = 2.0; // measured 1.934
 
 /// The largest error of the entropy of a row of scores, in ULP, however certain.
@@ -341,8 +342,8 @@ pub const ENTROPY_OF_SCORES: f64 = 0.79; // measured 0.751
 pub const KL_DIVERGENCE_OF_SCORES: [f64; 2] = [1.39, 0.98]; // measured 1.319, 0.934
 
 /// The largest error of entropy and cross-entropy, in ULP of Σ (|term| + 2⁻¹²⁰) over all terms
-/// that are not 0. It is also that of Kullback-Leibler divergence Σ p·ln(p/q) if the sums of the
-/// inputs differ: |Σp − Σq| > 2⁻²⁰·Σp.
+/// that are not 0. It is also the largest error of Kullback-Leibler divergence Σ p·ln(p/q) if the
+/// sums of the inputs differ: |Σp − Σq| > 2⁻²⁰·Σp.
 ///
 /// The last rounding is 0.5. The error of a logarithm is at most 0.25, as `tests/distribution.rs`
 /// finds for every mantissa.
@@ -360,20 +361,20 @@ pub const DIVERGENCE: f64 = 2.4; // measured 1.25
 /// products with the targets are not subnormal.
 pub const BINARY_LOSS: [f64; 2] = [1.55, 1.88]; // measured 1.483, 1.848
 
-/// The largest error of each element of its gradient b·σ(s) − a·σ(−s), first without, then with
-/// a weight. It is in ULP of the element or of an eighth of the larger term, whichever is larger.
+/// The largest error of each element of the gradient b·σ(s) − a·σ(−s) of binary cross-entropy, first
+/// without, then with a weight. It is in ULP of the element or of an eighth of the larger term, whichever is larger.
 /// A target of 0 or 1 leaves one term.
 pub const BINARY_GRADIENT: [f64; 2] = [1.51, 1.58]; // measured 1.443, 1.502
 
-/// Two largest errors: of binary cross-entropy on probabilities, in ULP, and of each element
-/// b/(1 − p) − a/p of its gradient, in the unit of [`BINARY_GRADIENT`] with these terms. Both
-/// hold with a weight as for [`BINARY_LOSS`].
+/// Two largest errors. The first is of binary cross-entropy on probabilities, in ULP. The second is
+/// of each element b/(1 − p) − a/p of its gradient, in the unit of [`BINARY_GRADIENT`] with these
+/// terms. Both hold with a weight as for [`BINARY_LOSS`].
 pub const BINARY_PROBABILITY: [f64; 2] = [1.83, 0.52]; // measured 1.743, 0.500
 
 /// The largest error of each focal loss, in ULP, for γ up to 5 and a weight as for
 /// [`BINARY_LOSS`].
 pub const FOCAL_LOSS: f64 = 1.45; // measured 1.383
 
-/// The largest error of each element of its gradient, in the unit of
+/// The largest error of each element of the gradient of focal loss, in the unit of
 /// [`BINARY_GRADIENT`].
 pub const FOCAL_GRADIENT: f64 = 1.65; // measured 1.574

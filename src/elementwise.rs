@@ -35,7 +35,7 @@ pub fn exp_in_place(x: &mut [f32]) {
 /// inverse [`ln_1p`].
 ///
 /// **Special values.** ±0 and subnormals are returned as they are. −∞ gives −1,
-/// +∞ gives +∞, NaN stays NaN. It overflows where [`exp`] does.
+/// +∞ gives +∞, NaN stays NaN. The result is +∞ for the same x as that of [`exp`].
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -114,7 +114,7 @@ pub fn ln_1p_in_place(x: &mut [f32]) {
 /// σ(−x) = 1 − σ(x), its derivative is σ(x)·σ(−x), and its logarithm [`log_sigmoid`].
 ///
 /// **Special values.** σ(−∞) = 0, σ(0) = 1/2, σ(+∞) = 1, NaN stays NaN. For very
-/// negative x it follows e^x down to the smallest subnormal.
+/// negative x the result follows e^x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -140,7 +140,7 @@ pub fn sigmoid_in_place(x: &mut [f32]) {
 /// two classes whose scores differ by x. Its derivative is σ(−x).
 ///
 /// **Special values.** −∞ gives −∞, 0 gives −ln 2, +∞ gives −0, NaN stays NaN.
-/// For large x it follows −e^-x down to the smallest subnormal.
+/// For large x the result follows −e^-x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///
@@ -166,7 +166,7 @@ pub fn log_sigmoid_in_place(x: &mut [f32]) {
 /// −ln σ(−x) when the answer is no. Its derivative is σ(x).
 ///
 /// **Special values.** −∞ gives 0, 0 gives ln 2, +∞ gives +∞, NaN stays NaN. For
-/// very negative x it follows e^x down to the smallest subnormal.
+/// very negative x the result follows e^x down to the smallest subnormal.
 ///
 /// **Accuracy.** [`contract::ELEMENTWISE`], subnormals included.
 ///

@@ -33,23 +33,25 @@
 //!
 //! # Promises
 //!
-//! - Every function says what it returns for infinities and NaN, and how large its error may
-//!   be: [`contract`].
+//! - The documentation of every function has its results for infinities and NaN, and a bound on
+//!   its error ([`contract`]).
 //! - A function that can fail returns [`Error`] before it writes anything. No function panics
 //!   or allocates.
-//! - The best instructions of the CPU are found at run time ([`Backend`]). A result has the
-//!   same bits on all backends that fuse multiplication and addition, and the same bits on all
-//!   that do not, whatever the alignment and the other rows, in place or not. The exceptions are
-//!   softmax, log-softmax, log-sum-exp and [`loss::CrossEntropy`] on the scalar backend: these
-//!   have bits of their own, the same on every microcontroller.
-//! - All this holds in the default floating-point mode: rounding to nearest, with subnormal
+//! - The crate finds the best instructions of the CPU at run time ([`Backend`]). All backends that
+//!   fuse multiplication and addition give the same bits, and so do all backends that do not, at
+//!   every alignment, in place or not, and whatever the other rows are. The exceptions are
+//!   softmax, log-softmax, log-sum-exp (with [`LogSumExp`] and [`log_dot_exp`]) and
+//!   [`loss::CrossEntropy`] on the scalar backend. These have bits of their own, the same on every
+//!   microcontroller.
+//! - These promises hold in the default floating-point mode: rounding to nearest, with subnormal
 //!   numbers. If the host flushes subnormal numbers to zero, subnormal inputs and results are 0;
-//!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If it
-//!   rounds in another direction, results are within 40 ULP of the larger of their usual value
-//!   and ½. A result that is not NaN in the default mode is NaN in no other.
+//!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If the
+//!   host rounds in another direction, a result is within 40 ULP of its usual value, in ULP of the
+//!   larger of the usual value and ½. A result that is not NaN in the default mode is not NaN in
+//!   any other mode.
 //!
-//! In a debug build this crate should be optimised all the same, or its functions are many
-//! times slower. In the program's `Cargo.toml`:
+//! A debug build does not optimise dependencies, and the functions are then many times slower.
+//! These lines in the program's `Cargo.toml` optimise this crate alone:
 //!
 //! ```toml
 //! [profile.dev.package.logits]
@@ -97,7 +99,7 @@ pub use softmax::Softmax;
 ///
 /// It exceeds the largest element by at most ln n, and its derivative by x\[k\] is
 /// [`softmax`]\(x\)\[k\]. No finite score overflows: the terms are e^x·2^-N with a whole
-/// number N. For scores that come in pieces there is [`LogSumExp`].
+/// number N. [`LogSumExp`] takes scores that arrive in pieces.
 ///
 /// **Special values.** Empty input and all −∞ give −∞; a NaN gives NaN; a +∞
 /// without a NaN gives +∞. A single element is returned as it is.
@@ -118,8 +120,8 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 /// ln(e^a + e^b) = max(a, b) + ln(1 + e^-|a − b|): [`log_sum_exp`] of two numbers. It adds
 /// two numbers given by their logarithms.
 ///
-/// Exchanging a and b changes no bit. Folding many numbers with it rounds at every step;
-/// [`LogSumExp`] rounds once.
+/// Exchanging a and b changes no bit. To fold many numbers with this function rounds at every
+/// step; [`LogSumExp`] rounds once, at the end.
 ///
 /// **Special values.** If b is −∞, the result is a, bit for bit; if a is −∞, it is b. A NaN
 /// gives NaN; a +∞ without a NaN gives +∞.
@@ -143,8 +145,9 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
 /// It is the [`log_sum_exp`] of the rounded sums aₖ + bₖ. Its derivative by aₖ and by bₖ is
 /// element k of the [`softmax`] of these sums.
 ///
-/// **Special values.** −∞ stands for a factor of 0: if the other factor is finite, the term is 0.
-/// −∞ + ∞ is NaN, as in IEEE 754. All else is as in [`log_sum_exp`].
+/// **Special values.** aₖ = −∞ or bₖ = −∞ stands for a factor of 0: the term is 0 if the other
+/// logarithm is less than +∞. −∞ + ∞ is NaN, as in IEEE 754. Other special values are as in
+/// [`log_sum_exp`].
 ///
 /// **Accuracy.** [`contract::LOG_DOT_EXP`].
 ///
@@ -164,15 +167,17 @@ pub fn log_dot_exp(a: &[f32], b: &[f32]) -> Result<f32> {
 
 /// Softmax, `out[k] = e^x[k] / Σⱼ e^x[j]`: scores to probabilities.
 ///
-/// The results are from 0 to 1. They sum to 1 to within their own errors. Mathematically, adding
-/// a constant to all scores changes nothing; for two scores, softmax is [`sigmoid`] of their
-/// difference. The derivative of `out[k]` by `x[j]` is −pₖ·pⱼ for j ≠ k, and pₖ·(1 − pₖ) for
-/// j = k: [`softmax_backward`].
+/// The results are from 0 to 1. Their exact sum is within 4·10⁻⁷ of 1
+/// ([`contract::SOFTMAX_WORST`]); a sum in `f32` also has the rounding errors of its additions.
+/// Mathematically, adding a constant to all scores changes nothing; for two scores, softmax is
+/// [`sigmoid`] of their difference. The derivative of `out[k]` by `x[j]` is −pₖ·pⱼ for j ≠ k, and
+/// pₖ·(1 − pₖ) for j = k: [`softmax_backward`].
 ///
 /// **Method.** The subtraction in e^(x − max) would round. This function sums e^x·2^-N, with
 /// one whole number N for the row, and multiplies each term by the reciprocal of the sum, held
-/// as two `f32`. So the error does not grow with the spread of the scores. [`Softmax`] has a
-/// temperature, and zeros for rows of only −∞.
+/// as two `f32`. So the error does not grow with the spread of the scores. If |max| ≥ 224, it uses
+/// e^(x − max): then x − max is exact for every x whose probability is not 0. [`Softmax`] has a
+/// temperature, and an option for rows of only −∞.
 ///
 /// **Special values.** −∞ gives exactly 0. A NaN, a +∞, or only −∞ makes every result NaN.
 /// Small probabilities are kept down to the smallest subnormal.
@@ -200,9 +205,9 @@ pub fn softmax_in_place(x: &mut [f32]) {
 /// The logarithm of softmax, `out[k] = x[k] − ln Σⱼ e^x[j]`: scores to
 /// log-probabilities in nats.
 ///
-/// For a likely element, whose result is near 0, the formula is −ln(1 + tail) with
-/// tail = Σ e^(x\[j\] − x\[k\]) over j ≠ k: nothing cancels. The derivative of `out[k]` by `x[j]`
-/// is −pⱼ for j ≠ k, and 1 − pₖ for j = k: [`log_softmax_backward`].
+/// For an element of probability above ¾, whose result is near 0, the formula is −ln(1 + tail)
+/// with tail = Σ e^(x\[j\] − x\[k\]) over j ≠ k: nothing cancels. The derivative of `out[k]` by
+/// `x[j]` is −pⱼ for j ≠ k, and 1 − pₖ for j = k: [`log_softmax_backward`].
 ///
 /// **Special values.** −∞ stays −∞. A NaN, a +∞, or only −∞ makes every result NaN.
 ///
@@ -234,9 +239,9 @@ pub fn log_softmax_in_place(x: &mut [f32]) {
 /// The exact results sum to 0. With g = −t/y, from the loss −Σ t·ln y, the result is (Σt)·y − t.
 /// Prefer [`loss::CrossEntropy`] for this gradient: it does not divide.
 ///
-/// **Special values.** y\[k\] = 0, a masked class, gives 0, and its g\[k\] is not used. Else
-/// infinities and NaN follow IEEE 754. Finite g give the value, or ±∞ if that is beyond
-/// `f32::MAX`; an overflow of g − Σ y·g alone does no harm. For y outside 0 to 1 the formula
+/// **Special values.** y\[k\] = 0, a masked class, gives 0, and g\[k\] is not used. For other
+/// elements, infinities and NaN follow IEEE 754. Finite g give the value, or ±∞ if the value is
+/// beyond `f32::MAX`; an overflow of g − Σ y·g alone does no harm. For y outside 0 to 1 the formula
 /// holds as long as no product with y overflows or is subnormal.
 ///
 /// **Accuracy.** [`contract::SOFTMAX_BACKWARD`].
@@ -269,10 +274,10 @@ pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
 /// label, the result is the gradient of [`loss::CrossEntropy`]. Small gradients of confident right
 /// answers keep their digits.
 ///
-/// **Special values.** y\[k\] = −∞ gives g\[k\], whatever Σ g. If Σ g is infinite, any y\[k\] > −∞
-/// gives g\[k\] − Σ g as in IEEE 754, however small e^y\[k\]. A NaN y\[k\], g\[k\] or Σ g gives
-/// NaN. Finite g give the value, or ±∞ if that is beyond `f32::MAX`; an overflow of Σ g alone does
-/// no harm. For 0 < y ≤ 40 the formula holds; for y > 40 nothing is promised.
+/// **Special values.** y\[k\] = −∞ gives g\[k\], whatever Σ g is. If Σ g is infinite, any
+/// y\[k\] > −∞ gives g\[k\] − Σ g as in IEEE 754, however small e^y\[k\] is. A NaN y\[k\], g\[k\]
+/// or Σ g gives NaN. Finite g give the value, or ±∞ if the value is beyond `f32::MAX`; an overflow
+/// of Σ g alone does no harm. For 0 < y ≤ 40 the formula holds; for y > 40 nothing is promised.
 ///
 /// **Accuracy.** [`contract::LOG_SOFTMAX_BACKWARD`].
 ///
@@ -301,8 +306,8 @@ pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result 
 /// The entropy −Σ p·ln p of a distribution, in nats: how uncertain it is, from 0
 /// (one class has everything) to ln n (all are equal). Shannon, 1948.
 ///
-/// Its derivative by p is −1 − ln p. For scores instead of probabilities there is
-/// [`rows::entropy_of_scores`].
+/// Its derivative by p is −1 − ln p. [`rows::entropy_of_scores`] takes scores instead of
+/// probabilities.
 ///
 /// `p` is not normalised. **Special values.** 0·ln 0 = 0; a negative or NaN
 /// probability gives NaN; an infinite one gives −∞; no elements give 0.
@@ -320,8 +325,8 @@ pub fn entropy(p: &[f32]) -> f32 {
 
 /// The cross-entropy −Σ p·ln q of two distributions, in nats: the mean surprise −ln q
 /// of outcomes that follow P. It is [`entropy`] of P plus
-/// [`kl_divergence`] of P from Q. Its derivative by q is −p/q. For scores instead of Q there is
-/// [`loss::CrossEntropy::loss_soft`], which does not compute Q.
+/// [`kl_divergence`] of P from Q. Its derivative by q is −p/q. [`loss::CrossEntropy::loss_soft`]
+/// takes scores instead of Q, and does not compute Q.
 ///
 /// **Special values.** A term with p = 0 is 0, whatever q. For p > 0, q = 0 gives +∞, q = ∞ gives
 /// −∞, and a negative or NaN q gives NaN. A negative or NaN p gives NaN. An infinite p gives +∞
@@ -353,8 +358,8 @@ pub fn cross_entropy(p: &[f32], q: &[f32]) -> Result<f32> {
 /// +0 for q = p. Otherwise it is Σ p·ln(p/q), which may be negative.
 ///
 /// **Special values.** p = 0 gives 0 even if q = 0; p > 0 with q = 0 gives +∞; a negative,
-/// infinite or NaN element on either side gives NaN. With elements above 2¹²⁰, sums may overflow:
-/// the result is then an infinity or NaN.
+/// infinite or NaN element on either side gives NaN. Elements above 2¹²⁰ may make a sum overflow:
+/// then the result is an infinity or NaN.
 ///
 /// **Accuracy.** [`contract::DIVERGENCE`], however close Q is to P, if the sums count as
 /// equal; else [`contract::DISTRIBUTION`].

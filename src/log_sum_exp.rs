@@ -1,4 +1,4 @@
-//! ln Σ e^x of what comes in pieces.
+//! ln Σ e^x of elements that arrive in pieces.
 
 use crate::backend::Backend;
 
@@ -13,19 +13,19 @@ use crate::backend::Backend;
 /// For an element x, M = x; for a slice, M is its ln Σ e^x. Elements, slices and merges may
 /// be mixed in any order and grouping.
 ///
-/// **Special values.** They are those of [`log_sum_exp`](crate::log_sum_exp). No elements
-/// give −∞; merging this changes no bit. One element gives the element. A NaN gives NaN; a
-/// +∞ without a NaN gives +∞.
+/// **Special values.** As in [`log_sum_exp`](crate::log_sum_exp). No elements give −∞, and merging
+/// this −∞ changes no bit. One element gives the element. A NaN gives NaN; a +∞ without a NaN
+/// gives +∞.
 ///
 /// **Accuracy.** [`contract::LOG_SUM_EXP`](crate::contract::LOG_SUM_EXP), and near 0
-/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), for every grouping. The error of a
-/// merge is less than 2⁻²⁵ of what it adds to L, in either direction, so errors of many
-/// merges largely cancel.
+/// [`LOG_SUM_EXP_RISE`](crate::contract::LOG_SUM_EXP_RISE), for every grouping. A merge adds
+/// ln(1 + e^-|L − M|) with an error of less than 2⁻²⁵ of this number, in either direction, so errors
+/// of many merges largely cancel.
 ///
 /// **Same bits.** Adding the chunks of a slice in order gives the bits of
 /// [`log_sum_exp`](crate::log_sum_exp) of the slice, if the length of every chunk but the last
 /// is a multiple of [`BLOCK`](Self::BLOCK). Other chunks may change the last bit. The same
-/// chunks always give the same bits.
+/// chunks always give the same bits on the same backend.
 ///
 /// ```
 /// use logits::LogSumExp;
@@ -47,8 +47,8 @@ use crate::backend::Backend;
 /// assert!((a.merge(b).value() - sum.value()).abs() < 1e-5);
 /// ```
 ///
-/// Online softmax (Milakov and Gimelshein, 2018): the weighted mean Σ wₖ·vₖ with
-/// w = softmax(scores), in one pass over scores and values as they come.
+/// Online softmax (Milakov and Gimelshein, 2018) is the weighted mean Σ wₖ·vₖ with
+/// w = softmax(scores), in one pass over scores and values:
 ///
 /// ```
 /// use logits::LogSumExp;
@@ -57,7 +57,7 @@ use crate::backend::Backend;
 /// let (mut sum, mut mean) = (LogSumExp::new(), 0.0);
 /// for (score, value) in scores.into_iter().zip(values) {
 ///     sum.push(score);
-///     // The weight of the new one among all so far.
+///     // The weight of the new value among all values so far.
 ///     mean += (score - sum.value()).exp() * (value - mean);
 /// }
 /// assert!((mean - (2.0 + 3.0 / 1f32.exp()) / (1.0 + 1.0 / 1f32.exp())).abs() < 1e-6);
@@ -71,8 +71,8 @@ pub struct LogSumExp {
 impl LogSumExp {
     /// The number of elements of a slice that are summed before a merge.
     ///
-    /// At this length a merge takes little time in comparison, and elements that must be
-    /// read twice are still in the cache.
+    /// At this length a merge takes little of the time, and elements that must be read twice are
+    /// still in the cache.
     pub const BLOCK: usize = 1 << 16;
 
     /// The sum of no elements: −∞.
@@ -103,7 +103,7 @@ impl LogSumExp {
         *self = Backend::best().extend(*self, x);
     }
 
-    /// The result for the elements of both. Exchanging the two changes no bit.
+    /// The log-sum-exp of the elements of `self` and `other`. Exchanging the two changes no bit.
     #[inline]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
@@ -125,7 +125,7 @@ impl Default for LogSumExp {
     }
 }
 
-/// Elements of an iterator that are added together.
+/// The number of elements of an iterator that are added in one call.
 const GATHERED: usize = 256;
 
 impl Extend<f32> for LogSumExp {

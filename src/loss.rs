@@ -1,7 +1,7 @@
 //! Losses on scores, with their gradients.
 //!
-//! A [`Loss`] keeps the sum of the rows' losses, the sum of their weights and the
-//! number of rows. So batches can be added, and the mean is taken once, at the end.
+//! A [`Loss`] holds the sum of the rows' losses, the sum of their weights and the
+//! number of rows. Add the values of all batches, and take the mean once, at the end.
 
 mod binary_cross_entropy;
 mod cross_entropy;
@@ -17,10 +17,10 @@ use crate::simd::BLOCK;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
-/// What a loss function returns: the losses of all rows, added up.
+/// The losses of all rows of a call, added up.
 ///
 /// `+`, `+=` and `sum()` add the losses of batches and threads. Sum and weight are each
-/// held as two `f32`; for 10 million rows, both are within an ULP of the exact sum of the
+/// held as two `f32`. For 10 million rows, both are within an ULP of the exact sum of the
 /// rows' losses or weights.
 ///
 /// ```
@@ -39,18 +39,19 @@ use core::ops::{Add, AddAssign};
 pub struct Loss {
     /// The sum of the rows' losses, in nats.
     pub sum: f32,
-    /// The sum of the rows' weights: what the mean divides by.
+    /// The sum of the rows' weights. The mean divides by it.
     pub weight: f32,
-    /// The number of rows that counted.
+    /// The number of rows, without rows of the ignored label.
     pub count: usize,
-    /// What rounding took from `sum`.
+    /// The rounding error of `sum`.
     low: f32,
-    /// What rounding took from `weight`.
+    /// The rounding error of `weight`.
     weight_low: f32,
 }
 
 impl Loss {
-    /// The mean loss, `sum / weight`. It is NaN if no row of positive weight counted.
+    /// The mean loss, `sum / weight`. It is NaN or +∞ if `weight` is 0: if there are no rows, or all
+    /// rows are ignored or have weight 0. (+∞ if a z-loss makes `sum` positive.)
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -65,14 +66,14 @@ impl Loss {
         self.sum / self.weight
     }
 
-    /// As [`mean`](Self::mean), but `value` if no row of positive weight counted.
+    /// As [`mean`](Self::mean), but `value` if `weight` is 0.
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
         if self.weight == 0.0 { value } else { self.mean() }
     }
 
-    /// Turns the gradient of the sum into that of the mean, in place: divides each element by
-    /// `weight`, rounded once. If `weight` is 0, all become 0.
+    /// Turns the gradient of the sum into the gradient of the mean, in place: divides each element
+    /// by `weight`, with one rounding. If `weight` is 0, all elements become 0.
     ///
     /// ```
     /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -96,7 +97,7 @@ impl Loss {
         }
     }
 
-    /// One loss.
+    /// The loss of one row.
     pub(crate) fn of_one(loss: f32, weight: f32) -> Self {
         Self { sum: loss, weight, count: 1, low: 0.0, weight_low: 0.0 }
     }
@@ -108,21 +109,22 @@ impl Loss {
     }
 }
 
-/// Losses of rows and their weights, added up a block at a time: a row by itself would
-/// wait for the one before.
+/// Losses of rows and their weights, added up a block at a time: an addition for each row would
+/// wait for the addition before it.
 #[derive(Default)]
 pub(crate) struct Losses {
     loss: Numbers,
+    /// The weights of rows that have one.
     weight: Numbers,
-    /// How many have a weight of 1 that is not among those.
+    /// The number of rows without a weight: each weighs 1.
     ones: usize,
     count: usize,
 }
 
 impl Losses {
-    /// Those of some rows, of which so many count; the others are 0 and weigh nothing.
-    /// Without weights, each is 1. A call, as it comes once for many rows and needs no
-    /// vectors.
+    /// Adds the losses and the weights of some rows. `count` of the rows count; the loss and the
+    /// weight of the other rows are 0. Without weights, each row that counts weighs 1. Not inlined:
+    /// it runs once for many rows and needs no vectors.
     #[inline(never)]
     pub(crate) fn add(&mut self, losses: &[f32], weights: &[f32], count: usize) {
         self.loss.add(losses);
@@ -133,7 +135,7 @@ impl Losses {
         }
     }
 
-    /// All of them.
+    /// The sum of all losses and weights added so far.
     #[inline(never)]
     pub(crate) fn sum(&self) -> Loss {
         let (sum, low) = self.loss.sum();
@@ -144,13 +146,14 @@ impl Losses {
     }
 }
 
-/// The sum of numbers, each in the lane that its index names.
+/// The sum of numbers. Number i is in lane i mod [`BLOCK`].
 #[derive(Default)]
 struct Numbers {
-    /// Up to a block of the last ones.
+    /// The last numbers, fewer than a block, which are not in the sums yet.
     last: [f32; BLOCK],
+    /// How many numbers `last` has.
     length: usize,
-    /// The sums of those before, in two words.
+    /// The sums of all earlier numbers, in two words.
     high: [f32; BLOCK],
     low: [f32; BLOCK],
 }
@@ -178,7 +181,7 @@ impl Numbers {
         }
     }
 
-    /// By halves: one lane after the other, each would wait for the one before.
+    /// The sum of all lanes, by halves: in order, each addition would wait for the one before it.
     fn sum(&self) -> (f32, f32) {
         let (mut high, mut low) = (self.high, self.low);
         let mut last = [0.0; BLOCK];
@@ -195,7 +198,7 @@ impl Numbers {
     }
 }
 
-/// Adds to each sum the one that is `half` further on, if there is one.
+/// Adds to the sum of each lane i the sum of lane i + `half`, if there is such a lane.
 #[inline(never)]
 fn fold(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], half: usize) {
     let (mut second, mut second_low) = ([0.0; BLOCK], [0.0; BLOCK]);
@@ -206,7 +209,7 @@ fn fold(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], half: usize) {
     add(high, low, &second, &second_low);
 }
 
-/// Adds numbers to sums, both in two words. A call: in place, it would be unrolled many times.
+/// Adds numbers to sums, both in two words. Not inlined: it would be unrolled at every call.
 #[inline(never)]
 fn add(high: &mut [f32; BLOCK], low: &mut [f32; BLOCK], x: &[f32; BLOCK], x_low: &[f32; BLOCK]) {
     for ((high, low), x) in high.iter_mut().zip(low).zip(x.iter().zip(x_low)) {

@@ -1,17 +1,17 @@
-//! Passes: what is compiled once for each instruction set.
+//! Passes: the functions that are compiled once for each instruction set.
 //!
-//! A pass does one step to a [`Tile`]. Whether results go elsewhere, in place or nowhere, and every
-//! option, are arguments, not types. Its body
-//! is generic over [`Simd`](crate::simd::Simd) and inlined into one `#[target_feature]` function
-//! for each backend; [`Passes`] has a method of the same name that calls the right one
-//! directly, so that the linker drops what no public function reaches.
+//! A pass does one step on a [`Tile`]. Its options are arguments, not types, and so is the place of
+//! its results: another slice, the input, or none. The body of a pass is generic over
+//! [`Simd`](crate::simd::Simd) and inlined into one `#[target_feature]` function for each backend.
+//! [`Passes`] has a method of the same name, which calls the function of the backend directly, so
+//! the linker drops every pass that no public function reaches.
 //!
 //! To add a pass, write its body in a file below `pass/` and add it to the list here.
 //!
-//! The `unsafe` here is sound because [`Passes`] exist only where the CPU has its
-//! instructions, and because bodies touch only what their tile or its like has.
+//! The `unsafe` here is sound because a value of [`Passes`] exists only where the CPU has the
+//! instructions, and because a body reads and writes only elements of its arguments.
 #![allow(unsafe_code)]
-#![allow(clippy::too_many_arguments)] // what a pass works on comes as values, all of it
+#![allow(clippy::too_many_arguments)] // a pass gets all of its input as arguments
 
 mod accumulator;
 mod again;
@@ -53,7 +53,7 @@ pub(crate) use shifts::Shifts;
 pub(crate) use tile::{DoubleWords, GROUP, KEPT, LINE, PerRow, ROWS, SHORT, Scratch, TILE, Tile};
 pub(crate) use write::{Again, Logarithms, Target, TargetRows};
 
-/// The passes of an instruction set. One exists only where the CPU was seen to have it.
+/// The passes of an instruction set. A value exists only if the CPU has the instruction set.
 #[derive(Clone, Copy)]
 pub(crate) enum Passes {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -69,8 +69,8 @@ pub(crate) enum Passes {
 }
 
 impl Passes {
-    /// Whether a row of at most [`LINE`] elements has passes of its own. On x86 without AVX2 others
-    /// give the same bits.
+    /// Whether a row of at most [`LINE`] elements has passes of its own. On x86 without AVX2 it has
+    /// none; the passes for short rows give the same bits.
     #[inline(always)]
     pub(crate) fn has_lines(self) -> bool {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]

@@ -16,8 +16,8 @@ pub(crate) use crate::matrix::{check_column_count, check_row_count, check_shape}
 /// `x` is examples × features, `weights` classes × features, `out` examples × classes;
 /// `bias` has one element per class. [`linear_backward`] gives its derivatives.
 ///
-/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754; of finite
-/// products a sum is infinite only if its value is, whatever partial sums are.
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754. A sum of finite
+/// products is infinite only if its value is beyond `f32::MAX`, even if a partial sum overflows.
 ///
 /// **Accuracy.** [`contract::LINEAR`](crate::contract::LINEAR).
 ///
@@ -48,10 +48,10 @@ pub fn linear(x: Rows<'_>, weights: Rows<'_>, bias: &[f32], out: RowsMut<'_>) ->
 /// features; `bias_gradient` has one element per class. Both gradients are overwritten, not added
 /// to; without examples they become 0. The derivative by x is g·W, see [`weighted_sums`].
 ///
-/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754; of finite
-/// products a sum is infinite only if its value is. If g is the gradient of a
-/// [sum of losses](crate::loss::Loss), so are the results:
-/// [`mean_gradient`](crate::loss::Loss::mean_gradient) turns them into those of the mean.
+/// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754. A sum of finite
+/// products is infinite only if its value is beyond `f32::MAX`. If g is the gradient of a
+/// [sum of losses](crate::loss::Loss), the results are gradients of this sum, too:
+/// [`mean_gradient`](crate::loss::Loss::mean_gradient) turns them into gradients of the mean.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
 ///
@@ -84,12 +84,13 @@ pub fn linear_backward(
 /// Sums of the rows of `values`, each times a weight: `out[i] = Σₖ weights[i][k] · values[k]`,
 /// the matrix product weights·values.
 ///
-/// With weights = softmax(scores) it is attention; with a row of probabilities, an expected
-/// value. With the derivatives by the scores of [`linear`] as `weights` and the weights of
-/// [`linear`] as `values`, it gives the derivatives by x.
+/// With weights = softmax(scores) the result is attention; with a row of probabilities it is an
+/// expected value. With g, the derivatives by the scores of [`linear`], as `weights`, and the W of
+/// [`linear`] as `values`, the result is g·W, the derivatives by x.
 ///
 /// Products are rounded; sums are compensated. NaN and infinities follow IEEE 754, even with a
-/// weight of 0; of finite products a sum is infinite only if its value is. Sums of no rows are 0.
+/// weight of 0. A sum of finite products is infinite only if its value is beyond `f32::MAX`. Sums of
+/// no rows are 0.
 ///
 /// **Accuracy.** [`contract::WEIGHTED_SUM`](crate::contract::WEIGHTED_SUM).
 ///
@@ -270,7 +271,8 @@ pub fn entropy(p: Rows<'_>, out: &mut [f32]) -> Result {
 ///
 /// H = ln Σ e^x − Σ p·x with p = softmax(x), and its derivative by x\[k\] is
 /// −pₖ·(H + ln pₖ). It is [`loss::CrossEntropy`](crate::loss::CrossEntropy) of x against the
-/// targets p. A certain row keeps its tiny entropy, although 1 − p has no digits left.
+/// targets p. A row with a p near 1 keeps its tiny entropy, although 1 − p has no digits left in
+/// `f32`.
 ///
 /// **Special values.** A score of −∞ adds nothing. A NaN, a +∞, or only −∞ gives NaN.
 ///
@@ -339,14 +341,15 @@ pub fn kl_divergence(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Result {
 /// the softmax. In distillation, `p` has the scores of the teacher and `q` those of the
 /// student.
 ///
-/// KL(P‖Q) = Σ p·(x − y) − ln Σ e^x + ln Σ e^y with x of `p`, y of `q` and p = softmax(x).
-/// It is never negative, and exactly +0 if y − x is the same for all elements. It keeps its
-/// digits however close or certain the rows are; probabilities in `f32` have no digits left of
-/// a divergence below 2⁻⁴⁸. It equals [`loss::CrossEntropy`](crate::loss::CrossEntropy) of y
-/// against the targets softmax(x), minus [`entropy_of_scores`] of x.
+/// KL(P‖Q) = Σ p·(x − y) − ln Σ e^x + ln Σ e^y with a row x of `p`, a row y of `q`, and
+/// p = softmax(x). It is never negative, and exactly +0 if y − x is the same for all elements. It
+/// keeps its digits however close the rows are and however certain. From probabilities in `f32`, a
+/// divergence below 2⁻⁴⁸ would have no correct digits. KL(P‖Q) equals
+/// [`loss::CrossEntropy`](crate::loss::CrossEntropy) of y against the targets softmax(x), minus
+/// [`entropy_of_scores`] of x.
 ///
-/// For a temperature T, divide all scores by T first. Multiply the result by T² if its gradient
-/// is to keep its size (Hinton and others, 2015).
+/// For a temperature T, divide all scores by T first. Multiplied by T², the loss has gradients of the
+/// same size at every T (Hinton and others, 2015).
 ///
 /// **Special values.** A score of −∞ in `p` adds nothing; a score of −∞ in `q` alone gives +∞.
 /// A NaN, a +∞, or only −∞ on either side gives NaN. Scores further apart than `f32::MAX`
@@ -379,8 +382,8 @@ pub fn kl_divergence_of_scores(p: Rows<'_>, q: Rows<'_>, out: &mut [f32]) -> Res
 /// softmax(y) − softmax(x).
 ///
 /// The gradient is exactly 0 where softmax(y) − softmax(x) is 0. If the divergence is +∞, the
-/// gradient is finite; if it is NaN, all of the row's gradient is NaN. If Q is close to P, the
-/// gradient keeps its digits, too.
+/// gradient is finite; if the divergence is NaN, the gradient of the row is NaN. The gradient keeps
+/// its digits even if Q is close to P.
 ///
 /// # Errors
 /// As [`kl_divergence_of_scores`]; [`Error::RowCount`] or [`Error::ColumnCount`] if

@@ -25,8 +25,7 @@ use crate::rows::{Rows, RowsMut, check_shape};
 /// **Accuracy.** As that of the plain functions,
 /// [`contract::SOFTMAX`](crate::contract::SOFTMAX) and
 /// [`contract::LOG_SOFTMAX`](crate::contract::LOG_SOFTMAX): s·x is never rounded, because
-/// e^(s·x) is computed from x itself, without more steps. With s = 1 the bits are those of the
-/// plain functions.
+/// e^(s·x) is computed from x itself. With s = 1 the results have the bits of the plain functions.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, Softmax};
@@ -216,7 +215,7 @@ impl Softmax {
         Ok(())
     }
 
-    /// How many rows come before one that is to be zeros.
+    /// The number of rows before the first row that the option makes zeros.
     fn unmasked(self, tile: &Tile<'_>) -> usize {
         if !self.zeros_where_masked {
             return tile.rows();

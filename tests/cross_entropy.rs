@@ -398,7 +398,9 @@ fn options_of_any_size_are_their_formula() {
         let mut x = random.normal(3 * columns, sigma);
         // Farther than 64 caps from 0, the slope counts as 0.
         let most = (40.0 * unit).min(60.0 * cap.unwrap_or(unit));
-        x.iter_mut().for_each(|x| *x = (*x * unit).clamp(-most, most));
+        for x in &mut x {
+            *x = (*x * unit).clamp(-most, most);
+        }
         let mut soft = random.normal(3 * columns, 2.0);
         logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
         let labels: Vec<u32> = (0..3).map(|_| random.below(columns) as u32).collect();

@@ -11,7 +11,7 @@ pub(crate) const PIXELS: usize = 64;
 pub(crate) const WEIGHTS: usize = CLASSES * PIXELS;
 /// A number for each class: scores or probabilities.
 pub(crate) type Row = [f32; CLASSES];
-/// What a step keeps of the one before.
+/// The part of the step before that each step repeats.
 const MOMENTUM: f64 = 0.99;
 
 /// Pictures of 64 pixels from 0 to 1, and the class of each.
@@ -35,7 +35,7 @@ impl Examples {
     }
 }
 
-/// Arrays as the library takes them.
+/// Arrays as the rows of a matrix.
 pub(crate) fn rows_of<const N: usize>(arrays: &[[f32; N]]) -> Rows<'_> {
     Rows::new(arrays.as_flattened(), N).expect("whole rows")
 }
@@ -44,11 +44,11 @@ pub(crate) fn rows_mut<const N: usize>(arrays: &mut [[f32; N]]) -> RowsMut<'_> {
     RowsMut::new(arrays.as_flattened_mut(), N).expect("whole rows")
 }
 
-/// W by rows, then b. Numbers are f64, as steps that are too short for an f32 still add up.
+/// W by rows, then b. The numbers are f64: many steps too short for an f32 still add up.
 #[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) numbers: Vec<f64>,
-    /// The sum of the steps so far, older ones for less.
+    /// The sum of the steps so far, each times `MOMENTUM` for every step after it.
     velocity: Vec<f64>,
 }
 
@@ -68,7 +68,7 @@ impl Model {
         Ok(scores)
     }
 
-    /// The mean loss + ½ ‖W‖² / n, the mean loss, and the part of right answers.
+    /// The objective mean loss + ½ ‖W‖² / n, the mean loss, and the fraction of right answers.
     pub(crate) fn evaluate(&self, examples: &Examples) -> Result<[f32; 3]> {
         let scores = self.scores(examples)?;
         let loss = CrossEntropy::new().loss(rows_of(&scores), &examples.labels)?;
@@ -80,7 +80,7 @@ impl Model {
     }
 
     /// One step on the mean loss + ½ `penalty` ‖W‖², with Nesterov's momentum. Returns the length
-    /// of the gradient: of the loss by the scores first, and from there by W and b.
+    /// of the gradient by W and b, which is computed from the gradient by the scores.
     pub(crate) fn step(&mut self, examples: &Examples, penalty: f64) -> Result<f64> {
         let (mut scores, mut gradient) = (self.scores(examples)?, vec![0.0; self.numbers.len()]);
         let by_scores = CrossEntropy::new();

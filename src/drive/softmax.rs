@@ -3,13 +3,12 @@
 //! | rows of | passes |
 //! |---|---|
 //! | any length, on the scalar backend | one, whole |
-//! | 2 to 32, alone, on AVX2 and AVX-512 | one, in registers |
+//! | 2 to 32, alone, except on portable on x86 | one, in registers |
 //! | 2 to 128 | e^x in two words · sums · reciprocals · products |
 //! | to 2048 | maxima · sums that keep e^x where results go · reciprocals · products |
 //! | more | as before, tile by tile |
 //!
-//! All ways of a backend take the same steps for a row, so that no bit depends on what other rows
-//! there are.
+//! On one backend, all of these take the same steps for a row, so no bit depends on the other rows.
 
 use super::each;
 use super::sum::{Sum, height, short_sums};

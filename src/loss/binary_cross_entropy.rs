@@ -13,7 +13,7 @@ use crate::pass::binary::{Keep, Weights};
 ///
 /// **Formulas.** With coefficients a = w·t and b = 1 − t:
 /// loss = a·softplus(−s) + b·softplus(s), gradient b·σ(s) − a·σ(−s). Without a weight the
-/// gradient is σ(s) − t. Both are computed from e^-|s|, so that nothing cancels for t = 0 or
+/// gradient is σ(s) − t. Loss and gradient are computed from e^-|s|, so nothing cancels for t = 0 or
 /// t = 1: a confident right answer keeps its small loss and gradient.
 ///
 /// It is [`CrossEntropy`](super::CrossEntropy) of the two scores 0 and s. With two
@@ -86,11 +86,11 @@ impl BinaryCrossEntropy {
         Self { alpha: Some(alpha), ..self }
     }
 
-    /// Focal loss of scores (Lin and others, 2017) with γ ≥ 0: multiplies each term by
-    /// (1 − its probability)^γ, so that confident right answers count less:
+    /// Focal loss of scores (Lin and others, 2017) with γ ≥ 0. It multiplies the term of each answer
+    /// by (1 − p)^γ, with p the probability of that answer. So confident right answers count less.
     ///
-    /// loss = a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s), gradient b·f′(s) − a·f′(−s)
-    /// with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
+    /// The loss is a·f(−s) + b·f(s) with f(s) = σ(s)^γ·softplus(s). The gradient is
+    /// b·f′(s) − a·f′(−s) with f′(s) = σ(s)^γ·(γ·σ(−s)·softplus(s) + σ(s)).
     ///
     /// γ = 0 changes nothing. **Accuracy.**
     /// [`contract::FOCAL_LOSS`](crate::contract::FOCAL_LOSS) and
@@ -178,8 +178,8 @@ impl BinaryCrossEntropy {
     /// The loss of probabilities, −a·ln p − b·ln(1 − p), each against the target of the same
     /// index.
     ///
-    /// Prefer scores if you have them: p is already rounded, and near 1 no digits of 1 − p
-    /// are left.
+    /// Prefer scores if you have them: p is already rounded, so 1 − p has few digits or none for p
+    /// near 1.
     ///
     /// **Special values.** p = t gives 0 if both are 0 or both are 1. p = 0 against t = 1 gives
     /// +∞. A p or t that is NaN or outside 0 to 1 makes the loss NaN, and the gradient NaN at

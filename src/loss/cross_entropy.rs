@@ -41,8 +41,8 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// **Special values.** A NaN or +∞ score, a row of only −∞, or a NaN or infinite target makes
 /// the row's loss and gradient NaN. In all other rows, a score of −∞ at the label or at a
 /// positive target gives loss +∞ and a finite gradient (−1 at a label without options). At a
-/// negative target it gives loss −∞; at targets of both signs it gives NaN. Without options, loss
-/// and gradient are 0 if every score but the label's is −∞. A term with aₖ = 0 is 0, even
+/// negative target it gives loss −∞; scores of −∞ at targets of both signs give NaN. Without options,
+/// loss and gradient are 0 if every score but the label's is −∞. A term with aₖ = 0 is 0, even
 /// if sₖ is −∞. [`soft_cap`](Self::soft_cap) makes infinite scores finite, and their gradient 0.
 /// Finite scores never give NaN if all aₖ and their sum are finite, even for negative aₖ. The loss
 /// is then infinite only if its value is beyond `f32::MAX`: an overflow of s/T or of a term alone
@@ -59,9 +59,9 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// The last two rows hold for weights and sums Σa + 2λL that are 0 or of magnitudes from 2⁻⁴⁰ to
 /// 2⁴⁰, for targets that are 0 or at least 2⁻¹⁰⁰, and for temperatures and caps from 2⁻⁴⁰ to
 /// 2⁴⁰ with c/T ≤ 2⁵. Temperatures and caps from 2⁻⁶⁰ to 2⁶⁰ are accepted; for c/T > 2⁵,
-/// errors grow with c/T. A gradient is a difference: if a probability nearly equals its target,
-/// their leading digits cancel, and the error is small relative to both, not to the
-/// difference. The sum of the losses is held as two `f32`.
+/// errors grow with c/T. A gradient is a difference. If a probability nearly equals its target,
+/// their leading digits cancel, and the error is small relative to the probability and the target,
+/// not to the difference. The sum of the losses is held as two `f32`.
 ///
 /// ```
 /// use logits::{Rows, RowsMut, loss::CrossEntropy};
@@ -74,7 +74,7 @@ use crate::rows::{Rows, RowsMut, check_column_count, check_row_count, check_shap
 /// assert_eq!(gradient[..2], [-0.5, 0.5]);
 /// assert_eq!(gradient[3], -(-40f32).exp()); // not 0: the tail is kept
 ///
-/// // Half of each target goes to both classes alike.
+/// // The target is ¾ at the label and ¼ at the other class.
 /// let smooth = CrossEntropy::new().label_smoothing(0.5);
 /// assert_eq!(smooth.loss(scores, &[0, 1])?.sum, 2f32.ln() + 0.25 * 40.0);
 /// # Ok::<(), logits::Error>(())
@@ -113,9 +113,9 @@ impl<'a> CrossEntropy<'a> {
         }
     }
 
-    /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1. The loss becomes (1 − ε) times the loss
-    /// plus ε times its mean over all classes as labels, which keeps scores from growing without
-    /// bound. From Szegedy and others, 2015.
+    /// Replaces targets t by (1 − ε)·t + ε/K, 0 ≤ ε < 1. With ℓₖ the loss of label k, the loss of
+    /// label y becomes (1 − ε)·ℓᵧ + ε/K·Σ ℓₖ. This keeps scores from growing without bound. From
+    /// Szegedy and others, 2015.
     ///
     /// If ε > 0, a score of −∞ has a positive target, and the loss is +∞.
     ///
@@ -133,7 +133,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Rows with this label are not read and not counted; their loss and gradient are 0. The
-    /// label need not name a class. Soft targets have no labels, so this does nothing there.
+    /// label need not name a class. The option has no effect on soft targets, which have no labels.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -167,9 +167,9 @@ impl<'a> CrossEntropy<'a> {
         Self { class_weights: Some(weights), ..self }
     }
 
-    /// Adds λ·L² with L = ln Σ e^s, λ from 0 to 2^60, to the loss of each row that counts. This
-    /// keeps L near 0, so that scores stay near log-probabilities. Class weights do not apply to
-    /// it. From Chowdhery and others, 2022.
+    /// Adds λ·L² with L = ln Σ e^s, λ from 0 to 2^60, to the loss of each row that is not ignored.
+    /// This keeps L near 0, so scores stay near log-probabilities. Class weights do not apply to
+    /// λ·L². From Chowdhery and others, 2022.
     ///
     /// ```
     /// use logits::{Rows, loss::CrossEntropy};
@@ -184,8 +184,8 @@ impl<'a> CrossEntropy<'a> {
         Self { z_loss: lambda, ..self }
     }
 
-    /// Replaces each score x by c·tanh(x/c), which is within ±c. The gradient is by x,
-    /// with the factor 1 − tanh²(x/c). From Gemma 2, 2024.
+    /// Replaces each score x by c·tanh(x/c), which is within ±c. The gradient is by x, so it has
+    /// the factor 1 − tanh²(x/c). From Gemma 2, 2024.
     ///
     /// c is from 2^-60 to 2^60. With any other c the call returns [`Error::Parameter`]: the
     /// arithmetic would leave the range of `f32`.
@@ -204,7 +204,7 @@ impl<'a> CrossEntropy<'a> {
     }
 
     /// Divides the scores by T (after [`soft_cap`](Self::soft_cap)): T > 1 flattens the
-    /// probabilities, T < 1 sharpens them. The gradient is by the scores as given. From
+    /// probabilities, T < 1 sharpens them. The gradient is by the scores before the division. From
     /// Hinton and others, 2015.
     ///
     /// T is from 2^-60 to 2^60. With any other T the call returns [`Error::Parameter`]: the
@@ -375,8 +375,8 @@ impl<'a> CrossEntropy<'a> {
         self.of_rows(&Tile::in_place(scores), targets, &mut [])
     }
 
-    /// The loss of labels. In place: where passes take rows whole, and the caller's compiler sees
-    /// that the options are plain, a program has no code of the others.
+    /// The loss of labels. Inlined: if the caller's compiler sees that no other option is on, and
+    /// the backend takes rows whole, the program has no code of the other options.
     #[inline(always)]
     fn of_labels<L: Label>(
         self,
@@ -467,7 +467,8 @@ fn check_factor(name: &'static str, found: f32) -> Result {
     check_parameter(name, found, (0.0..=MOST).contains(&found), "a number from 0 to 2^60")
 }
 
-/// `Ok` for a number from 2^-60 to 2^60: what lies beyond leaves no room for second words.
+/// `Ok` for a number from 2^-60 to 2^60: beyond this range, second words would be subnormal or
+/// overflow.
 fn check_moderate(name: &'static str, found: f32) -> Result {
     let is_valid = (1.0 / MOST..=MOST).contains(&found);
     check_parameter(name, found, is_valid, "a number from 2^-60 to 2^60")

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, check_length};
 /// An integer that names a class: `u8`, `u16`, `u32`, `usize`, `i32` or `i64`.
 pub trait Label: Erase {}
 
-/// What the losses need of a [`Label`].
+/// The operations that the losses use on a [`Label`].
 pub trait Erase: Copy {
     /// The labels without their type: the code that reads them exists once for all types.
     fn erase(labels: &[Self]) -> Erased<'_>;
@@ -24,7 +24,7 @@ macro_rules! labels {
         }
 
         impl Erased<'_> {
-            /// The labels from a row on, as far as there are places for them.
+            /// Writes `of(label)` for the labels from row `first` on, as many as `out` has places.
             #[inline(always)]
             fn read(self, first: usize, out: &mut [usize], of: impl Fn(i64) -> usize) {
                 match self {
@@ -69,7 +69,7 @@ pub(crate) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    /// Labels below `columns`, or ignored.
+    /// Checks that each label is below `columns` or is the ignored label.
     pub(crate) fn new<L: Label>(
         labels: &'a [L],
         rows: usize,
@@ -79,7 +79,7 @@ impl<'a> Labels<'a> {
         check_length("labels", rows, labels.len())?;
         for (row, label) in labels.iter().enumerate() {
             let label = label.wide();
-            // A negative one is very large.
+            // As an unsigned number, a negative label is very large.
             if label as u64 >= columns as u64 && Some(label) != ignored {
                 let is_huge = label < 0 && !L::IS_SIGNED;
                 let label = if is_huge { i64::MAX } else { label };
@@ -89,11 +89,11 @@ impl<'a> Labels<'a> {
         Ok(Self { labels: L::erase(labels), ignored })
     }
 
-    /// The columns that the labels from a row on name, [`NOWHERE`] where the row does not
-    /// count. A function of its own: it has a loop for each type of labels.
+    /// Writes the columns that the labels from row `first` on name, [`NOWHERE`] for an ignored row.
+    /// Not inlined: it has a loop for each type of labels.
     #[inline(never)]
     pub(crate) fn read(self, first: usize, classes: &mut [usize]) {
-        // No checked label is negative but one to be ignored.
+        // A checked label is negative only if it is the ignored label.
         let ignored = self.ignored.unwrap_or(-1);
         let class = |label| if label == ignored { NOWHERE } else { label as usize };
         self.labels.read(first, classes, class);

@@ -270,7 +270,9 @@ fn scaled_softmax(input: Input) -> Vec<f64> {
 
 fn softmax_of_scaled(row: &[f32], scale: f64) -> Vec<f64> {
     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let e: Vec<f64> = row.iter().map(|x| (scale * f64::from(x - max)).exp()).collect();
+    // In f64: the difference of two f32, rounded, would itself be the largest error.
+    let from_max = |x: &f32| scale * (f64::from(*x) - f64::from(max));
+    let e: Vec<f64> = row.iter().map(|x| from_max(x).exp()).collect();
     let sum: f64 = e.iter().sum();
     e.into_iter().map(|e| e / sum).collect()
 }

@@ -7,10 +7,10 @@
 //! nanoseconds per element and the ratio to the first contender, `logits` on its
 //! best backend. Only the ratios mean anything from one machine to another.
 //! `plain-vs-native` beside this package compares two builds of it, and
-//! `--bin accuracy` the errors.
+//! `--bin accuracy` compares errors.
 //!
-//! `--markdown` also writes tables of it, with each contender's error beside its time, every
-//! cell where a peer is faster, and what each peer does not compute.
+//! `--markdown` also writes tables: the times and errors of each contender, every cell where a peer
+//! is faster, and what each peer computes and promises.
 //!
 //! A filter that names a function keeps that function, any other the contenders
 //! whose names contain it.

@@ -1,4 +1,4 @@
-//! What was measured, as Markdown.
+//! The measurements as Markdown.
 
 use crate::required::Found;
 use logits_peers::{FUNCTIONS, Function, Peer, Shape};
@@ -11,29 +11,54 @@ type Measured = BTreeMap<(&'static str, Shape), Found>;
 /// By function and contender.
 type Errors = BTreeMap<(&'static str, String), f64>;
 
-/// What errors are measured on.
+/// The shape of the data for errors.
 const SHAPE: Shape = Shape { rows: 128, columns: 1000 };
-/// They read and write memory, and compute nothing.
+/// Contenders that read and write memory and compute nothing.
 const LIMITS: [&str; 3] = ["plain sum", "copy", "copy streaming"];
 
-/// What is said of what a peer has: from its documentation and source.
+/// What each peer computes and promises, with the source of each claim.
 const LACKING: &str = "\
 | | exp, ln | sigmoid | softmax | log_softmax | log_sum_exp | loss | its gradient | error in `f32` |
 |---|---|---|---|---|---|---|---|---|
-| logits | yes | yes | yes | yes | yes | yes | yes | stated and proven, of every function |
-| PyTorch | yes | yes | yes | yes | yes | yes | yes | not stated |
-| ONNX Runtime | yes | yes | yes | yes | yes | as a graph | builds for training | not stated |
-| candle | yes | yes | yes | yes | yes | yes | yes | not stated |
-| burn | yes | yes | yes | yes | – | in `burn-nn` | by its autodiff | not stated |
-| SciPy | NumPy's | yes | yes | yes | yes | – | – | not stated |
-| NumPy | yes | – | – | – | – | – | – | not stated; bounds in its tests |
-| rten-vecmath | exp | yes | yes | yes | – | – | – | of exp and sigmoid: 1 and 4 ULP |
-| tract-linalg | yes | yes | a part | – | – | – | – | not stated |
-| SLEEF | yes | – | – | – | – | – | – | stated: 1 ULP |
-| libmvec | yes | – | – | – | – | – | – | stated: 4 ULP |
-| MKL VML | yes | – | – | – | – | – | – | stated: HA 1, LA 4 ULP |
-| wide | yes | – | – | – | – | – | – | not stated |
-| std | yes | – | – | – | – | – | – | “unspecified precision” |
+| logits | yes | yes | yes | yes | yes | yes | yes | of every function; exp, ln and sigmoid by all inputs |
+| PyTorch | yes | yes | yes | yes | yes | yes | yes | not stated [1] |
+| ONNX Runtime | yes | yes | yes | yes | yes | as a graph [2] | builds for training [3] | not stated |
+| candle | yes | yes | yes | yes | yes | yes [4] | yes | not stated |
+| burn | yes | yes | yes [5] | yes | – [6] | `burn-nn` [7] | by its autodiff | not stated |
+| SciPy | NumPy's | yes | yes | yes | yes [8] | – | – | not stated |
+| NumPy | yes | – | – | – | – | – | – | not stated; bounds in its tests [9] |
+| rten-vecmath | exp | yes | yes | yes | – [10] | – | – | exp 1 ULP, sigmoid 4 ULP, both from formulas in `f32` [11] |
+| tract-linalg | yes | yes | a part [12] | – | – | – | – | exp 2 ULP, ln 1 ULP [13] |
+| SLEEF | yes | – | – | – | – | – | – | 1 ULP [14] |
+| libmvec | yes | – | – | – | – | – | – | 4 ULP, by random sampling [15] |
+| MKL VML | yes | – | – | – | – | – | – | HA 1 ULP, LA 4 ULP [16] |
+| wide | yes | – | – | – | – | – | – | not stated [17] |
+| std | yes | – | – | – | – | – | – | “unspecified precision” [18] |
+
+A “yes” is a function that this program calls (`peers.py`, `src/x86.rs`, `src/portable.rs`,
+`frameworks/`), unless it has a source. “Not stated”: the documentation of the functions that are
+called has no bound. Sources, as of November 2026:
+
+1. docs.pytorch.org, “Numerical accuracy”: no bounds; results may differ in bits between releases and
+   platforms.
+2. onnx.ai, operator `SoftmaxCrossEntropyLoss`: a function of other operators.
+3. microsoft/onnxruntime, `orttraining/orttraining/training_ops/cpu/loss/softmax_cross_entropy_loss.cc`.
+4. huggingface/candle, `candle-nn/src/loss.rs`: `nll` of `log_softmax`.
+5. tracel-ai/burn, `crates/burn-tensor/src/tensor/activation/base.rs`.
+6. tracel-ai/burn, commit 2c06be3: `git grep -i 'log_\\?sum_\\?exp'` finds only private functions of its CTC loss
+   and a local variable.
+7. tracel-ai/burn, `crates/burn-nn/src/loss/cross_entropy.rs`.
+8. scipy/scipy, `scipy/special/_logsumexp.py`. It adds the terms but the largest and takes `log1p`.
+9. numpy/numpy, `numpy/_core/tests/test_umath_accuracy.py`, from the files in `data`.
+10. rten-vecmath 0.25.0, `src/lib.rs`: what it exports.
+11. rten-vecmath 0.25.0, `src/exp.rs`: compared with `f32::exp` and with `1. / (1. + (-x).exp())`.
+12. tract-linalg 0.23.9, `src/generic/reduce.rs`: e^(x − max) and its sum.
+13. tract-linalg 0.23.9, comments of `src/generic/exp.rs` and `ln.rs`; tests in `src/frame` accept 3 and 2.
+14. docs.rs/crate/sleef-sys, `sleef/doc/html/purec.xhtml`: “1.0 ULP error bound” of functions in `_u10`.
+15. sourceware.org/glibc/wiki/libmvec. The manual of glibc does not cover the vector functions.
+16. intel.com, “oneMKL Vector Mathematics Performance and Accuracy Data”: maximum errors of HA and LA.
+17. wide 1.7.1, `src/f32x8_.rs`.
+18. doc.rust-lang.org, `f32::exp`.
 ";
 
 /// The largest error of a contender on some random data.
@@ -48,9 +73,10 @@ pub fn tables(measured: &Measured, errors: &Errors, rounds: usize) -> String {
         "One thread of {}, {}, {}; the least of {rounds} rounds, of fewer beyond 16 Ki elements.\n\n\
          A cell has the nanoseconds per element, and how many times those of `logits` on its best \
          backend. `avx2` at the end of a name says that no wider instructions were allowed. The \
-         error is the largest of {SHAPE} results from scores in ±6, in units in the last place: it \
-         is beside the time so that both are seen, and not the largest there is. Times of peers in \
-         Python are without what Python takes.\n",
+         error is the largest of {SHAPE} results from scores in ±6, in units in the last place of \
+         the result; other inputs have larger errors. A gradient with smoothing or on \
+         distributions is a difference: where its two terms cancel, this error is large for every \
+         library. Times of peers in Python are without the time that Python itself takes.\n",
         first_line("sh", &["-c", "sed -n 's/^model name.*: //p' /proc/cpuinfo"]),
         first_line("date", &["+%Y-%m-%d"]),
         first_line("rustc", &["--version"]),
@@ -61,7 +87,7 @@ pub fn tables(measured: &Measured, errors: &Errors, rounds: usize) -> String {
     }
     text += "\n## Where a peer is faster\n\n";
     faster(&mut text, measured, errors);
-    text += "\n## What a peer does not compute\n\n";
+    text += "\n## What each peer computes and promises\n\n";
     text += LACKING;
     text
 }

@@ -1,4 +1,4 @@
-//! burn: `burn-flex`, which it recommends on CPUs, called through the trait of its backends.
+//! burn: `burn-flex`, a backend of burn for CPUs, called through the trait of the backends.
 
 use crate::{Bind, Bound, Call, Input};
 use burn_backend::TensorData;

@@ -34,7 +34,7 @@
 use super::accumulator::{Accumulator, Term, Totals};
 use super::coefficients::splat;
 use super::link::{Link, finite};
-use super::search::{maximum, position};
+use super::search::{largest, position};
 use super::{Coefficients, DoubleWords, GROUP, PerRow, Tile};
 use crate::math::double_word::{add, divide, fast_two_sum, product, rounded, times};
 use crate::math::ln::ln_1p_positive_words;
@@ -215,7 +215,7 @@ pub(super) unsafe fn general_tops<S: Simd>(
     let count = tile.rows.min(GROUP);
     for (i, at) in rows.at.iter_mut().enumerate().take(count) {
         let x = tile.x.wrapping_add(i * tile.x_stride);
-        let top = unsafe { maximum(simd, x, tile.columns) };
+        let top = unsafe { largest(simd, x, tile.columns) };
         *at = unsafe { position(simd, x, tile.columns, top) };
         rows.top.set(i, top);
         rows.target.set(i, against.get(i, *at));

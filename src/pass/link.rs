@@ -40,6 +40,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Of a cap and a temperature from 2^-60 to 2^60.
+    #[inline(never)]
     pub(crate) fn new(cap: Option<f32>, temperature: f32) -> Self {
         let (high, low) = quotient(1.0, temperature);
         let octaves = f32::from_bits(high.to_bits() & f32::INFINITY.to_bits());
@@ -88,22 +89,24 @@ impl Link {
     /// overflows on the way; what is small is scaled down at the end, so that no digits are lost.
     #[inline(always)]
     pub(super) fn chain<V: Lanes>(self, y: (V, V), derivative: (V, V), power: V) -> V {
-        let one = power.splat(1.0);
-        let is_large = power.splat(1024.0).lt(y.0.abs());
-        let y = times(V::select(is_large, one * DOWN, one), y);
-        let power = V::select(is_large, power * (1.0 / DOWN), power);
-        let slope = splat(one, self.inverse);
-        if self.cap.is_none() {
-            let (high, low) = finite(product(y, slope));
-            return (high + low) * self.octaves * power;
-        }
-        let is_steep = one.le(derivative.0);
-        let down = one * (1.0 / SCALE);
-        let derivative = times(V::select(is_steep, down, one), derivative);
-        let (high, low) = finite(product(y, product(derivative, slope)));
-        let y = (high + low) * self.octaves * power * V::select(is_steep, one, down);
-        // At the cap nothing moves the loss, be y infinite.
-        let zero = power.splat(0.0);
-        V::select(derivative.0.eq(zero), zero, y)
+        call!(V, (self, y, derivative, power), |(link, y, derivative, power)| {
+            let one = power.splat(1.0);
+            let is_large = power.splat(1024.0).lt(y.0.abs());
+            let y = times(V::select(is_large, one * DOWN, one), y);
+            let power = V::select(is_large, power * (1.0 / DOWN), power);
+            let slope = splat(one, link.inverse);
+            if link.cap.is_none() {
+                let (high, low) = finite(product(y, slope));
+                return (high + low) * link.octaves * power;
+            }
+            let is_steep = one.le(derivative.0);
+            let down = one * (1.0 / SCALE);
+            let derivative = times(V::select(is_steep, down, one), derivative);
+            let (high, low) = finite(product(y, product(derivative, slope)));
+            let y = (high + low) * link.octaves * power * V::select(is_steep, one, down);
+            // At the cap nothing moves the loss, be y infinite.
+            let zero = power.splat(0.0);
+            V::select(derivative.0.eq(zero), zero, y)
+        })
     }
 }

@@ -9,9 +9,9 @@ use crate::{
 };
 use logits::contract::{
     BINARY_GRADIENT, BINARY_LOSS, DISTRIBUTION, DIVERGENCE, LOG_ADD_EXP, LOG_SOFTMAX,
-    LOG_SUM_EXP_RISE,
+    LOG_SOFTMAX_BACKWARD, LOG_SUM_EXP_RISE, SOFTMAX,
 };
-use logits::loss::BinaryCrossEntropy;
+use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Rows};
 
 /// softplus(−12.3392) was 4.41e-6 instead of 4.377e-6: 1 + e^x was rounded before ln. Here
@@ -223,4 +223,50 @@ fn cmsis_dsp_151() {
     let next = 1.0 + f32::EPSILON;
     assert_function("ln", &[next, 1.00000119, 0.9999911, 0.99999994, 0.9999, 1.0001, 1.01]);
     assert_special("ln", &[(1.0, 0.0)]);
+}
+
+/// The mean of many losses was too small: a sum in `f32` does not grow any more by what is below its
+/// last digit. Here small losses after a large one count.
+#[test]
+fn pytorch_55657() {
+    let (large, small, count) = ([0.0, -1e8], [0.0, 0.0], 4096);
+    let exact = 1e8 + f64::from(count) * core::f64::consts::LN_2;
+    let mut scores = large.to_vec();
+    scores.extend(small.repeat(count as usize));
+    let labels = vec![1; 1 + count as usize];
+    for backend in backends() {
+        let of = CrossEntropy::new().on(backend);
+        let loss = of.loss(Rows::new(&scores, 2).unwrap(), &labels).unwrap();
+        assert_close(&[loss.sum], &[exact], 0.51, backend);
+        assert_close(&[loss.mean()], &[exact / f64::from(1 + count)], 1.02, backend);
+    }
+}
+
+/// The gradient of log-softmax by a likely score was 0 instead of 4e-18, so that its elements did
+/// not sum to 0: 1 less the probability. Here it is what the others have, with the errors of both
+/// functions.
+#[test]
+fn tensorflow_126630() {
+    for distance in [17.0f32, 37.0, 40.0, 80.0] {
+        for backend in backends() {
+            let y = of(Backend::log_softmax, backend, &[distance, 0.0]);
+            let mut found = [9.0; 2];
+            backend.log_softmax_backward(&y, &[1.0, 0.0], &mut found).unwrap();
+            let tail = 1.0 / (1.0 + libm::exp(f64::from(distance)));
+            assert_close(&found, &[tail, -tail], LOG_SOFTMAX + LOG_SOFTMAX_BACKWARD, backend);
+        }
+    }
+}
+
+/// Softmax of six scores had steps of powers of two, and a sum of 0.99986: e^x was a power of two
+/// near it. Here probabilities have their digits, of three of the scores, too.
+#[test]
+fn nnpack_174() {
+    let x = [9.34623, 8.43469, 7.19462, 6.59385, 5.89481, 5.67304];
+    for backend in backends() {
+        for x in [&x[..], &x[..3]] {
+            let found = of(Backend::softmax, backend, x);
+            assert_close(&found, &softmax(x), SOFTMAX, backend);
+        }
+    }
 }

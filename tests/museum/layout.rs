@@ -125,6 +125,25 @@ fn numpy_32017() {
     }
 }
 
+/// Softmax of a single class was 1 less one unit from 8 rows on, and 1 in the remainder: the vector's
+/// reciprocal was not rounded. Here it is 1 in every batch, and its logarithm +0.
+#[test]
+fn tensorflow_116933() {
+    let mut random = Random::new(116_933);
+    for batch in (1..=67).chain([128, 129, 1000]) {
+        let x = random.normal(batch, 5.0);
+        let rows = || Rows::new(&x, 1).unwrap();
+        for backend in backends() {
+            let what = format!("{batch} rows on {backend:?}");
+            let mut out = vec![9.0; batch];
+            backend.rows_softmax(rows(), RowsMut::new(&mut out, 1).unwrap()).unwrap();
+            assert_same(&out, &vec![1.0; batch], &what);
+            backend.rows_log_softmax(rows(), RowsMut::new(&mut out, 1).unwrap()).unwrap();
+            assert_same(&out, &vec![0.0; batch], &what);
+        }
+    }
+}
+
 /// Elements of the tail went through scalar code and differed from the same ones in a vector.
 /// Here a value has one result at every place of every length.
 #[test]

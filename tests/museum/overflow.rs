@@ -6,9 +6,9 @@ use crate::{
     INF, assert_close, assert_function, assert_row_loss, assert_special, binary,
     binary_of_probability, of, row_loss,
 };
-use logits::Backend;
 use logits::contract::{BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, LOG_SOFTMAX};
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
+use logits::{Backend, Softmax};
 
 /// softplus(100) was infinite and its gradient NaN: e^x was formed first. Here it is 100 and
 /// the gradient, the sigmoid, 1.
@@ -222,5 +222,99 @@ fn pytorch_103316() {
         let found = binary_of_probability(of, p, 1.0);
         assert_close(&[found.0], &[-libm::log(p.into())], BINARY_PROBABILITY[0], backend);
         assert_close(&[found.1], &[-1.0 / f64::from(p)], BINARY_PROBABILITY[1], backend);
+    }
+}
+
+/// Softplus of −1e7 was infinite, and 0.7 of −8.78e6: a magic number rounds only what is below 2^22.
+/// Here it is 0, and log-sigmoid the number itself.
+#[test]
+fn tt_metal_55798() {
+    for x in [-104.0, -4.2e6, -8.72e6, -8.78182e6, -1e7, -3.3e7, -1e10, -3e38, f32::MIN, -INF] {
+        assert_special("softplus", &[(x, 0.0), (-x, -x)]);
+        assert_special("log_sigmoid", &[(-x, -0.0), (x, x)]);
+    }
+}
+
+/// Sigmoid of ±5e29 was NaN: what reducing the range left of it was no small number. Here it is 0
+/// or 1.
+#[test]
+fn tensorflow_119354() {
+    for x in [1e5, 1e9, 1e15, 5e29, 1e38, f32::MAX] {
+        assert_special("sigmoid", &[(x, 1.0), (-x, 0.0)]);
+        assert_special("exp", &[(x, INF), (-x, 0.0)]);
+        assert_special("exp_m1", &[(x, INF), (-x, -1.0)]);
+    }
+}
+
+/// Sigmoid of −90 was NaN: e^90 is infinite, and a Newton step made its reciprocal 0 times that.
+/// Here it is 8e-40, and falls to 0.
+#[test]
+fn ncnn_1284() {
+    assert_function("sigmoid", &[0.0, 10.0, -88.0, -88.8, -89.0, -90.0, -100.0, -103.0, -103.9]);
+    assert_special("sigmoid", &[(-103.0, f32::from_bits(1)), (-104.0, 0.0)]);
+}
+
+/// Softmax of \[−10000, −10000\] was NaN: the larger of 0 and the maximum was subtracted. Here it
+/// is ½, as of any two scores alike.
+#[test]
+fn nnlib_43() {
+    for x in [-1e2, -1e4, -1e10, -3e38, f32::MIN] {
+        for n in [2, 16, 64, 512] {
+            for backend in backends() {
+                let found = of(Backend::softmax, backend, &vec![x; n]);
+                assert_eq!(found, vec![1.0 / n as f32; n], "{x} on {backend:?}");
+                let found = of(Backend::log_softmax, backend, &vec![x; n]);
+                assert_close(&found, &vec![-libm::log(n as f64); n], LOG_SOFTMAX, backend);
+            }
+        }
+    }
+}
+
+/// Softmax of 1e14 times scores was NaN: s·x less the maximum was one fused operation, which leaves
+/// the largest with the rounding error of its product. Here the largest has 1.
+#[test]
+fn pytorch_163932() {
+    let x = [-0.90263, -0.24796, 0.75043, -0.31078, 0.31673, 0.98359, 0.11955, 0.89869, -0.9763];
+    for scale in [3e9, 1.7e10, 1e14, 7e29, 3e38] {
+        for copies in [1, 2, 8] {
+            let x = x.repeat(copies);
+            let is_top = |x: f32| x == 0.98359;
+            for backend in backends() {
+                let of = Softmax::new().scale(scale).on(backend);
+                let (mut p, mut log) = (x.clone(), x.clone());
+                of.softmax_in_place(&mut p).unwrap();
+                of.log_softmax_in_place(&mut log).unwrap();
+                let most = 1.0 / copies as f32;
+                let expected: Vec<_> =
+                    x.iter().map(|&x| if is_top(x) { most } else { 0.0 }).collect();
+                assert_eq!(p, expected, "{scale} on {backend:?}");
+                let exact = -libm::log(copies as f64);
+                for (&x, &log) in x.iter().zip(&log) {
+                    if is_top(x) {
+                        assert_close(&[log], &[exact], LOG_SOFTMAX, backend);
+                    } else {
+                        assert!(log < -100.0, "{scale} on {backend:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A positive weight of 1 made the loss of score −120 NaN, where it was finite without. Here 1 is
+/// no weight, and 3 is three times as much.
+#[test]
+fn pytorch_13773() {
+    for backend in backends() {
+        let plain = BinaryCrossEntropy::new().on(backend);
+        for score in [-89.0, -120.0, -1e4, -1e30] {
+            let expected = (-score, -1.0);
+            assert_eq!(binary(plain, score, 1.0), expected, "{backend:?}");
+            assert_eq!(binary(plain.pos_weight(1.0), score, 1.0), expected, "{backend:?}");
+            let found = binary(plain.pos_weight(3.0), score, 1.0);
+            assert_eq!(found, (-3.0 * score, -3.0), "{backend:?}");
+        }
+        let loss = plain.pos_weight(1.0).loss(&[0.0, -120.0], &[0.0, 1.0]).unwrap();
+        assert_close(&[loss.sum], &[120.0 + core::f64::consts::LN_2], 0.51, backend);
     }
 }

@@ -1,13 +1,15 @@
 //! NaN and infinities: rows masked by −∞, limits, and zeros with a sign.
 
-use crate::common::{assert_same, backends, same, softmax, unit};
+use crate::common::{
+    MapFunction, assert_same, backends, elementwise, log_softmax, same, softmax, unit,
+};
 use crate::{
     INF, NAN, assert_close, assert_near, assert_special, binary, binary_of_probability, exact_loss,
     log_sum_exp, of,
 };
 use logits::contract::{
-    BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, ENTROPY_OF_SCORES, LOG_SOFTMAX_BACKWARD,
-    SMOOTH_GRADIENT, SMOOTH_LOSS, SOFTMAX, SOFTMAX_BACKWARD,
+    BINARY_GRADIENT, BINARY_LOSS, BINARY_PROBABILITY, ENTROPY_OF_SCORES, LOG_SOFTMAX,
+    LOG_SOFTMAX_BACKWARD, SMOOTH_GRADIENT, SMOOTH_LOSS, SOFTMAX, SOFTMAX_BACKWARD,
 };
 use logits::loss::{BinaryCrossEntropy, CrossEntropy};
 use logits::{Backend, Rows, RowsMut, Softmax};
@@ -102,6 +104,50 @@ fn burn_4697() {
         assert_close(&x[..5], &softmax(&a), SOFTMAX, backend);
         assert_eq!(x[5..10], [0.0; 5], "{backend:?}");
         assert_close(&x[10..], &softmax(&b), SOFTMAX, backend);
+    }
+}
+
+/// A row with a NaN had the softmax of its other elements: the maximum left it out, and e^NaN was 0.
+/// Here all of the row is NaN, wherever the NaN is, and other rows are as ever.
+#[test]
+fn lattice_740() {
+    for n in [2, 3, 8, 17, 33, 100, 130, 2100] {
+        let mut x = vec![0.5; 3 * n];
+        for at in [0, 1, n / 2, n - 1] {
+            x[n + at] = NAN;
+            for backend in backends() {
+                let what = format!("{at} of {n} on {backend:?}");
+                let (mut p, mut log) = (vec![9.0; 3 * n], vec![9.0; 3 * n]);
+                let rows = || Rows::new(&x, n).unwrap();
+                backend.rows_softmax(rows(), RowsMut::new(&mut p, n).unwrap()).unwrap();
+                backend.rows_log_softmax(rows(), RowsMut::new(&mut log, n).unwrap()).unwrap();
+                for (found, function) in
+                    [(p, Backend::softmax as MapFunction), (log, Backend::log_softmax)]
+                {
+                    let other = of(function, backend, &x[..n]);
+                    assert_same(&found, &[&other[..], &vec![NAN; n], &other].concat(), &what);
+                }
+                assert!(log_sum_exp(backend, &x[n..2 * n]).is_nan(), "{what}");
+            }
+            x[n + at] = 0.5;
+        }
+    }
+}
+
+/// Log-softmax of NaN, +∞ and −∞ was NaN for two of them, and −∞ for the last. Here the row is NaN,
+/// and the next is as ever.
+#[test]
+fn mindspore_378() {
+    let x = [NAN, INF, -INF, -0.06634701043367386, 0.13211409747600555, -0.04101350158452988];
+    for backend in backends() {
+        let mut found = [9.0; 6];
+        let place = RowsMut::new(&mut found, 3).unwrap();
+        backend.rows_log_softmax(Rows::new(&x, 3).unwrap(), place).unwrap();
+        assert_same(&found[..3], &[NAN; 3], &format!("{backend:?}"));
+        assert_close(&found[3..], &log_softmax(&x[3..]), LOG_SOFTMAX, backend);
+        for row in [[NAN, -INF], [-INF, NAN], [INF, -INF], [-INF, INF]] {
+            assert_same(&of(Backend::log_softmax, backend, &row), &[NAN; 2], &"a pair");
+        }
     }
 }
 
@@ -317,5 +363,38 @@ fn scikit_learn_17399() {
         assert_eq!(exact_loss(&scores, 0).0, 1e3);
         let rows = Rows::new(&scores, 2).unwrap();
         assert_eq!(CrossEntropy::new().on(backend).loss(rows, &[0u8]).unwrap().sum, 1e3);
+    }
+}
+
+/// Sigmoid of NaN was 1 in vectors and NaN in the remainder: a clamp kept the number. Here NaN gives
+/// NaN at every place of every length, and only there.
+#[test]
+fn tensorflow_29048() {
+    for backend in backends() {
+        for case in elementwise() {
+            for n in (1..=35).chain([67]) {
+                assert_same(&of(case.map, backend, &vec![NAN; n]), &vec![NAN; n], &n);
+                for at in 0..n {
+                    let mut x = vec![0.5; n];
+                    x[at] = NAN;
+                    let found = of(case.map, backend, &x);
+                    let nans = (0..n).filter(|&i| found[i].is_nan());
+                    assert!(nans.eq([at]), "{} of {n} on {backend:?}", case.contract.name);
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of the loss of score 0 was 0, the slope of |s| there. Here it is ½ or −½.
+#[test]
+fn pytorch_2298() {
+    for backend in backends() {
+        let of = BinaryCrossEntropy::new().on(backend);
+        for score in [0.0, -0.0] {
+            let ln_2 = core::f32::consts::LN_2;
+            assert_eq!(binary(of, score, 0.0), (ln_2, 0.5), "{backend:?}");
+            assert_eq!(binary(of, score, 1.0), (ln_2, -0.5), "{backend:?}");
+        }
     }
 }

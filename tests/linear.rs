@@ -268,3 +268,23 @@ fn sums_overflow_where_their_values_do() {
         }
     }
 }
+
+/// The errors of hundreds of thousands of additions, one like the other, have digits of their own.
+#[test]
+fn a_long_sum_that_overflows_on_its_way_is_within_the_contract() {
+    let n = 1 << 18;
+    let mut terms = vec![f32::MAX / n as f32 * 1.2; n];
+    terms.push(-f32::MAX);
+    let ones = Matrix::new(vec![1.0; n + 1], n + 1);
+    let values = Matrix::new(terms, n + 1);
+    let transposed = values.transposed();
+    for backend in backends() {
+        let score = linear(backend, &ones, &values, &[0.0])[0];
+        let sum = weighted_sums(backend, &ones, &transposed)[0];
+        assert!(error(score, &ones.data, &values.data, 0.0) <= LINEAR, "{score:e} on {backend:?}");
+        assert!(
+            error(sum, &ones.data, &values.data, 0.0) <= WEIGHTED_SUM,
+            "{sum:e} on {backend:?}"
+        );
+    }
+}

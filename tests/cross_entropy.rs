@@ -435,6 +435,24 @@ fn distributions_with_z_loss_and_temperature_are_their_formula() {
     worst.assert_within(OF_SMOOTH);
 }
 
+/// Targets of both signs, some of them large, whose sum is not: gradients at the others have it as
+/// their factor.
+#[test]
+fn targets_of_both_signs_are_their_formula() {
+    let (mut random, mut worst) = (Random::new(41), Worst::default());
+    for round in 0..200 {
+        let (rows, columns) = (1 + round % 5, 3 + random.below(40));
+        let x = random.normal(rows * columns, 2.0);
+        let mut t = random.normal(rows * columns, 1.0);
+        for t in t.chunks_mut(columns) {
+            let (at, large) = (random.below(columns - 1), random.between(1.0, 1e6));
+            (t[at], t[at + 1]) = (large, -large);
+        }
+        worst.meet((PLAIN, 2.0), columns, [&x, &t], None);
+    }
+    worst.assert_within(OF_SMOOTH);
+}
+
 /// Asserts that a row has the loss and gradient of the formula within 4 ULP of their size,
 /// and of at least 1.5·|t|; NaN for a NaN, for +∞, and for nothing but −∞.
 #[track_caller]

@@ -36,7 +36,7 @@ use super::coefficients::splat;
 use super::link::{Link, finite};
 use super::search::{maximum, position};
 use super::{Coefficients, DoubleWords, GROUP, PerRow, Tile};
-use crate::math::double_word::{add, divide, fast_two_sum, product, rounded, times};
+use crate::math::double_word::{add, divide, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::{LEVEL, Shift};
 use crate::simd::{BLOCK, Lanes, Mask, Simd};
@@ -394,6 +394,9 @@ pub(super) unsafe fn general_results<S: Simd>(
         let headroom = S::F32::select(is_large, one, headroom);
         let share = divide((own.0 * headroom, own.1 * headroom), all);
         let share_of_others = divide((others.0 * headroom, others.1 * headroom), all);
+        // Where the sum of the coefficients has cancelled, its second word is no longer small, nor is
+        // that of e^d: what their product leaves out would count.
+        let mass = finite(two_sum(mass.0, mass.1));
         let factor = finite(product(mass, divide((headroom, zero), all)));
         let (minus, low) = finite(product(at_top, share_of_others));
         let at_top = finite(add(finite(product(rest, share)), (-minus, -low)));

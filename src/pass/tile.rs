@@ -334,7 +334,9 @@ impl Scratch {
     #[inline]
     pub(crate) fn tile<'a>(&'a mut self, columns: usize, results: Tile<'a>) -> Tile<'a> {
         let columns = columns.min(TILE);
-        Tile { x: self.high.as_ptr().cast(), x_stride: columns, rows: 1, columns, ..results }
+        // Results of another tile may go there, too: a pointer to write by.
+        let x = self.high.as_mut_ptr().cast::<f32>();
+        Tile { x, x_stride: columns, rows: 1, columns, ..results }
     }
 
     /// The rows of a tile of up to [`KEPT`] elements, of which e^x goes here.

@@ -49,6 +49,12 @@ pub(super) unsafe fn exp_short<S: Simd>(
         // One row as long as all.
         (rows, columns) = (rows.min(1), rows * columns);
     }
+    // Sums of rows load whole blocks: what follows the last row is a number, too.
+    let zeros = simd.block(simd.splat(0.0));
+    unsafe {
+        simd.store_block(zeros, high.wrapping_add(rows * columns));
+        simd.store_block(zeros, low.wrapping_add(rows * columns));
+    }
     let mut most = simd.splat(0.0);
     for i in 0..rows {
         let x = tile.x.wrapping_add(i * tile.x_stride);

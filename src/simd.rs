@@ -308,6 +308,13 @@ pub(crate) trait Lanes:
         if const { Self::CALLS } { apart(arguments, formula) } else { formula(arguments) }
     }
 
+    /// An elementwise function: one of lanes or, on scalar, one of the bits of an `f32`, which
+    /// computes by integers.
+    #[inline(always)]
+    fn elementwise(self, lanes: impl Fn(Self) -> Self, _: impl Fn(u32) -> u32) -> Self {
+        lanes(self)
+    }
+
     /// `value` in every lane; `self` proves that the instructions exist.
     fn splat(self, value: f32) -> Self;
     /// The first lane.

@@ -70,6 +70,11 @@ impl Lanes for F32 {
     type Mask = bool;
 
     #[inline(always)]
+    fn elementwise(self, _: impl Fn(Self) -> Self, bits: impl Fn(u32) -> u32) -> Self {
+        Self(f32::from_bits(bits(self.0.to_bits())))
+    }
+
+    #[inline(always)]
     fn splat(self, value: f32) -> Self {
         Self(value)
     }

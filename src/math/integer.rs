@@ -1,0 +1,262 @@
+//! e^x of an `f32` by integer arithmetic: what the scalar backend's elementwise functions are made
+//! of.
+//!
+//! **Method.** The bits of x give |x| as a fixed-point number, whose product with log2(e) is
+//! t = n + (j + ½)/16 + w/16 with whole n and j and |w| ≤ ½. The table has 2^((j + ½)/16), and
+//! 2^(w/16) = 1 + w·(A1 + w·(A2 + w·A3)). Where there is no floating-point unit, that takes a
+//! thirtieth of what `f32` would, and elsewhere less than it. Every processor gives the same bits.
+//!
+//! **Error.** Half an ULP for the rounding of the result. In units of it, 0.04 for the polynomial
+//! (2.0e-9), 0.03 for what is cut off |x| below 2^-6 (2^-29), 0.03 for log2(e) (1.7e-9 for
+//! |x| < 8), 0.02 for what is cut off products.
+//!
+//! **Coefficients** by `integer.py`, beside this file.
+
+/// log2(e) in units of 2^-30, and what that is too large by, in units of 2^-62.
+const LOG2_E: u32 = 0x5C55_1D95;
+const LOG2_E_LOW: u32 = 0x51F4_07A2;
+
+/// A1, A2 and A3 in units of 2^-35.
+const POLYNOMIAL: [i32; 3] = [0x58B9_0BFC, 0x01EC_0000, 0x0007_1AC2];
+
+/// 2^((j + ½)/16) in units of 2^-30, and [`HALF`] more.
+#[rustfmt::skip]
+static TABLE: [i32; 16] = [
+    0x4166_C38C, 0x444C_0780, 0x4752_1D06, 0x4A7A_7814, 0x4DC6_9D1D, 0x5138_21C1, 0x54D0_AD9A, 0x5891_FB01,
+    0x5C7D_D7E4, 0x6096_26A5, 0x64DC_DF03, 0x6954_0F09, 0x6DFD_DC0C, 0x72DC_83B4, 0x77F2_5D0E, 0x7D41_D9AE,
+];
+
+/// Half an ULP of a number from 1 to 2, in units of 2^-30.
+const HALF: u32 = 64;
+
+const INFINITY: u32 = f32::INFINITY.to_bits();
+const SIGN: u32 = 1 << 31;
+
+/// The upper half of a product.
+#[inline(always)]
+fn high(a: i32, b: i32) -> i32 {
+    ((i64::from(a) * i64::from(b)) >> 32) as i32
+}
+
+/// The significand of a normal number, in units of 2^-31.
+#[inline(always)]
+fn significand(bits: u32) -> u32 {
+    bits << 8 | 1 << 31
+}
+
+/// All bits set for a negative number.
+#[inline(always)]
+fn sign(bits: u32) -> u64 {
+    i64::from(bits as i32 >> 31) as u64
+}
+
+/// 2^t without its whole part, in units of 2^-30 and [`HALF`] more, for t in units of 2^-59.
+#[inline(always)]
+fn power(t: u64) -> u32 {
+    let w = ((t >> 23) as u32 ^ 1 << 31) as i32;
+    let [a1, a2, a3] = POLYNOMIAL;
+    let m1 = high(w, a1 + high(w, a2 + high(w, a3)));
+    let table = TABLE[(t >> 55) as usize & 15];
+    (table + (high(table, m1) >> 3)) as u32
+}
+
+/// How far the significand of x is shifted to be |x| in units of 2^-29: at most 31 if |x| is
+/// below 8 and not below 2^-29, else more.
+#[inline(always)]
+fn shift(bits: u32) -> u32 {
+    129u32.wrapping_sub(bits >> 23 & 0xFF)
+}
+
+/// e^x as 2^n and [`power`], where [`shift`] is at most 31.
+#[inline(always)]
+fn near(bits: u32, shift: u32) -> (u32, i32) {
+    let t = (u64::from(significand(bits) >> shift) * u64::from(LOG2_E)) ^ sign(bits);
+    (power(t), (t as i64 >> 59) as i32)
+}
+
+/// The same for 8 ≤ |x| < 128.
+#[cold]
+#[inline(never)]
+fn far(bits: u32) -> (u32, i32) {
+    // |x| in units of 2^-25.
+    let x = significand(bits) >> (133u32.wrapping_sub(bits >> 23) & 31);
+    let low = (u64::from(x) * u64::from(LOG2_E_LOW)) >> 32;
+    let t = (u64::from(x) * u64::from(LOG2_E) - low) ^ sign(bits);
+    (power(t << 4), (t as i64 >> 55) as i32)
+}
+
+/// The bits of a normal number that [`near`] gives.
+#[inline(always)]
+fn normal(y: u32, n: i32) -> u32 {
+    (y >> 7).wrapping_add(((n + 126) as u32) << 23)
+}
+
+/// The bits of m·2^(e − 31), which is normal.
+#[inline(always)]
+fn rounded(m: u32, e: i32) -> u32 {
+    let zeros = m.leading_zeros();
+    let m = m << (zeros & 31);
+    (((m >> 7) + 1) >> 1).wrapping_add(((e - zeros as i32 + 126) as u32) << 23)
+}
+
+/// 2^62 / d for 2^31 ≤ d < 2^32, less 2^-30 of it at most.
+#[inline(always)]
+fn reciprocal(d: u32) -> i32 {
+    // Newton's step: of 15 bits makes 30.
+    let rough = (u32::MAX / (d >> 16 | 1 << 15)) << 14;
+    let rest = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
+    rough as i32 + high(rough as i32, (rest as i32).wrapping_neg())
+}
+
+/// e^x.
+#[inline(always)]
+pub(crate) fn exp(bits: u32) -> u32 {
+    let shift = shift(bits);
+    if shift > 31 {
+        return exp_far(bits);
+    }
+    let (y, n) = near(bits, shift);
+    normal(y, n)
+}
+
+/// e^x for |x| < 2^-29 or ≥ 8.
+#[cold]
+#[inline(never)]
+fn exp_far(bits: u32) -> u32 {
+    if is_tiny(bits) {
+        return 1f32.to_bits();
+    }
+    if bits << 1 > INFINITY << 1 {
+        return bits | 0x40_0000; // a quiet NaN
+    }
+    // Beyond these, where e^x is 2^128 and 2^-150, it is +∞ and 0.
+    if bits >= 0xC2CF_F1B5 {
+        return 0;
+    }
+    if bits as i32 >= 0x42B1_7218 {
+        return INFINITY;
+    }
+    let (y, n) = far(bits);
+    if n >= -126 {
+        return normal(y, n);
+    }
+    // In units of the least number, 2^-149.
+    (((y - HALF) >> ((-120 - n) & 31)) + 1) >> 1
+}
+
+/// Of x that is not [`near`], whether it is too small rather than too large.
+#[inline(always)]
+fn is_tiny(bits: u32) -> bool {
+    bits << 1 < 1 << 31
+}
+
+/// Whether e^-|x| is nothing beside 1: from 20 on, or NaN.
+#[inline(always)]
+fn is_large(bits: u32) -> bool {
+    bits << 1 >= 20f32.to_bits() << 1
+}
+
+/// e^x where it is small, `positive` for positive x, for what [`is_large`].
+#[cold]
+#[inline(never)]
+fn large(bits: u32, positive: u32) -> u32 {
+    if bits <= INFINITY { positive } else { exp_far(bits) }
+}
+
+/// 1 / (1 + e^-x), with z = e^-|x| as z/(1 + z) below 0 and 1/(1 + z) above.
+#[inline(always)]
+pub(crate) fn sigmoid(bits: u32) -> u32 {
+    let shift = shift(bits);
+    let (y, n) = if shift < 30 {
+        near(bits | SIGN, shift)
+    } else if is_tiny(bits) {
+        return 0.5f32.to_bits();
+    } else if is_large(bits) {
+        return large(bits, 1f32.to_bits());
+    } else {
+        far(bits | SIGN)
+    };
+    let y = y - HALF;
+    let reciprocal = reciprocal((y >> ((-1 - n) & 31)) + (1 << 31));
+    let (numerator, n) = if (bits as i32) < 0 { (y << 1, n) } else { (1 << 31, 0) };
+    let quotient = (u64::from(reciprocal as u32) * u64::from(numerator)) >> 32;
+    rounded(quotient as u32, n + 1)
+}
+
+/// (atanh(s)/s − 1)/s² in units of 2^-32.
+const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
+
+/// ln(1 + e^x), with z = e^-|x| as max(x, 0) + 2·atanh(z/(2 + z)).
+#[inline(always)]
+pub(crate) fn softplus(bits: u32) -> u32 {
+    let shift = shift(bits);
+    let (y, n) = if shift < 30 {
+        near(bits | SIGN, shift)
+    } else if is_tiny(bits) {
+        return core::f32::consts::LN_2.to_bits();
+    } else if is_large(bits) {
+        return large(bits, bits);
+    } else {
+        far(bits | SIGN)
+    };
+    let y = y - HALF;
+    let reciprocal = reciprocal((y >> (-n & 31)) + (1 << 31));
+    // s in units of 2^(n − 31) and of 2^-32.
+    let s = ((u64::from(reciprocal as u32) * u64::from(y << 1)) >> 32) as i32;
+    let fixed = s >> ((-1 - n) & 31);
+    let z = high(fixed, fixed);
+    let [c1, c2, c3, c4] = ATANH;
+    let rest = high(z, c1 + high(z, c2 + high(z, c3 + high(z, c4))));
+    // 2·atanh(s) in units of 2^(n − 30).
+    let ln = (s + high(s, rest)) as u32;
+    if (bits as i32) < 0 {
+        return rounded(ln, n + 1);
+    }
+    let fixed = ln >> (-n & 31);
+    if shift < 30
+        && let Some(sum) = (significand(bits) >> shift).checked_add(fixed >> 1)
+    {
+        return rounded(sum, 2);
+    }
+    let x = significand(bits) >> (131u32.wrapping_sub(bits >> 23) & 31);
+    rounded(x + (fixed >> 3), 4)
+}
+
+/// (e^x − 1 − x)/x² in units of 2^-31.
+const EXP_M1: [i32; 6] =
+    [0x4000_0018, 0x1555_5558, 0x0555_50A9, 0x0111_108C, 0x002D_BD3A, 0x0006_86E4];
+
+/// e^x − 1.
+#[inline(always)]
+pub(crate) fn exp_m1(bits: u32) -> u32 {
+    let shift = shift(bits);
+    if bits << 1 <= 0.4f32.to_bits() << 1 {
+        if shift > 31 {
+            return bits;
+        }
+        let m = significand(bits) >> 1;
+        // In units of 2^-32.
+        let x = (m >> ((shift - 4) & 31)) as i32 ^ sign(bits) as i32;
+        let [c1, c2, c3, c4, c5, c6] = EXP_M1;
+        let h = c3 + high(x, c4 + high(x, c5 + high(x, c6)));
+        let rest = high(x, c1 + high(x, c2 + high(x, h)));
+        let m = (m as i32 + (high(m as i32, rest) << 1)) as u32;
+        return rounded(m, 3 - shift as i32) | bits & SIGN;
+    }
+    let (y, n) = if shift < 30 {
+        near(bits, shift)
+    } else if is_large(bits) {
+        return if bits >> 31 == 1 && bits << 1 <= INFINITY << 1 {
+            (-1f32).to_bits()
+        } else {
+            exp_far(bits)
+        };
+    } else {
+        far(bits)
+    };
+    let y = y - HALF;
+    if (bits as i32) < 0 {
+        return rounded((1 << 30) - (y >> (-n & 31)), 1) | SIGN;
+    }
+    rounded(y - (1 << 30 >> (n & 31)), n + 1)
+}

@@ -17,13 +17,13 @@ const LOG2_E: u32 = 0x5C55_1D95;
 const LOG2_E_LOW: u32 = 0x51F4_07A2;
 
 /// A1, A2 and A3 in units of 2^-35.
-const POLYNOMIAL: [i32; 3] = [0x58B9_0BFC, 0x01EC_0000, 0x0007_1AC2];
+const POLYNOMIAL: [i32; 3] = [0x58B9_0CAC, 0x01EC_0000, 0x0007_1800];
 
 /// 2^((j + ½)/16) in units of 2^-30, and [`HALF`] more.
 #[rustfmt::skip]
 static TABLE: [i32; 16] = [
-    0x4166_C38C, 0x444C_0780, 0x4752_1D06, 0x4A7A_7814, 0x4DC6_9D1D, 0x5138_21C1, 0x54D0_AD9A, 0x5891_FB01,
-    0x5C7D_D7E4, 0x6096_26A5, 0x64DC_DF03, 0x6954_0F09, 0x6DFD_DC0C, 0x72DC_83B4, 0x77F2_5D0E, 0x7D41_D9AE,
+    0x7D41_D9AE, 0x77F2_5D0E, 0x72DC_83B4, 0x6DFD_DC0C, 0x6954_0F09, 0x64DC_DF03, 0x6096_26A5, 0x5C7D_D7E4,
+    0x5891_FB01, 0x54D0_AD9A, 0x5138_21C1, 0x4DC6_9D1D, 0x4A7A_7814, 0x4752_1D06, 0x444C_0780, 0x4166_C38C,
 ];
 
 /// Half an ULP of a number from 1 to 2, in units of 2^-30.
@@ -44,18 +44,22 @@ fn significand(bits: u32) -> u32 {
     bits << 8 | 1 << 31
 }
 
-/// All bits set for a negative number.
-#[inline(always)]
-fn sign(bits: u32) -> u64 {
-    i64::from(bits as i32 >> 31) as u64
-}
-
-/// 2^t without its whole part, in units of 2^-30 and [`HALF`] more, for t in units of 2^-59.
+/// 2^(1 − t) without its whole part, in units of 2^-30 and [`HALF`] more, for t in units of 2^-59.
 #[inline(always)]
 fn power(t: u64) -> u32 {
-    let w = ((t >> 23) as u32 ^ 1 << 31) as i32;
-    let [a1, a2, a3] = POLYNOMIAL;
-    let m1 = high(w, a1 + high(w, a2 + high(w, a3)));
+    let (w, [a1, a2, a3]) = (rest(t), POLYNOMIAL);
+    times_table(t, high(w, high(w, a2 - high(w, a3)) - a1))
+}
+
+/// w of t, in units of 2^-32.
+#[inline(always)]
+fn rest(t: u64) -> i32 {
+    ((t >> 23) as u32 ^ 1 << 31) as i32
+}
+
+/// The table's number for t, times 1 + m1.
+#[inline(always)]
+fn times_table(t: u64, m1: i32) -> u32 {
     let table = TABLE[(t >> 55) as usize & 15];
     (table + (high(table, m1) >> 3)) as u32
 }
@@ -67,28 +71,45 @@ fn shift(bits: u32) -> u32 {
     129u32.wrapping_sub(bits >> 23 & 0xFF)
 }
 
-/// e^x as 2^n and [`power`], where [`shift`] is at most 31.
+/// |x|·log2(e) in units of 2^-59, where [`shift`] is at most 31.
 #[inline(always)]
-fn near(bits: u32, shift: u32) -> (u32, i32) {
-    let t = (u64::from(significand(bits) >> shift) * u64::from(LOG2_E)) ^ sign(bits);
-    (power(t), (t as i64 >> 59) as i32)
+fn product(bits: u32, shift: u32) -> u64 {
+    u64::from(significand(bits) >> shift) * u64::from(LOG2_E)
 }
 
-/// The same for 8 ≤ |x| < 128.
+/// e^x as y·2^(n − 30) with 2^30 ≤ y < 2^31, where [`shift`] is at most 31. There is [`HALF`] more
+/// in y.
+#[inline(always)]
+fn near(bits: u32, shift: u32) -> (u32, i32) {
+    // As `power(!t)` would, of which only the index is inverted.
+    let t = product(bits, shift) ^ i64::from(bits as i32 >> 31) as u64;
+    let (w, [a1, a2, a3]) = (rest(t), POLYNOMIAL);
+    let y = times_table(!t, high(w, high(w, a2 + high(w, a3)) + a1));
+    (y, (t as i64 >> 59) as i32)
+}
+
+/// e^-|x| as y·2^(-31 − k), likewise.
+#[inline(always)]
+fn near_below_1(bits: u32, shift: u32) -> (u32, i32) {
+    let t = product(bits, shift);
+    (power(t), (t >> 59) as i32)
+}
+
+/// e^x as y·2^(-31 − k) for 8 ≤ |x| < 128.
 #[cold]
 #[inline(never)]
 fn far(bits: u32) -> (u32, i32) {
     // |x| in units of 2^-25.
     let x = significand(bits) >> (133u32.wrapping_sub(bits >> 23) & 31);
     let low = (u64::from(x) * u64::from(LOG2_E_LOW)) >> 32;
-    let t = (u64::from(x) * u64::from(LOG2_E) - low) ^ sign(bits);
+    let t = (u64::from(x) * u64::from(LOG2_E) - low) ^ i64::from(!bits as i32 >> 31) as u64;
     (power(t << 4), (t as i64 >> 55) as i32)
 }
 
-/// The bits of a normal number that [`near`] gives.
+/// The bits of y·2^(n − 30), which is normal, with [`HALF`] in y.
 #[inline(always)]
 fn normal(y: u32, n: i32) -> u32 {
-    (y >> 7).wrapping_add(((n + 126) as u32) << 23)
+    (y >> 7).wrapping_add((n as u32) << 23).wrapping_add(126 << 23)
 }
 
 /// The bits of m·2^(e − 31), which is normal.
@@ -103,9 +124,9 @@ fn rounded(m: u32, e: i32) -> u32 {
 #[inline(always)]
 fn reciprocal(d: u32) -> i32 {
     // Newton's step: of 15 bits makes 30.
-    let rough = (u32::MAX / (d >> 16 | 1 << 15)) << 14;
-    let rest = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
-    rough as i32 + high(rough as i32, (rest as i32).wrapping_neg())
+    let rough = (u32::MAX / (d >> 16)) << 14;
+    let excess = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
+    rough as i32 - high(rough as i32, excess as i32)
 }
 
 /// e^x.
@@ -136,12 +157,12 @@ fn exp_far(bits: u32) -> u32 {
     if bits as i32 >= 0x42B1_7218 {
         return INFINITY;
     }
-    let (y, n) = far(bits);
-    if n >= -126 {
-        return normal(y, n);
+    let (y, k) = far(bits);
+    if k < 126 {
+        return normal(y, !k);
     }
     // In units of the least number, 2^-149.
-    (((y - HALF) >> ((-120 - n) & 31)) + 1) >> 1
+    (((y - HALF) >> ((k - 119) & 31)) + 1) >> 1
 }
 
 /// Of x that is not [`near`], whether it is too small rather than too large.
@@ -150,10 +171,10 @@ fn is_tiny(bits: u32) -> bool {
     bits << 1 < 1 << 31
 }
 
-/// Whether e^-|x| is nothing beside 1: from 20 on, or NaN.
+/// Whether e^-|x| is nothing beside 1: from 22 on, or NaN.
 #[inline(always)]
 fn is_large(bits: u32) -> bool {
-    bits << 1 >= 20f32.to_bits() << 1
+    bits << 1 >= 22f32.to_bits() << 1
 }
 
 /// e^x where it is small, `positive` for positive x, for what [`is_large`].
@@ -163,63 +184,97 @@ fn large(bits: u32, positive: u32) -> u32 {
     if bits <= INFINITY { positive } else { exp_far(bits) }
 }
 
-/// 1 / (1 + e^-x), with z = e^-|x| as z/(1 + z) below 0 and 1/(1 + z) above.
+/// 1 / (1 + e^-x).
 #[inline(always)]
 pub(crate) fn sigmoid(bits: u32) -> u32 {
     let shift = shift(bits);
-    let (y, n) = if shift < 30 {
-        near(bits | SIGN, shift)
-    } else if is_tiny(bits) {
+    if shift > 29 {
+        return sigmoid_far(bits);
+    }
+    let (y, k) = near_below_1(bits, shift);
+    sigmoid_of(bits, y, k)
+}
+
+/// The same for |x| < 2^-27 or ≥ 8.
+#[cold]
+#[inline(never)]
+fn sigmoid_far(bits: u32) -> u32 {
+    if is_tiny(bits) {
         return 0.5f32.to_bits();
-    } else if is_large(bits) {
+    }
+    if is_large(bits) {
         return large(bits, 1f32.to_bits());
-    } else {
-        far(bits | SIGN)
-    };
+    }
+    let (y, k) = far(bits | SIGN);
+    sigmoid_of(bits, y, k)
+}
+
+/// With z = e^-|x|, z/(1 + z) below 0 and 1/(1 + z) above.
+#[inline(always)]
+fn sigmoid_of(bits: u32, y: u32, k: i32) -> u32 {
     let y = y - HALF;
-    let reciprocal = reciprocal((y >> ((-1 - n) & 31)) + (1 << 31));
-    let (numerator, n) = if (bits as i32) < 0 { (y << 1, n) } else { (1 << 31, 0) };
-    let quotient = (u64::from(reciprocal as u32) * u64::from(numerator)) >> 32;
-    rounded(quotient as u32, n + 1)
+    let reciprocal = reciprocal(y >> (k & 31) | 1 << 31);
+    if bits as i32 >= 0 {
+        return ((reciprocal as u32 + 64) >> 7) + (125 << 23);
+    }
+    // In units of 2^(-31 − k), and within 2^29 and 2^31.
+    let quotient = ((u64::from(reciprocal as u32) * u64::from(y << 1)) >> 32) as u32;
+    let top = quotient >> 30;
+    let m = ((quotient << (top ^ 1)) + 64) >> 7;
+    m + (124 << 23) + (top << 23) - ((k as u32) << 23)
 }
 
 /// (atanh(s)/s − 1)/s² in units of 2^-32.
 const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
 
-/// ln(1 + e^x), with z = e^-|x| as max(x, 0) + 2·atanh(z/(2 + z)).
+/// ln(1 + e^x).
 #[inline(always)]
 pub(crate) fn softplus(bits: u32) -> u32 {
     let shift = shift(bits);
-    let (y, n) = if shift < 30 {
-        near(bits | SIGN, shift)
-    } else if is_tiny(bits) {
-        return core::f32::consts::LN_2.to_bits();
-    } else if is_large(bits) {
-        return large(bits, bits);
-    } else {
-        far(bits | SIGN)
-    };
-    let y = y - HALF;
-    let reciprocal = reciprocal((y >> (-n & 31)) + (1 << 31));
-    // s in units of 2^(n − 31) and of 2^-32.
-    let s = ((u64::from(reciprocal as u32) * u64::from(y << 1)) >> 32) as i32;
-    let fixed = s >> ((-1 - n) & 31);
-    let z = high(fixed, fixed);
-    let [c1, c2, c3, c4] = ATANH;
-    let rest = high(z, c1 + high(z, c2 + high(z, c3 + high(z, c4))));
-    // 2·atanh(s) in units of 2^(n − 30).
-    let ln = (s + high(s, rest)) as u32;
-    if (bits as i32) < 0 {
-        return rounded(ln, n + 1);
+    if shift > 29 {
+        return softplus_far(bits);
     }
-    let fixed = ln >> (-n & 31);
-    if shift < 30
-        && let Some(sum) = (significand(bits) >> shift).checked_add(fixed >> 1)
-    {
-        return rounded(sum, 2);
+    let (y, k) = near_below_1(bits, shift);
+    let ln = ln_1p(y, k);
+    if (bits as i32) < 0 {
+        return rounded(ln, -k);
+    }
+    match (significand(bits) >> shift).checked_add(ln >> (k & 31) >> 2) {
+        Some(sum) => rounded(sum, 2),
+        None => softplus_far(bits),
+    }
+}
+
+/// The same for |x| < 2^-27 or > 7.9.
+#[cold]
+#[inline(never)]
+fn softplus_far(bits: u32) -> u32 {
+    if is_tiny(bits) {
+        return core::f32::consts::LN_2.to_bits();
+    }
+    if is_large(bits) {
+        return large(bits, bits);
+    }
+    let (y, k) = far(bits | SIGN);
+    let ln = ln_1p(y, k);
+    if (bits as i32) < 0 {
+        return rounded(ln, -k);
     }
     let x = significand(bits) >> (131u32.wrapping_sub(bits >> 23) & 31);
-    rounded(x + (fixed >> 3), 4)
+    rounded(x + (ln >> (k & 31) >> 4), 4)
+}
+
+/// ln(1 + z) in units of 2^(-31 − k), with z from [`near`], as 2·atanh(z/(2 + z)).
+#[inline(always)]
+fn ln_1p(y: u32, k: i32) -> u32 {
+    let (y, k) = (y - HALF, k & 31);
+    let reciprocal = reciprocal(y >> k >> 1 | 1 << 31);
+    // s in units of 2^(-32 − k).
+    let s = (u64::from(reciprocal as u32) * u64::from(y << 1)) >> 32;
+    let z = high(s as i32 >> k, s as i32 >> k);
+    let [c1, c2, c3, c4] = ATANH;
+    let rest = high(z, c1 + high(z, c2 + high(z, c3 + high(z, c4))));
+    (s as i32 + high(s as i32, rest)) as u32
 }
 
 /// (e^x − 1 − x)/x² in units of 2^-31.
@@ -236,7 +291,7 @@ pub(crate) fn exp_m1(bits: u32) -> u32 {
         }
         let m = significand(bits) >> 1;
         // In units of 2^-32.
-        let x = (m >> ((shift - 4) & 31)) as i32 ^ sign(bits) as i32;
+        let x = (m >> ((shift - 4) & 31)) as i32 ^ (bits as i32 >> 31);
         let [c1, c2, c3, c4, c5, c6] = EXP_M1;
         let h = c3 + high(x, c4 + high(x, c5 + high(x, c6)));
         let rest = high(x, c1 + high(x, c2 + high(x, h)));
@@ -252,11 +307,12 @@ pub(crate) fn exp_m1(bits: u32) -> u32 {
             exp_far(bits)
         };
     } else {
-        far(bits)
+        let (y, k) = far(bits);
+        (y, !k)
     };
     let y = y - HALF;
     if (bits as i32) < 0 {
-        return rounded((1 << 30) - (y >> (-n & 31)), 1) | SIGN;
+        return rounded((1 << 30) - (y >> 1 >> (!n & 31)), 1) | SIGN;
     }
     rounded(y - (1 << 30 >> (n & 31)), n + 1)
 }

@@ -91,9 +91,10 @@ impl Backend {
     }
 
     /// Whether multiplication and addition are fused into one rounding.
-    /// Backends that agree in this give the same bits for every input. The exceptions are softmax,
-    /// log-softmax, log-sum-exp and [`CrossEntropy`](crate::loss::CrossEntropy) on the scalar
-    /// backend, which computes them by other steps. Its bits are the same on every target that
+    /// Backends that agree in this give the same bits for every input. The exceptions are, on the
+    /// scalar backend, softmax, log-softmax, log-sum-exp and
+    /// [`CrossEntropy`](crate::loss::CrossEntropy), and `exp`, `exp_m1`, `sigmoid`, `log_sigmoid`
+    /// and `softplus`, which it computes by other steps. Its bits are the same on every target that
     /// does not fuse, microcontrollers included.
     #[must_use]
     pub fn is_fused(self) -> bool {

@@ -39,9 +39,10 @@
 //!   or allocates.
 //! - The best instructions of the CPU are found at run time ([`Backend`]). A result has the
 //!   same bits on all backends that fuse multiplication and addition, and the same bits on all
-//!   that do not, whatever the alignment and the other rows, in place or not. The exceptions are
-//!   softmax, log-softmax, log-sum-exp and [`loss::CrossEntropy`] on the scalar backend: these
-//!   have bits of their own, the same on every microcontroller.
+//!   that do not, whatever the alignment and the other rows, in place or not. The exceptions are,
+//!   on the scalar backend, softmax, log-softmax, log-sum-exp and [`loss::CrossEntropy`], and
+//!   [`exp()`], [`exp_m1`], [`sigmoid`], [`log_sigmoid`] and [`softplus`]: these have bits of
+//!   their own, the same on every microcontroller.
 //! - All this holds in the default floating-point mode: rounding to nearest, with subnormal
 //!   numbers. If the host flushes subnormal numbers to zero, subnormal inputs and results are 0;
 //!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If it

@@ -1,10 +1,9 @@
 # The numbers of integer.rs. First log2(e) in two words. Then 2^(1 - (j + 1/2)/16 - w/16) for
-# |w| <= 1/2 as T * (1 + w*(w*(A2 - w*A3) - A1)), from the series of e^(-a*w) with a = ln2/16. A2 and A3 have so
-# few bits that an instruction of ARM holds them; A1 takes what A3 lacks at |w| = 1/2, and T half of
-# what A2 and the term of degree 4 come to. T has 64 more, half an ULP of the result. Then polynomials
-# that meet their functions where the polynomial of Chebyshev of one degree more is 0:
-# (e^x - 1 - x)/x^2 for |x| <= 0.4, and (atanh(s)/s - 1)/s^2 in s^2 <= 1/9. What they are multiplied
-# by adds a place, 0.
+# |w| <= 1/2 as T * (1 + w*(w*(A2 - w*A3) - A1)), from the series of e^(-a*w) with a = ln2/16. A2 and
+# A3 have so few bits that an instruction of ARM holds them; A1 takes what A3 lacks at |w| = 1/2, and
+# T the middle of the errors. T has 64 more, half an ULP of the result. Then polynomials that meet
+# their functions where the polynomial of Chebyshev of one degree more is 0: (e^x - 1 - x)/x^2 for
+# |x| <= 0.4, and (atanh(s)/s - 1)/s^2 in s^2 <= 1/9. What they are multiplied by adds a place, 0.
 from decimal import Decimal, getcontext
 from math import cos, pi
 
@@ -40,8 +39,9 @@ print_integer((log2_e - log2_e.to_integral_value()) * 2**32)
 a2 = (a**2 / 2 * 2**17).to_integral_value() / 2**17
 a3 = (a**3 / 6 * 2**24).to_integral_value() / 2**24
 a1 = a + (a**3 / 6 - a3) / 4
-errors = [(a**2 / 2 - a2) * w * w + a**4 / 24 * w**4 for w in [Decimal(i) / 2000 for i in range(1001)]]
-one = 1 + (min(errors) + max(errors)) / 2
+places = [Decimal(i) / 1000 for i in range(-500, 501)]
+errors = [(1 + w * (w * (a2 - w * a3) - a1)) * (a * w).exp() for w in places]
+one = 2 / (min(errors) + max(errors))
 for coefficient in [a1, a2, a3]:
     print_integer(coefficient * 2**35)
 for j in range(16):

@@ -47,7 +47,8 @@
 //!   numbers. If the host flushes subnormal numbers to zero, subnormal inputs and results are 0;
 //!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If it
 //!   rounds in another direction, results are within 40 ULP of the larger of their usual value
-//!   and ½. A result that is not NaN in the default mode is NaN in no other.
+//!   and ½. A result that is not NaN in the default mode is NaN in no other. The five functions of
+//!   elements above are integer arithmetic on the scalar backend: there no mode changes them.
 //!
 //! In a debug build this crate should be optimised all the same, or its functions are many
 //! times slower. In the program's `Cargo.toml`:

@@ -109,7 +109,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (-INFINITY, f32::from_bits(0x42B1_7217)),
         fused: error(0.565, 0xBF39_E999),
         unfused: error(0.593, 0x420F_FB5A),
-        scalar: Some(error(0.9, 0)),
+        scalar: Some(error(0.57, 0x40F3_BDCD)),
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, 0.0),
@@ -132,7 +132,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (-INFINITY, f32::from_bits(0x42B1_7217)),
         fused: error(0.715, 0x3ECD_55DA),
         unfused: error(0.795, 0xBE91_45C7),
-        scalar: Some(error(0.9, 0)),
+        scalar: Some(error(0.598, 0xBF05_13C1)),
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, -1.0),
@@ -194,7 +194,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (-INFINITY, INFINITY),
         fused: error(0.572, 0xBFF9_8646),
         unfused: error(0.592, 0xBFF9_7C7A),
-        scalar: Some(error(0.9, 0)),
+        scalar: Some(error(0.573, 0xC0F3_F9B7)),
         special: &[
             (INFINITY, 1.0),
             (-INFINITY, 0.0),

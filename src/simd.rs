@@ -308,11 +308,10 @@ pub(crate) trait Lanes:
         if const { Self::CALLS } { apart(arguments, formula) } else { formula(arguments) }
     }
 
-    /// An elementwise function: one of lanes or, on scalar, one of the bits of an `f32`, which
-    /// computes by integers.
+    /// On scalar, which computes elementwise functions by integers, a function of the bits.
     #[inline(always)]
-    fn elementwise(self, lanes: impl Fn(Self) -> Self, _: impl Fn(u32) -> u32) -> Self {
-        lanes(self)
+    fn by_integers(self, _: impl Fn(u32) -> u32) -> Option<Self> {
+        None
     }
 
     /// `value` in every lane; `self` proves that the instructions exist.

@@ -53,9 +53,10 @@ pub(super) unsafe fn map<S: Simd, F: Map<N>, const N: usize>(
     }
 }
 
-/// Passes that map functions of one element, for the first row of a tile.
+/// Passes that map functions of one element, for the first row of a tile: each of lanes, and by
+/// integers if there is one.
 macro_rules! passes_of {
-    ($($name:ident = |$x:ident| $value:expr;)*) => {$(
+    ($($name:ident = $function:path $(, $integers:path)?;)*) => {$(
         #[inline(always)]
         pub(super) unsafe fn $name<S: Simd>(simd: S, tile: &Tile<'_>) {
             #[derive(Clone, Copy)]
@@ -63,8 +64,11 @@ macro_rules! passes_of {
             impl Map<1> for Function {
                 const IS_WIDE: bool = true;
                 #[inline(always)]
-                fn apply<V: Lanes>(self, [$x]: [V; 1]) -> V {
-                    $value
+                fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
+                    $(if let Some(y) = x.by_integers($integers) {
+                        return y;
+                    })?
+                    $function(x)
                 }
             }
             unsafe { map(simd, Function, [tile.x], tile.out, tile.columns) }
@@ -73,11 +77,11 @@ macro_rules! passes_of {
 }
 
 passes_of! {
-    exp = |x| x.elementwise(exp::exp, integer::exp);
-    exp_m1 = |x| x.elementwise(exp_m1::exp_m1, integer::exp_m1);
-    ln = |x| ln::ln(x);
-    ln_1p = |x| ln_1p::ln_1p(x);
-    sigmoid = |x| x.elementwise(sigmoid::sigmoid, integer::sigmoid);
+    exp = exp::exp, integer::exp;
+    exp_m1 = exp_m1::exp_m1, integer::exp_m1;
+    ln = ln::ln;
+    ln_1p = ln_1p::ln_1p;
+    sigmoid = sigmoid::sigmoid, integer::sigmoid;
 }
 
 /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
@@ -98,14 +102,14 @@ impl Map<1> for Softplus {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
-        let lanes = |x: V| {
-            // Not a product: a CPU multiplies slowly what is subnormal.
-            let is_negative = x.splat(self.sign).lt(x.splat(0.0));
-            let y = softplus::softplus(V::select(is_negative, -x, x));
-            V::select(is_negative, -y, y)
-        };
         let sign = self.sign.to_bits() & (-0f32).to_bits();
-        x.elementwise(lanes, |x| integer::softplus(x ^ sign) ^ sign)
+        if let Some(y) = x.by_integers(|x| integer::softplus(x ^ sign) ^ sign) {
+            return y;
+        }
+        // Not a product: a CPU multiplies slowly what is subnormal.
+        let is_negative = x.splat(self.sign).lt(x.splat(0.0));
+        let y = softplus::softplus(V::select(is_negative, -x, x));
+        V::select(is_negative, -y, y)
     }
 }
 

@@ -70,8 +70,8 @@ impl Lanes for F32 {
     type Mask = bool;
 
     #[inline(always)]
-    fn elementwise(self, _: impl Fn(Self) -> Self, bits: impl Fn(u32) -> u32) -> Self {
-        Self(f32::from_bits(bits(self.0.to_bits())))
+    fn by_integers(self, function: impl Fn(u32) -> u32) -> Option<Self> {
+        Some(Self(f32::from_bits(function(self.0.to_bits()))))
     }
 
     #[inline(always)]

@@ -212,7 +212,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (f32::MIN, INFINITY),
         fused: error(0.63, 0x400E_BE31),
         unfused: error(0.885, 0x3F6A_5EE2),
-        scalar: Some(error(0.618, 0x4002_4E85)),
+        scalar: Some(error(0.619, 0x3FAB_DBF4)),
         special: &[
             (INFINITY, -0.0),
             (-INFINITY, -INFINITY),
@@ -230,7 +230,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (-INFINITY, f32::MAX),
         fused: error(0.63, 0xC00E_BE31),
         unfused: error(0.885, 0xBF6A_5EE2),
-        scalar: Some(error(0.618, 0xC002_4E85)),
+        scalar: Some(error(0.619, 0xBFAB_DBF4)),
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, 0.0),

@@ -10,7 +10,7 @@
 //! **Error.** Half an ULP for the rounding of the result. Of e^x in units of it, at most 0.04 for the
 //! polynomial (2.4e-9), 0.03 for what is cut off |x| below 2^-6 (2^-29), 0.03 for log2(e) (1.7e-9 for
 //! |x| < 8, from there on nothing), 0.02 for what is cut off products. σ(x) adds 0.03 for the
-//! reciprocal (1.9e-9), ln(1 + e^x) 0.05 for its series (4.6e-9). e^x − 1 has more of e^x's error
+//! reciprocal (1.9e-9), ln(1 + e^x) 0.08 for its series (4.6e-9). e^x − 1 has more of e^x's error
 //! where it is less than e^x.
 //!
 //! **Coefficients** by `integer.py`, beside this file.

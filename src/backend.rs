@@ -94,9 +94,10 @@ impl Backend {
     /// Whether multiplication and addition are fused into one rounding.
     ///
     /// Two backends for which this is the same give the same bits for every input. The exceptions
-    /// are softmax, log-softmax, log-sum-exp (with [`LogSumExp`](crate::LogSumExp) and
-    /// [`log_dot_exp`](crate::log_dot_exp)) and [`CrossEntropy`](crate::loss::CrossEntropy) on the
-    /// scalar backend: they take other steps there. Their bits on the scalar backend are the same on
+    /// are, on the scalar backend, softmax, log-softmax, log-sum-exp (with
+    /// [`LogSumExp`](crate::LogSumExp) and [`log_dot_exp`](crate::log_dot_exp)),
+    /// [`CrossEntropy`](crate::loss::CrossEntropy), `exp`, `exp_m1`, `sigmoid`, `log_sigmoid` and
+    /// `softplus`: they take other steps there. Their bits on the scalar backend are the same on
     /// every target that does not fuse, microcontrollers included.
     #[must_use]
     pub fn is_fused(self) -> bool {

@@ -39,16 +39,17 @@
 //!   or allocates.
 //! - The crate finds the best instructions of the CPU at run time ([`Backend`]). All backends that
 //!   fuse multiplication and addition give the same bits, and so do all backends that do not, at
-//!   every alignment, in place or not, and whatever the other rows are. The exceptions are
-//!   softmax, log-softmax, log-sum-exp (with [`LogSumExp`] and [`log_dot_exp`]) and
-//!   [`loss::CrossEntropy`] on the scalar backend. These have bits of their own, the same on every
-//!   microcontroller.
+//!   every alignment, in place or not, and whatever the other rows are. The exceptions are, on the
+//!   scalar backend, softmax, log-softmax, log-sum-exp (with [`LogSumExp`] and [`log_dot_exp`]),
+//!   [`loss::CrossEntropy`], [`exp()`], [`exp_m1`], [`sigmoid`], [`log_sigmoid`] and [`softplus`].
+//!   These have bits of their own, the same on every microcontroller.
 //! - These promises hold in the default floating-point mode: rounding to nearest, with subnormal
 //!   numbers. If the host flushes subnormal numbers to zero, subnormal inputs and results are 0;
 //!   results below 2⁻⁸⁸, and gradients by probabilities below 2⁻¹¹⁴, may have lost digits. If the
-//!   host rounds in another direction, a result is within 40 ULP of its usual value, in ULP of the
-//!   larger of the usual value and ½. A result that is not NaN in the default mode is not NaN in
-//!   any other mode.
+//!   host rounds in another direction, a result is within 16 ULP of its usual value, in ULP of the
+//!   larger of the usual value and ½, or, where products are added, of the sum of their magnitudes.
+//!   A result that is not NaN in the default mode is not NaN in any other mode. No mode changes
+//!   the results of the five elementwise functions named above on the scalar backend.
 //!
 //! A debug build does not optimise dependencies, and the functions are then many times slower.
 //! These lines in the program's `Cargo.toml` optimise this crate alone:

@@ -1,31 +1,39 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
-use crate::math;
+use crate::math::{self, integer};
 use crate::simd::scalar::F32;
 
 /// Functions of one number: each with its formula, and a result as an example.
 macro_rules! functions {
-    ($($name:ident: $formula:literal = $function:path, $x:literal gives $y:literal;)*) => {$(
+    ($(
+        $name:ident: $formula:literal = |$x:ident| $value:expr, $of:literal gives $y:literal;
+    )*) => {$(
         #[doc = concat!($formula, ", as [`crate::", stringify!($name), "`].\n")]
         #[doc = "```"]
-        #[doc = concat!("assert_eq!(logits::scalar::", stringify!($name), "(", $x, "), ", $y, ");")]
+        #[doc = concat!("assert_eq!(logits::scalar::", stringify!($name), "(", $of, "), ", $y, ");")]
         #[doc = "```"]
         #[inline]
         #[must_use]
-        pub fn $name(x: f32) -> f32 {
-            $function(F32(x)).0
+        pub fn $name($x: f32) -> f32 {
+            $value
         }
     )*};
 }
 
 functions! {
-    exp: "e^x" = math::exp::exp, "0.0" gives "1.0";
-    ln: "ln x" = math::ln::ln, "0.0" gives "f32::NEG_INFINITY";
-    sigmoid: "1 / (1 + e^-x)" = math::sigmoid::sigmoid, "0.0" gives "0.5";
-    exp_m1: "e^x − 1" = math::exp_m1::exp_m1, "0.0" gives "0.0";
-    ln_1p: "ln(1 + x)" = math::ln_1p::ln_1p, "0.0" gives "0.0";
-    log_sigmoid: "ln σ(x)" = math::softplus::log_sigmoid, "0.0" gives "-core::f32::consts::LN_2";
-    softplus: "ln(1 + e^x)" = math::softplus::softplus, "0.0" gives "core::f32::consts::LN_2";
+    exp: "e^x" = |x| of_bits(x, integer::exp), "0.0" gives "1.0";
+    ln: "ln x" = |x| math::ln::ln(F32(x)).0, "0.0" gives "f32::NEG_INFINITY";
+    sigmoid: "1 / (1 + e^-x)" = |x| of_bits(x, integer::sigmoid), "0.0" gives "0.5";
+    exp_m1: "e^x − 1" = |x| of_bits(x, integer::exp_m1), "0.0" gives "0.0";
+    ln_1p: "ln(1 + x)" = |x| math::ln_1p::ln_1p(F32(x)).0, "0.0" gives "0.0";
+    log_sigmoid: "ln σ(x)" = |x| -softplus(-x), "0.0" gives "-core::f32::consts::LN_2";
+    softplus: "ln(1 + e^x)" = |x| of_bits(x, integer::softplus), "0.0" gives "core::f32::consts::LN_2";
+}
+
+/// A function of the bits of a number.
+#[inline(always)]
+fn of_bits(x: f32, function: impl Fn(u32) -> u32) -> f32 {
+    f32::from_bits(function(x.to_bits()))
 }
 
 /// ln(e^a + e^b), as [`crate::log_add_exp`].

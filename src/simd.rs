@@ -308,6 +308,12 @@ pub(crate) trait Lanes:
         if const { Self::CALLS } { apart(arguments, formula) } else { formula(arguments) }
     }
 
+    /// On scalar, which computes elementwise functions by integers, a function of the bits.
+    #[inline(always)]
+    fn by_integers(self, _: impl Fn(u32) -> u32) -> Option<Self> {
+        None
+    }
+
     /// `value` in every lane; `self` proves that the instructions exist.
     fn splat(self, value: f32) -> Self;
     /// The first lane.

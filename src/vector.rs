@@ -2,9 +2,7 @@
 //! lanes.
 //!
 //! They run on the instructions the build enables, without dispatch, and are
-//! inlined into the caller. Each lane has the value of the function of the same
-//! name in [`scalar`](crate::scalar), to the bit, where the build fuses both or
-//! neither ([`Backend::is_fused`](crate::Backend::is_fused)).
+//! inlined into the caller. Each lane has the value of the backend "portable", to the bit.
 
 use crate::math;
 use crate::simd::portable::F32;

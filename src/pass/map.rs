@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
-use crate::math::{exp, exp_m1, ln, ln_1p, sigmoid, softplus};
+use crate::math::{exp, exp_m1, integer, ln, ln_1p, sigmoid, softplus};
 use crate::simd::{Lanes, Simd, Vectors, unroll};
 
 /// A function of one element of each of N rows.
@@ -53,9 +53,10 @@ pub(super) unsafe fn map<S: Simd, F: Map<N>, const N: usize>(
     }
 }
 
-/// Passes that map functions of one element, for the first row of a tile.
+/// Passes that map functions of one element, for the first row of a tile: each of lanes, and by
+/// integers if there is one.
 macro_rules! passes_of {
-    ($($name:ident = $function:path;)*) => {$(
+    ($($name:ident = $function:path $(, $integers:path)?;)*) => {$(
         #[inline(always)]
         pub(super) unsafe fn $name<S: Simd>(simd: S, tile: &Tile<'_>) {
             #[derive(Clone, Copy)]
@@ -64,6 +65,9 @@ macro_rules! passes_of {
                 const IS_WIDE: bool = true;
                 #[inline(always)]
                 fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
+                    $(if let Some(y) = x.by_integers($integers) {
+                        return y;
+                    })?
                     $function(x)
                 }
             }
@@ -73,11 +77,11 @@ macro_rules! passes_of {
 }
 
 passes_of! {
-    exp = exp::exp;
-    exp_m1 = exp_m1::exp_m1;
+    exp = exp::exp, integer::exp;
+    exp_m1 = exp_m1::exp_m1, integer::exp_m1;
     ln = ln::ln;
     ln_1p = ln_1p::ln_1p;
-    sigmoid = sigmoid::sigmoid;
+    sigmoid = sigmoid::sigmoid, integer::sigmoid;
 }
 
 /// ln(1 + e^x); or, with a sign of −1 instead of 1, ln σ(x) = −ln(1 + e^-x).
@@ -98,6 +102,10 @@ impl Map<1> for Softplus {
 
     #[inline(always)]
     fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
+        let sign = self.sign.to_bits() & (-0f32).to_bits();
+        if let Some(y) = x.by_integers(|x| integer::softplus(x ^ sign) ^ sign) {
+            return y;
+        }
         // Not a product: a CPU multiplies slowly what is subnormal.
         let is_negative = x.splat(self.sign).lt(x.splat(0.0));
         let y = softplus::softplus(V::select(is_negative, -x, x));

@@ -70,6 +70,11 @@ impl Lanes for F32 {
     type Mask = bool;
 
     #[inline(always)]
+    fn by_integers(self, function: impl Fn(u32) -> u32) -> Option<Self> {
+        Some(Self(f32::from_bits(function(self.0.to_bits()))))
+    }
+
+    #[inline(always)]
     fn splat(self, value: f32) -> Self {
         Self(value)
     }

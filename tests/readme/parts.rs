@@ -48,9 +48,11 @@ pub(crate) fn accuracy() -> String {
         text.write_fmt(arguments).expect("a string takes all");
         text.push('\n');
     };
-    line(format_args!("| all 2³² inputs | with FMA | without |\n|---|--:|--:|"));
+    line(format_args!("| all 2³² inputs | with FMA | without | scalar |\n|---|--:|--:|--:|"));
     for row in contract::ELEMENTWISE {
-        line(format_args!("| `{}` | {:.3} | {:.3} |", row.name, row.fused.ulp, row.unfused.ulp));
+        let scalar = row.scalar.unwrap_or(row.unfused).ulp;
+        let [fused, unfused] = [row.fused.ulp, row.unfused.ulp];
+        line(format_args!("| `{}` | {fused:.3} | {unfused:.3} | {scalar:.3} |", row.name));
     }
     line(format_args!("\n| rows | | largest error | in ULP of |\n|---|---|--:|---|"));
     for (function, what, ulp, unit) in of_rows() {

@@ -53,10 +53,12 @@ impl Math for Micromath {
 }
 
 /// The functions, each beside what takes its place.
-pub static FUNCTIONS: [Function; 27] = [
+pub static FUNCTIONS: [Function; 29] = [
     ours("exp", |i, out| done(logits::exp(i.x, out))),
     libm("exp", |i, out| each(i.x, out, Libm::exp)),
     micromath("exp", |i, out| each(i.x, out, Micromath::exp)),
+    ours("exp_m1", |i, out| done(logits::exp_m1(i.x, out))),
+    libm("exp_m1", |i, out| each(i.x, out, libm::expm1f)),
     ours("ln", |i, out| done(logits::ln(i.p, out))),
     libm("ln", |i, out| each(i.p, out, Libm::ln)),
     micromath("ln", |i, out| each(i.p, out, Micromath::ln)),

@@ -1,0 +1,118 @@
+//! Functions of this crate and of CMSIS-DSP, each with its exact results.
+
+use crate::dsp;
+use libm::{exp, log};
+
+pub struct Input<'a> {
+    /// Scores.
+    pub x: &'a [f32],
+    /// Other scores.
+    pub y: &'a [f32],
+    /// The softmax of x.
+    pub p: &'a [f32],
+    /// A distribution close to p.
+    pub q: &'a [f32],
+}
+
+/// Writes results, one for each element or one, to a slice as long as the row.
+type Call = fn(&Input<'_>, &mut [f32]) -> Result<(), logits::Error>;
+/// Writes exact results, and returns their number.
+type Exact = fn(&Input<'_>, &mut [f64]) -> usize;
+
+pub struct Function {
+    pub name: &'static str,
+    pub library: &'static str,
+    pub call: Call,
+    pub exact: Exact,
+}
+
+const fn ours(name: &'static str, call: Call, exact: Exact) -> Function {
+    Function { name, library: "logits", call, exact }
+}
+
+const fn cmsis(name: &'static str, call: Call, exact: Exact) -> Function {
+    Function { name, library: "CMSIS-DSP", call, exact }
+}
+
+pub static FUNCTIONS: [Function; 14] = [
+    ours("exp", |i, out| logits::exp(i.x, out), |i, out| each(i.x, out, exp)),
+    cmsis("exp", |i, out| done(dsp::exp(i.x, out)), |i, out| each(i.x, out, exp)),
+    ours("ln", |i, out| logits::ln(i.p, out), |i, out| each(i.p, out, log)),
+    cmsis("ln", |i, out| done(dsp::ln(i.p, out)), |i, out| each(i.p, out, log)),
+    ours("softmax", |i, out| logits::softmax(i.x, out), |i, out| softmax(i.x, out)),
+    cmsis("softmax", |i, out| done(dsp::softmax(i.x, out)), |i, out| softmax(i.x, out)),
+    ours("log_sum_exp", |i, out| one(out, logits::log_sum_exp(i.x)), log_sum_exp),
+    cmsis("log_sum_exp", |i, out| one(out, dsp::log_sum_exp(i.x)), log_sum_exp),
+    ours("log_dot_exp", |i, out| one(out, logits::log_dot_exp(i.x, i.y)?), log_dot_exp),
+    cmsis("log_dot_exp", |i, out| {
+        let result = dsp::log_dot_exp(i.x, i.y, out);
+        one(out, result)
+    }, log_dot_exp),
+    ours("entropy", |i, out| one(out, logits::entropy(i.p)), entropy),
+    cmsis("entropy", |i, out| one(out, dsp::entropy(i.p)), entropy),
+    // The sums of p and q are 1 but for rounding, which this crate takes out of the result.
+    ours("kl_divergence", |i, out| one(out, logits::kl_divergence(i.p, i.q)?), |i, out| {
+        total(out, pairs(i.p, i.q).map(|(p, q)| p * log(p / q) + (q - p)))
+    }),
+    cmsis("kl_divergence", |i, out| one(out, dsp::kl_divergence(i.p, i.q)), |i, out| {
+        total(out, pairs(i.p, i.q).map(|(p, q)| p * log(p / q)))
+    }),
+];
+
+#[allow(clippy::unnecessary_wraps)] // a Call can fail
+fn done((): ()) -> Result<(), logits::Error> {
+    Ok(())
+}
+
+fn one(out: &mut [f32], result: f32) -> Result<(), logits::Error> {
+    if let Some(out) = out.first_mut() {
+        *out = result;
+    }
+    Ok(())
+}
+
+fn each(x: &[f32], out: &mut [f64], f: fn(f64) -> f64) -> usize {
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = f(f64::from(*x));
+    }
+    x.len()
+}
+
+fn total(out: &mut [f64], terms: impl Iterator<Item = f64>) -> usize {
+    if let Some(out) = out.first_mut() {
+        *out = terms.sum();
+    }
+    1
+}
+
+fn pairs(a: &[f32], b: &[f32]) -> impl Iterator<Item = (f64, f64)> + Clone {
+    a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)))
+}
+
+/// ln Σ e^x, of scores whose exponentials are finite in f64 after the first is subtracted.
+fn log_of_sum(mut x: impl Iterator<Item = f64> + Clone) -> f64 {
+    let first = x.clone().next().unwrap_or(0.0);
+    first + log(x.by_ref().map(|x| exp(x - first)).sum())
+}
+
+pub fn softmax(x: &[f32], out: &mut [f64]) -> usize {
+    let x = x.iter().map(|x| f64::from(*x));
+    let sum = log_of_sum(x.clone());
+    let n = x.len();
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = exp(x - sum);
+    }
+    n
+}
+
+fn log_sum_exp(input: &Input<'_>, out: &mut [f64]) -> usize {
+    total(out, core::iter::once(log_of_sum(input.x.iter().map(|x| f64::from(*x)))))
+}
+
+fn log_dot_exp(input: &Input<'_>, out: &mut [f64]) -> usize {
+    total(out, core::iter::once(log_of_sum(pairs(input.x, input.y).map(|(a, b)| a + b))))
+}
+
+fn entropy(input: &Input<'_>, out: &mut [f64]) -> usize {
+    total(out, input.p.iter().map(|p| f64::from(*p)).map(|p| -p * log(p)))
+}

@@ -1,17 +1,18 @@
 //! Functions of this crate and of CMSIS-DSP, each with its exact results.
 
 use crate::dsp;
-use libm::{exp, log};
+use libm::{exp, log, log1p};
 
 pub struct Input<'a> {
     /// Scores.
     pub x: &'a [f32],
     /// Other scores.
     pub y: &'a [f32],
-    /// The softmax of x.
+    /// The softmax of x, and that of y.
     pub p: &'a [f32],
-    /// A distribution close to p.
     pub q: &'a [f32],
+    /// A distribution close to p.
+    pub close: &'a [f32],
 }
 
 /// Writes results, one for each element or one, to a slice as long as the row.
@@ -34,7 +35,9 @@ const fn cmsis(name: &'static str, call: Call, exact: Exact) -> Function {
     Function { name, library: "CMSIS-DSP", call, exact }
 }
 
-pub static FUNCTIONS: [Function; 14] = [
+pub const COUNT: usize = 16;
+
+pub static FUNCTIONS: [Function; COUNT] = [
     ours("exp", |i, out| logits::exp(i.x, out), |i, out| each(i.x, out, exp)),
     cmsis("exp", |i, out| done(dsp::exp(i.x, out)), |i, out| each(i.x, out, exp)),
     ours("ln", |i, out| logits::ln(i.p, out), |i, out| each(i.p, out, log)),
@@ -44,19 +47,36 @@ pub static FUNCTIONS: [Function; 14] = [
     ours("log_sum_exp", |i, out| one(out, logits::log_sum_exp(i.x)), log_sum_exp),
     cmsis("log_sum_exp", |i, out| one(out, dsp::log_sum_exp(i.x)), log_sum_exp),
     ours("log_dot_exp", |i, out| one(out, logits::log_dot_exp(i.x, i.y)?), log_dot_exp),
-    cmsis("log_dot_exp", |i, out| {
-        let result = dsp::log_dot_exp(i.x, i.y, out);
-        one(out, result)
-    }, log_dot_exp),
+    cmsis(
+        "log_dot_exp",
+        |i, out| {
+            let result = dsp::log_dot_exp(i.x, i.y, out);
+            one(out, result)
+        },
+        log_dot_exp,
+    ),
     ours("entropy", |i, out| one(out, logits::entropy(i.p)), entropy),
     cmsis("entropy", |i, out| one(out, dsp::entropy(i.p)), entropy),
-    // The sums of p and q are 1 but for rounding, which this crate takes out of the result.
-    ours("kl_divergence", |i, out| one(out, logits::kl_divergence(i.p, i.q)?), |i, out| {
-        total(out, pairs(i.p, i.q).map(|(p, q)| p * log(p / q) + (q - p)))
-    }),
-    cmsis("kl_divergence", |i, out| one(out, dsp::kl_divergence(i.p, i.q)), |i, out| {
-        total(out, pairs(i.p, i.q).map(|(p, q)| p * log(p / q)))
-    }),
+    ours(
+        "kl_divergence",
+        |i, out| one(out, logits::kl_divergence(i.p, i.q)?),
+        |i, out| divergence(i.p, i.q, 1.0, out),
+    ),
+    cmsis(
+        "kl_divergence",
+        |i, out| one(out, dsp::kl_divergence(i.p, i.q)),
+        |i, out| divergence(i.p, i.q, 0.0, out),
+    ),
+    ours(
+        "kl_divergence, close",
+        |i, out| one(out, logits::kl_divergence(i.p, i.close)?),
+        |i, out| divergence(i.p, i.close, 1.0, out),
+    ),
+    cmsis(
+        "kl_divergence, close",
+        |i, out| one(out, dsp::kl_divergence(i.p, i.close)),
+        |i, out| divergence(i.p, i.close, 0.0, out),
+    ),
 ];
 
 #[allow(clippy::unnecessary_wraps)] // a Call can fail
@@ -115,4 +135,15 @@ fn log_dot_exp(input: &Input<'_>, out: &mut [f64]) -> usize {
 
 fn entropy(input: &Input<'_>, out: &mut [f64]) -> usize {
     total(out, input.p.iter().map(|p| f64::from(*p)).map(|p| -p * log(p)))
+}
+
+/// Σ (p·ln(p/q) + c·(q − p)). The sums of p and q are 1 but for rounding, which has no influence
+/// if c is 1. This crate has c = 1, and CMSIS-DSP has c = 0.
+fn divergence(p: &[f32], q: &[f32], c: f64, out: &mut [f64]) -> usize {
+    let term = |(p, q): (f64, f64)| {
+        let close = q > 0.5 * p && q < 2.0 * p;
+        let ratio = if close { log1p((q - p) / p) } else { log(q / p) };
+        c * (q - p) - p * ratio
+    };
+    total(out, pairs(p, q).map(term))
 }

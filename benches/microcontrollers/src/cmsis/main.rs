@@ -12,7 +12,7 @@ mod scores;
 
 use core::hint::black_box;
 use counter::instructions;
-use functions::{FUNCTIONS, Function, Input};
+use functions::{COUNT, FUNCTIONS, Function, Input};
 use scores::{LENGTHS, LONGEST, Random};
 use semihosting::{println, process};
 
@@ -30,6 +30,7 @@ struct Rows {
     y: Row,
     p: Row,
     q: Row,
+    close: Row,
     out: Row,
     exact: [f64; LONGEST],
 }
@@ -41,18 +42,20 @@ impl Rows {
         random.fill(y, spread);
         x.iter_mut().for_each(|x| *x += offset);
         probabilities(x, self.p.get_mut(..n)?, &mut self.exact);
-        // The scores of q differ from those of p by at most a tenth.
+        probabilities(y, self.q.get_mut(..n)?, &mut self.exact);
+        // Scores that differ from those of p by at most a tenth.
         let scores = self.out.get_mut(..n)?;
         for ((score, x), y) in scores.iter_mut().zip(x).zip(y) {
             *score = *x + *y / (10.0 * spread);
         }
-        probabilities(scores, self.q.get_mut(..n)?, &mut self.exact);
+        probabilities(scores, self.close.get_mut(..n)?, &mut self.exact);
         Some(())
     }
 
     fn split(&mut self, n: usize) -> Option<(Input<'_>, &mut [f32], &mut [f64])> {
-        let (x, y, p, q) = (self.x.get(..n)?, self.y.get(..n)?, self.p.get(..n)?, self.q.get(..n)?);
-        Some((Input { x, y, p, q }, self.out.get_mut(..n)?, &mut self.exact))
+        let (x, y, close) = (self.x.get(..n)?, self.y.get(..n)?, self.close.get(..n)?);
+        let (p, q) = (self.p.get(..n)?, self.q.get(..n)?);
+        Some((Input { x, y, p, q, close }, self.out.get_mut(..n)?, &mut self.exact))
     }
 }
 
@@ -70,11 +73,16 @@ fn ulp(size: f64) -> f64 {
     f64::from_bits((exponent - 23) << 52)
 }
 
-/// The largest error of a function's results for one input, in ULP.
-fn error(function: &Function, input: &Input<'_>, out: &mut [f32], exact: &mut [f64]) -> Option<f64> {
+/// The largest error of a function's results for one input, in ULP; NaN if all are infinite.
+fn error(
+    function: &Function,
+    input: &Input<'_>,
+    out: &mut [f32],
+    exact: &mut [f64],
+) -> Option<f64> {
     (function.call)(input, out).ok()?;
     let results = (function.exact)(input, exact);
-    let mut largest = 0.0f64;
+    let mut largest = f64::NAN;
     for (out, exact) in out.iter().zip(exact).take(results) {
         // The logarithm of a sum near 1 is compared at the size of the scores.
         let size = if function.name.starts_with("log_") { exact.abs().max(1.0) } else { *exact };
@@ -92,24 +100,29 @@ fn counts(rows: &mut Rows) -> Option<()> {
                 black_box((function.call)(black_box(&input), black_box(out))).ok();
             });
             let per_element = count / n as f32;
-            println!("instructions\t{}\t{}\t{n}\t{per_element:.0}", function.name, function.library);
+            println!(
+                "instructions\t{}\t{}\tn = {n}\t{per_element}",
+                function.name, function.library
+            );
         }
     }
     Some(())
 }
 
 fn errors(rows: &mut Rows) -> Option<()> {
-    for function in &FUNCTIONS {
-        for (kind, spread, offset) in KINDS {
-            let (mut random, mut largest) = (Random::new(), 0.0f64);
-            for n in LENGTHS {
-                for _ in 0..ROWS {
-                    rows.fill(&mut random, spread, offset, n)?;
-                    let (input, out, exact) = rows.split(n)?;
-                    largest = largest.max(error(function, &input, out, exact)?);
+    for (kind, spread, offset) in KINDS {
+        let (mut random, mut largest) = (Random::new(), [f64::NAN; COUNT]);
+        for n in LENGTHS {
+            for _ in 0..ROWS {
+                rows.fill(&mut random, spread, offset, n)?;
+                let (input, out, exact) = rows.split(n)?;
+                for (largest, function) in largest.iter_mut().zip(&FUNCTIONS) {
+                    *largest = largest.max(error(function, &input, out, exact)?);
                 }
             }
-            println!("error\t{}\t{}\t{kind}\t{largest:.2}", function.name, function.library);
+        }
+        for (largest, function) in largest.iter().zip(&FUNCTIONS) {
+            println!("error\t{}\t{}\t{kind}\t{largest}", function.name, function.library);
         }
     }
     Some(())
@@ -128,9 +141,10 @@ fn special_values() -> Option<()> {
     ] {
         for function in FUNCTIONS.iter().filter(|function| function.name == name) {
             let mut out = [0.0; 2];
-            let input = Input { x: &x, y: &x, p: &p, q: &q };
+            let input = Input { x: &x, y: &x, p: &p, q: &q, close: &q };
             (function.call)(&input, &mut out).ok()?;
-            println!("special\t{name}\t{}\t{x:?} {p:?} {q:?}\t{out:?}", function.library);
+            let result = out.get(..if name == "softmax" { 2 } else { 1 })?;
+            println!("special\t{name}\t{}\t{x:?} {p:?} {q:?}\t{result:?}", function.library);
         }
     }
     Some(())
@@ -140,8 +154,8 @@ fn special_values() -> Option<()> {
 fn main() -> ! {
     counter::start();
     let zeros = [0.0; LONGEST];
-    let mut rows =
-        Rows { x: zeros, y: zeros, p: zeros, q: zeros, out: zeros, exact: [0.0; LONGEST] };
+    let exact = [0.0; LONGEST];
+    let mut rows = Rows { x: zeros, y: zeros, p: zeros, q: zeros, close: zeros, out: zeros, exact };
     let done = counts(&mut rows).and_then(|()| errors(&mut rows)).and_then(|()| special_values());
     process::exit(i32::from(done.is_none()))
 }

@@ -17,8 +17,8 @@ pub struct Input<'a> {
 
 /// Writes results, one for each element or one, to a slice as long as the row.
 type Call = fn(&Input<'_>, &mut [f32]) -> Result<(), logits::Error>;
-/// Writes exact results, and returns their number.
-type Exact = fn(&Input<'_>, &mut [f64]) -> usize;
+/// Writes exact results. If there is only one, returns the number in whose ULP its error is.
+type Exact = fn(&Input<'_>, &mut [f64]) -> Option<f64>;
 
 pub struct Function {
     pub name: &'static str,
@@ -91,18 +91,11 @@ fn one(out: &mut [f32], result: f32) -> Result<(), logits::Error> {
     Ok(())
 }
 
-fn each(x: &[f32], out: &mut [f64], f: fn(f64) -> f64) -> usize {
+fn each(x: &[f32], out: &mut [f64], f: fn(f64) -> f64) -> Option<f64> {
     for (out, x) in out.iter_mut().zip(x) {
         *out = f(f64::from(*x));
     }
-    x.len()
-}
-
-fn total(out: &mut [f64], terms: impl Iterator<Item = f64>) -> usize {
-    if let Some(out) = out.first_mut() {
-        *out = terms.sum();
-    }
-    1
+    None
 }
 
 fn pairs(a: &[f32], b: &[f32]) -> impl Iterator<Item = (f64, f64)> + Clone {
@@ -115,35 +108,42 @@ fn log_of_sum(mut x: impl Iterator<Item = f64> + Clone) -> f64 {
     first + log(x.by_ref().map(|x| exp(x - first)).sum())
 }
 
-pub fn softmax(x: &[f32], out: &mut [f64]) -> usize {
+pub fn softmax(x: &[f32], out: &mut [f64]) -> Option<f64> {
     let x = x.iter().map(|x| f64::from(*x));
     let sum = log_of_sum(x.clone());
-    let n = x.len();
     for (out, x) in out.iter_mut().zip(x) {
         *out = exp(x - sum);
     }
-    n
+    None
 }
 
-fn log_sum_exp(input: &Input<'_>, out: &mut [f64]) -> usize {
-    total(out, core::iter::once(log_of_sum(input.x.iter().map(|x| f64::from(*x)))))
+fn log_sum_exp(input: &Input<'_>, out: &mut [f64]) -> Option<f64> {
+    let out = out.first_mut()?;
+    *out = log_of_sum(input.x.iter().map(|x| f64::from(*x)));
+    Some(out.abs().max(1.0))
 }
 
-fn log_dot_exp(input: &Input<'_>, out: &mut [f64]) -> usize {
-    total(out, core::iter::once(log_of_sum(pairs(input.x, input.y).map(|(a, b)| a + b))))
+fn log_dot_exp(input: &Input<'_>, out: &mut [f64]) -> Option<f64> {
+    let out = out.first_mut()?;
+    *out = log_of_sum(pairs(input.x, input.y).map(|(a, b)| a + b));
+    Some(out.abs().max(1.0))
 }
 
-fn entropy(input: &Input<'_>, out: &mut [f64]) -> usize {
-    total(out, input.p.iter().map(|p| f64::from(*p)).map(|p| -p * log(p)))
+fn entropy(input: &Input<'_>, out: &mut [f64]) -> Option<f64> {
+    let out = out.first_mut()?;
+    *out = input.p.iter().map(|p| f64::from(*p)).map(|p| -p * log(p)).sum();
+    Some(*out)
 }
 
 /// Σ (p·ln(p/q) + c·(q − p)). The sums of p and q are 1 but for rounding, which has no influence
-/// if c is 1. This crate has c = 1, and CMSIS-DSP has c = 0.
-fn divergence(p: &[f32], q: &[f32], c: f64, out: &mut [f64]) -> usize {
-    let term = |(p, q): (f64, f64)| {
+/// if c is 1. This crate has c = 1, and CMSIS-DSP has c = 0, which may be nearer to 0: the errors of
+/// both are in ULP of the result for c = 1.
+fn divergence(p: &[f32], q: &[f32], c: f64, out: &mut [f64]) -> Option<f64> {
+    let term = |c: f64, (p, q): (f64, f64)| {
         let close = q > 0.5 * p && q < 2.0 * p;
         let ratio = if close { log1p((q - p) / p) } else { log(q / p) };
         c * (q - p) - p * ratio
     };
-    total(out, pairs(p, q).map(term))
+    *out.first_mut()? = pairs(p, q).map(|pair| term(c, pair)).sum();
+    Some(pairs(p, q).map(|pair| term(1.0, pair)).sum())
 }

@@ -42,11 +42,31 @@ mod timer {
     }
 }
 
+use core::hint::black_box;
 pub use timer::start;
 
 /// The instructions of a call, to the period of the timer.
-pub fn count(call: impl FnOnce()) -> u32 {
+fn count(call: impl FnOnce()) -> u32 {
     let before = timer::now();
     call();
     (timer::now().wrapping_sub(before) & timer::MOST) * timer::INSTRUCTIONS
+}
+
+/// The instructions of a call, of so many that their number is exact to a five-hundredth of one
+/// or to a ten-thousandth of itself.
+pub fn instructions(mut call: impl FnMut()) -> f32 {
+    call();
+    let once = count(|| call());
+    let repetitions = (1_000_000 / once.max(1)).clamp(2, 20_000) as u32;
+    let all = count(|| {
+        for _ in 0..black_box(repetitions) {
+            call();
+        }
+    });
+    let empty = count(|| {
+        for _ in 0..black_box(repetitions) {
+            black_box(());
+        }
+    });
+    all.saturating_sub(empty) as f32 / repetitions as f32
 }

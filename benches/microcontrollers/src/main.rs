@@ -5,14 +5,14 @@
 
 mod counter;
 mod functions;
+mod scores;
 mod stack;
 
 use core::hint::black_box;
+use counter::instructions;
 use functions::{FUNCTIONS, Function, Input};
+use scores::{LENGTHS, LONGEST, Random};
 use semihosting::{println, process};
-
-const LENGTHS: [usize; 4] = [2, 10, 100, LONGEST];
-const LONGEST: usize = 1000;
 
 /// Rows of every length begin here, in flash as the scores of a sensor would not; what is read
 /// has no influence on the number of instructions but by its values.
@@ -20,36 +20,6 @@ struct Rows {
     scores: [f32; LONGEST],
     probabilities: [f32; LONGEST],
     out: [f32; LONGEST],
-}
-
-/// Scores within ±8: Marsaglia's xorshift, 32 bits.
-fn fill(scores: &mut [f32; LONGEST]) {
-    let mut random = 0x9E37_79B9u32;
-    for score in scores {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        *score = (random >> 8) as f32 * (16.0 / 16_777_216.0) - 8.0;
-    }
-}
-
-/// The instructions of a call, of so many that their number is exact to a five-hundredth of one
-/// or to a ten-thousandth of itself.
-fn instructions(mut call: impl FnMut()) -> f32 {
-    call();
-    let once = counter::count(|| call());
-    let repetitions = (1_000_000 / once.max(1)).clamp(2, 20_000) as u32;
-    let all = counter::count(|| {
-        for _ in 0..black_box(repetitions) {
-            call();
-        }
-    });
-    let empty = counter::count(|| {
-        for _ in 0..black_box(repetitions) {
-            black_box(());
-        }
-    });
-    all.saturating_sub(empty) as f32 / repetitions as f32
 }
 
 fn measure(function: &Function, rows: &mut Rows, n: usize) -> Option<()> {
@@ -73,7 +43,7 @@ fn main() -> ! {
     counter::start();
     let mut rows =
         Rows { scores: [0.0; LONGEST], probabilities: [0.0; LONGEST], out: [0.0; LONGEST] };
-    fill(&mut rows.scores);
+    Random::new().fill(&mut rows.scores, 8.0);
     for function in &FUNCTIONS {
         for n in LENGTHS {
             if measure(function, &mut rows, n).is_none() {

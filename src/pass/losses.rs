@@ -37,7 +37,7 @@ const MOST_TAIL: f32 = 1.844_674_4e19;
 const MASS: [f32; 2] = [8.673_617_4e-19, 16_777_216.0];
 
 /// With z-loss, the surprise ln(1 + tail) is at most so many times the larger of 1 and |L|, and
-/// the loss at least so many times λ·|L|.
+/// the loss at least so many times λ·|L| times the surprise or 1.
 const MOST_SURPRISE: f32 = 8.0;
 const LEAST_LOSS: f32 = 3.0;
 
@@ -164,10 +164,11 @@ impl<V: Lanes> Terms<V> {
             (mass, rest) = (add(mass, slope), add(rest, slope));
             has_mass = has_mass.and(is_mass(mass.0.abs(), &formula.scale));
             // L is what a low score leaves of its surprise, which errs by 2^-30 of itself; and by
-            // 2^-25 of 1, which shows where the loss is little more than λ·L² of a small L.
-            let size = ln.0.abs();
-            let is_clear = surprise.0.lt(size.max(score.splat(1.0)) * MOST_SURPRISE);
-            has_mass = has_mass.and(is_clear).and((size * (LEAST_LOSS * formula.z)).le(loss.0));
+            // 2^-25 of tail/(1 + tail), which shows where the loss is little more than λ·L².
+            let (size, one) = (ln.0.abs(), score.splat(1.0));
+            let is_clear = surprise.0.lt(size.max(one) * MOST_SURPRISE);
+            let shown = size * surprise.0.min(one) * (LEAST_LOSS * formula.z);
+            has_mass = has_mass.and(is_clear).and(shown.le(loss.0));
         }
         let loss = rounded(loss);
         let (high, low) = add(others, own);

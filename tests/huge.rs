@@ -240,6 +240,9 @@ fn gradients_of_large_weights_over_small_temperatures() {
             let [weight, t] = [w, t].map(|e| libm::exp2(f64::from(e)) as f32);
             // Rows that are short, that fill a tile, and of several.
             for columns in [3, 20, 300, 5000] {
+                if cfg!(miri) && columns > 20 {
+                    continue;
+                }
                 let mut x = vec![-INF; columns];
                 x[columns / 2..].fill(-400.0 * t);
                 x[..3].copy_from_slice(&[0.0, -t, -1.5 * t]);

@@ -38,6 +38,17 @@ impl Sum {
         (top as u32, 32 - zeros as i32 + self.e)
     }
 
+    /// As [`normalized`](Self::normalized) of a sum that has a term not below its power of two: 2^46 or
+    /// more.
+    #[inline(always)]
+    pub(crate) fn normalized_of_terms(self) -> (u32, i32) {
+        let (high, low) = ((self.m >> 32) as u32, self.m as u32);
+        // What is known not to be 32 shifts a word without being masked.
+        let zeros = (high | 1).leading_zeros();
+        let top = high << zeros | low >> 1 >> (zeros ^ 31);
+        (top, 32 - zeros as i32 + self.e)
+    }
+
     /// A term, d powers of two below: 0 where it is lost.
     #[inline(always)]
     pub(crate) fn term(self, m: u32, d: i32) -> u64 {
@@ -72,10 +83,10 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
-    /// The reciprocal of a sum in terms of its largest power.
+    /// The reciprocal of a sum in terms of its largest power, of which it has one.
     #[inline(always)]
     pub(crate) fn inverse(sum: Sum) -> Self {
-        let (top, more) = sum.normalized();
+        let (top, more) = sum.normalized_of_terms();
         // Newton's step: of 15 bits makes 30.
         let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
         let rest = high(rough, top).wrapping_neg();

@@ -3,7 +3,6 @@
 //! few instructions, and a sum is exact whatever the order.
 
 use super::fixed_exp::high;
-use super::shift::exp2;
 use crate::simd::scalar::F32;
 
 /// Bits below m that a sum has: a term of a smaller power loses its last.
@@ -22,8 +21,8 @@ impl Sum {
 
     /// More, which is less than 2^63.
     pub(crate) fn plus(self, more: Self) -> Self {
-        let e = self.e.max(more.e);
-        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
+        let (large, small) = if self.e < more.e { (more, self) } else { (self, more) };
+        let (mut m, mut e) = (large.m + (small.m >> (large.e - small.e)), large.e);
         while m >> 62 != 0 {
             (m, e) = (m >> 1, e + 1);
         }
@@ -72,7 +71,13 @@ pub(crate) fn scaled(x: f32, e: i32) -> f32 {
 #[inline(never)]
 fn moved(x: f32, e: i32) -> f32 {
     let half = e / 2;
-    x * exp2(half as f32) * exp2((e - half) as f32)
+    x * power_of_two(half) * power_of_two(e - half)
+}
+
+/// 2^n for n up to 127; 0 from −127 down.
+#[inline(always)]
+pub(crate) fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(((n.clamp(-127, 127) + 127) as u32) << 23)
 }
 
 /// m · 2^(e − 31): what terms are multiplied by.
@@ -101,7 +106,7 @@ impl Factor {
         }
         let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
         let e = (x.to_bits() >> 23) as i32 - 127;
-        let low = low * exp2((31 - e) as f32);
+        let low = low * power_of_two(31 - e);
         let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
         if x == 0.0 || self.m == 0 {
             return Self { m: 0, e: -1000 };

@@ -19,9 +19,9 @@ use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_s
 use crate::math::fixed_exp::{
     INTEGERS, Integers, POWER_OF_1, Reduction, fixed_exp, high, power_of_exp,
 };
-use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, scaled, subnormal, words};
+use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, power_of_two, scaled, subnormal, words};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
-use crate::math::shift::{exp2, is_extreme};
+use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::F32;
 
@@ -253,7 +253,7 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     if e < -70 {
         return (tail, e);
     }
-    let power = F32(exp2(e as f32));
+    let power = F32(power_of_two(e));
     (ln_1p_positive_words((tail.0 * power, tail.1 * power)), 0)
 }
 
@@ -393,7 +393,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);
         let is_far = (row.max * 0.5 - own * 0.5) * scale.words.0 > FAR;
-        let (down, up) = if is_far { (exp2(-64.0), 64) } else { (1.0, 0) };
+        let (down, up) = if is_far { (power_of_two(-64), 64) } else { (1.0, 0) };
         let distance = two_sum(F32(row.max * down), F32(own * -down));
         let distance = if scale.is_one() { distance } else { product(distance, s) };
         let ln = (F32(scaled(ln.0.0, e) * down), F32(scaled(ln.1.0, e) * down));

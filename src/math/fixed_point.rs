@@ -37,8 +37,8 @@ impl Sum {
         (top as u32, 32 - zeros as i32 + self.e)
     }
 
-    /// As [`normalized`](Self::normalized) of a sum that has a term not below its power of two: 2^46 or
-    /// more.
+    /// As [`normalized`](Self::normalized) of a sum that has a term not below its power of two, which
+    /// is 2^46 or more; or, but for the power, of 0.
     #[inline(always)]
     pub(crate) fn normalized_of_terms(self) -> (u32, i32) {
         let (high, low) = ((self.m >> 32) as u32, self.m as u32);
@@ -100,10 +100,15 @@ impl Factor {
     }
 
     /// Times a positive number in two words.
-    pub(crate) fn times(self, (x, low): (f32, f32)) -> Self {
-        if (x, low) == (1.0, 0.0) {
-            return self;
-        }
+    #[inline(always)]
+    pub(crate) fn times(self, words: (f32, f32)) -> Self {
+        if words == (1.0, 0.0) { self } else { self.times_other(words) }
+    }
+
+    /// [`times`](Self::times) a number that is not 1. Inlined, it would be made ready for that also
+    /// where it is 1.
+    #[inline(never)]
+    fn times_other(self, (x, low): (f32, f32)) -> Self {
         let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
         let e = (x.to_bits() >> 23) as i32 - 127;
         let low = low * power_of_two(31 - e);

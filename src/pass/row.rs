@@ -268,7 +268,8 @@ struct Others<'a> {
 }
 
 impl<'a> Others<'a> {
-    /// As [`Whole::new`].
+    /// As [`Whole::new`]. Inlined: as a result it would be copied.
+    #[inline(always)]
     unsafe fn new(
         x: *const f32,
         out: *mut f32,
@@ -407,7 +408,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         all.m = others + all.term(row.own, 0);
     }
     if tile.writes() {
-        let (top, more) = row.sum.normalized();
+        let (top, more) = row.sum.normalized_of_terms();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
         // No term waits at the label.

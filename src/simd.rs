@@ -72,6 +72,7 @@ macro_rules! vector {
 }
 
 /// Methods of one expression each, inlined.
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 macro_rules! inlined {
     ($(fn $name:ident($($arguments:tt)*) $(-> $result:ty)? = $value:expr;)*) => {$(
         #[inline(always)]

@@ -51,7 +51,9 @@ pub(crate) fn of_labels(
             all.fill(i, 0.0);
         } else {
             let weight = weights.get(label).copied().unwrap_or(1.0);
-            loss = b.line_loss(&all.part(i, 1), label, weight, scale);
+            // A single row is the tile itself.
+            let row = if all.rows() == 1 { *all } else { all.part(i, 1) };
+            loss = b.line_loss(&row, label, weight, scale);
             total += Loss::of_one(loss, weight);
         }
         if let Some(out) = losses.next() {

@@ -30,7 +30,7 @@ pub(crate) struct Integers {
     table: [u32; 64],
 }
 
-static INTEGERS: Integers = Integers { polynomial: POLYNOMIAL, table: TABLE };
+pub(crate) static INTEGERS: Integers = Integers { polynomial: POLYNOMIAL, table: TABLE };
 const POLYNOMIAL: [u32; 2] = [0x7FFC_0FE6, 0x0208_1056];
 
 #[rustfmt::skip]
@@ -51,7 +51,7 @@ pub(crate) fn high(a: u32, b: u32) -> u32 {
     ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
-/// The numbers that reduce s·x.
+/// The numbers of the formula for an s.
 #[derive(Clone, Copy)]
 pub(crate) struct Reduction {
     s: f32,
@@ -61,15 +61,11 @@ pub(crate) struct Reduction {
 }
 
 impl Reduction {
+    /// The integers are [`INTEGERS`], which a caller has in memory: as constants, each would take two
+    /// instructions, every time.
     #[inline(always)]
-    pub(crate) fn new(scale: &Scale) -> Self {
-        Self {
-            s: scale.words.0,
-            log2_e: scale.log2_e,
-            ln_2: scale.ln_2_shorter,
-            // From memory: as constants, each would take two instructions, every time.
-            integers: core::hint::black_box(&INTEGERS),
-        }
+    pub(crate) fn new(scale: &Scale, integers: &'static Integers) -> Self {
+        Self { s: scale.words.0, log2_e: scale.log2_e, ln_2: scale.ln_2_shorter, integers }
     }
 }
 
@@ -84,14 +80,15 @@ pub(crate) fn power_of_exp(by: Reduction, x: f32) -> i32 {
 /// anything.
 #[inline(always)]
 pub(crate) fn fixed_exp(by: Reduction, x: f32) -> (u32, i32) {
-    let power = x * by.log2_e + SIXTY_FOURTHS;
+    let Reduction { s, log2_e, ln_2, integers } = by;
+    let power = x * log2_e + SIXTY_FOURTHS;
     let k = power - SIXTY_FOURTHS;
-    let r = (x - k * by.ln_2[0]) - k * by.ln_2[1];
+    let r = (x - k * ln_2[0]) - k * ln_2[1];
     // All but r drops out: what is left is v in units of 2^-37.
-    let v = (r * by.s + CENTER).to_bits() << 9;
+    let v = (r * s + CENTER).to_bits() << 9;
     let n = power.to_bits() as i32;
-    let table = by.integers.table[(n & 63) as usize];
-    let [c1, c2] = by.integers.polynomial;
+    let table = integers.table[(n & 63) as usize];
+    let [c1, c2] = integers.polynomial;
     let exp_m1 = high(v, c1 + high(v, c2));
     (table.wrapping_add(high(table, exp_m1) >> 4), n >> 6)
 }
@@ -106,7 +103,7 @@ mod tests {
         let s = f64::from(scale.words.0) + f64::from(scale.words.1);
         let errors = (-20_000..=20_000).map(|i| {
             let x = (most / s * f64::from(i) / 20_000.0) as f32;
-            let (m, n) = fixed_exp(Reduction::new(scale), x);
+            let (m, n) = fixed_exp(Reduction::new(scale, &INTEGERS), x);
             let found = f64::from(m) * libm::exp2(f64::from(n - POWER_OF_1 - 31));
             (found / libm::exp(s * f64::from(x)) - 1.0).abs()
         });

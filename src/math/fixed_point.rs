@@ -3,7 +3,6 @@
 //! few instructions, and a sum is exact whatever the order.
 
 use super::fixed_exp::high;
-use super::shift::exp2;
 use crate::simd::scalar::F32;
 
 /// Bits below m that a sum has: a term of a smaller power loses its last.
@@ -22,8 +21,8 @@ impl Sum {
 
     /// More, which is less than 2^63.
     pub(crate) fn plus(self, more: Self) -> Self {
-        let e = self.e.max(more.e);
-        let (mut m, mut e) = ((self.m >> (e - self.e)) + (more.m >> (e - more.e)), e);
+        let (large, small) = if self.e < more.e { (more, self) } else { (self, more) };
+        let (mut m, mut e) = (large.m + (small.m >> (large.e - small.e)), large.e);
         while m >> 62 != 0 {
             (m, e) = (m >> 1, e + 1);
         }
@@ -36,6 +35,17 @@ impl Sum {
         let zeros = self.m.leading_zeros();
         let top = (self.m << (zeros & 63)) >> 32;
         (top as u32, 32 - zeros as i32 + self.e)
+    }
+
+    /// As [`normalized`](Self::normalized) of a sum that has a term not below its power of two, which
+    /// is 2^46 or more; or, but for the power, of 0.
+    #[inline(always)]
+    pub(crate) fn normalized_of_terms(self) -> (u32, i32) {
+        let (high, low) = ((self.m >> 32) as u32, self.m as u32);
+        // What is known not to be 32 shifts a word without being masked.
+        let zeros = (high | 1).leading_zeros();
+        let top = high << zeros | low >> 1 >> (zeros ^ 31);
+        (top, 32 - zeros as i32 + self.e)
     }
 
     /// A term, d powers of two below: 0 where it is lost.
@@ -61,7 +71,13 @@ pub(crate) fn scaled(x: f32, e: i32) -> f32 {
 #[inline(never)]
 fn moved(x: f32, e: i32) -> f32 {
     let half = e / 2;
-    x * exp2(half as f32) * exp2((e - half) as f32)
+    x * power_of_two(half) * power_of_two(e - half)
+}
+
+/// 2^n for n up to 127; 0 from −127 down.
+#[inline(always)]
+pub(crate) fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(((n.clamp(-127, 127) + 127) as u32) << 23)
 }
 
 /// m · 2^(e − 31): what terms are multiplied by.
@@ -72,10 +88,10 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
-    /// The reciprocal of a sum in terms of its largest power.
+    /// The reciprocal of a sum in terms of its largest power, of which it has one.
     #[inline(always)]
     pub(crate) fn inverse(sum: Sum) -> Self {
-        let (top, more) = sum.normalized();
+        let (top, more) = sum.normalized_of_terms();
         // Newton's step: of 15 bits makes 30.
         let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
         let rest = high(rough, top).wrapping_neg();
@@ -84,13 +100,18 @@ impl Factor {
     }
 
     /// Times a positive number in two words.
-    pub(crate) fn times(self, (x, low): (f32, f32)) -> Self {
-        if (x, low) == (1.0, 0.0) {
-            return self;
-        }
+    #[inline(always)]
+    pub(crate) fn times(self, words: (f32, f32)) -> Self {
+        if words == (1.0, 0.0) { self } else { self.times_other(words) }
+    }
+
+    /// [`times`](Self::times) a number that is not 1. Inlined, it would be made ready for that also
+    /// where it is 1.
+    #[inline(never)]
+    fn times_other(self, (x, low): (f32, f32)) -> Self {
         let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
         let e = (x.to_bits() >> 23) as i32 - 127;
-        let low = low * exp2((31 - e) as f32);
+        let low = low * power_of_two(31 - e);
         let m = ((x.to_bits() << 8) | 1 << 31).wrapping_add(low as i32 as u32);
         if x == 0.0 || self.m == 0 {
             return Self { m: 0, e: -1000 };

@@ -116,7 +116,7 @@ pub(crate) fn ln_1p_positive<V: Lanes>(x: (V, V)) -> V {
 pub(crate) fn ln_1p_positive_words<V: Lanes>(x: (V, V)) -> (V, V) {
     call!(V, x, |(x, low)| {
         let (sum, error) = two_sum(x.splat(1.0), x);
-        ln_1p_words((x, low), sum, (error + low) / sum)
+        or_series((x, low), x, ln_scaled((sum, error + low), x.splat(NOTHING)))
     })
 }
 

@@ -16,10 +16,12 @@
 use super::Tile;
 use super::write::difference;
 use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
-use crate::math::fixed_exp::{POWER_OF_1, Reduction, fixed_exp, high, power_of_exp};
-use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, scaled, subnormal, words};
+use crate::math::fixed_exp::{
+    INTEGERS, Integers, POWER_OF_1, Reduction, fixed_exp, high, power_of_exp,
+};
+use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, power_of_two, scaled, subnormal, words};
 use crate::math::ln::{ln_1p_positive_words, ln_scaled};
-use crate::math::shift::{exp2, is_extreme};
+use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::F32;
 
@@ -48,51 +50,72 @@ unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
 
 /// What the terms of a row are relative to.
 #[derive(Clone, Copy)]
-struct Terms {
-    reduction: Reduction,
+struct Terms<'a> {
+    scale: &'a Scale,
+    integers: &'static Integers,
     /// What is taken from x.
     center: f32,
     /// The power of two of the largest term.
     power: i32,
 }
 
-impl Terms {
-    /// For scores up to a finite maximum, of which those that are summed have the largest.
+impl<'a> Terms<'a> {
+    /// For scores up to a maximum, of which those that are summed have the largest. None if the
+    /// maximum is not finite.
     #[inline(always)]
-    fn new(scale: &Scale, max: f32, largest: f32) -> Self {
-        let center = if is_extreme(scale, max) { max } else { 0.0 };
-        let reduction = Reduction::new(scale);
-        let power = power_of_exp(reduction, largest - center);
-        Self { reduction, center, power }
+    fn new(scale: &'a Scale, max: f32, largest: f32) -> Option<Self> {
+        let mut center = 0.0;
+        if is_extreme(scale, max) {
+            if !max.is_finite() {
+                return None;
+            }
+            center = max;
+        }
+        let integers = &INTEGERS;
+        let power = power_of_exp(Reduction::new(scale, integers), largest - center);
+        Some(Self { scale, integers, center, power })
     }
 
     /// A score's m, and by how many powers of two it is below.
     #[inline(always)]
     fn of(&self, x: f32) -> (u32, i32) {
-        let (m, power) = fixed_exp(self.reduction, x - self.center);
+        self.by(self.reduction(), x)
+    }
+
+    #[inline(always)]
+    fn reduction(&self) -> Reduction {
+        Reduction::new(self.scale, self.integers)
+    }
+
+    /// As [`of`](Self::of), with the [`reduction`](Self::reduction).
+    #[inline(always)]
+    fn by(&self, reduction: Reduction, x: f32) -> (u32, i32) {
+        let (m, power) = fixed_exp(reduction, x - self.center);
         (m, self.power.wrapping_sub(power))
     }
 
     /// The terms of up to [`RUN`] elements added up; each waits as a word at an output, which moves by
     /// a step. None of a sum is [`NAN`](Sum::NAN).
     unsafe fn run(&self, mut x: *const f32, mut out: *mut f32, step: usize, count: usize) -> u64 {
-        let (mut sum, mut is_nan, end) = (0u64, false, x.wrapping_add(count));
+        let (terms, reduction) = (*self, self.reduction());
+        let (mut sum, end) = (0u64, x.wrapping_add(count));
         while x != end {
             let score = unsafe { *x };
-            let (mut m, d) = self.of(score);
+            let (mut m, d) = terms.by(reduction, score);
             let mut d = d as u32;
             if d <= BELOW {
                 sum += u64::from(m) * u64::from((1u32 << BELOW) >> d);
             } else if d < NOTHING {
                 sum += u64::from(m >> (d - BELOW).min(31));
+            } else if score.is_nan() {
+                return Sum::NAN;
             } else {
-                is_nan |= score.is_nan();
                 (m, d) = (0, NOTHING);
             }
             unsafe { *out = f32::from_bits((m.wrapping_add(128) & !0xFF) | d) };
             (x, out) = (x.wrapping_add(1), out.wrapping_add(step));
         }
-        if is_nan { Sum::NAN } else { sum }
+        sum
     }
 
     /// The terms of a row added up; each waits as a word where there is an output. None if an x is
@@ -144,6 +167,15 @@ unsafe fn write(out: *mut f32, count: usize, factor: Factor) {
     }
 }
 
+/// Makes every result of a row NaN.
+#[cold]
+#[inline(never)]
+unsafe fn fill(out: *mut f32, count: usize) {
+    for i in 0..count {
+        unsafe { *out.add(i) = f32::NAN };
+    }
+}
+
 /// The i-th row, and its results.
 fn row(tile: &Tile<'_>, i: usize) -> (*const f32, *mut f32) {
     let out = if tile.writes() { tile.out.wrapping_add(i * tile.out_stride) } else { tile.out };
@@ -152,11 +184,8 @@ fn row(tile: &Tile<'_>, i: usize) -> (*const f32, *mut f32) {
 
 /// The terms of a row, and their sum.
 struct Whole<'a> {
-    x: *const f32,
-    count: usize,
     max: f32,
-    scale: &'a Scale,
-    terms: Terms,
+    terms: Terms<'a>,
     sum: Sum,
 }
 
@@ -166,47 +195,48 @@ impl<'a> Whole<'a> {
     #[inline(always)]
     unsafe fn new(x: *const f32, out: *mut f32, count: usize, scale: &'a Scale) -> Option<Self> {
         let max = unsafe { maximum(x, count, f32::NEG_INFINITY) };
-        if !max.is_finite() {
+        let terms = Terms::new(scale, max, max)?;
+        let sum = unsafe { terms.sum(x, out, count) }?;
+        Some(Self { max, terms, sum })
+    }
+
+    /// m of the largest term, if all others are together less than a half of it.
+    #[inline(always)]
+    fn dominant(&self) -> Option<u32> {
+        // A sum with an exponent is far larger.
+        if self.sum.m >= 3 << 47 {
             return None;
         }
-        let terms = Terms::new(scale, max, max);
-        let sum = unsafe { terms.sum(x, out, count) }?;
-        Some(Self { x, count, max, scale, terms, sum })
-    }
-
-    /// m of the largest term.
-    fn largest(&self) -> u32 {
-        self.terms.of(self.max).0
-    }
-
-    /// Whether all other terms are together less than a half of the largest.
-    #[inline(always)]
-    fn is_dominated(&self) -> bool {
-        // A sum with an exponent is far larger.
-        self.sum.m < 3 << 47 && self.sum.m < u64::from(self.largest()) * (3 << (BELOW - 1))
+        let (m, _) = self.terms.of(self.max);
+        (self.sum.m < u64::from(m) * (3 << (BELOW - 1))).then_some(m)
     }
 
     /// ln Σ e^(s·x) less s times the center.
     #[inline(always)]
     fn ln(&self) -> DoubleWord {
-        let (top, more) = self.sum.normalized();
+        let (top, more) = self.sum.normalized_of_terms();
         // Powers are counted from that of 1.
         let power = self.terms.power - POWER_OF_1;
         ln_scaled(words(top), F32((power + more - 31 - BELOW as i32) as f32))
     }
+}
 
-    /// Where the largest term is, and ln Σ e^(s·(x − max)) of a row that it dominates: from the sum
-    /// of the others alone, which keeps its digits.
-    #[cold]
-    unsafe fn surprise(&self) -> (usize, (DoubleWord, i32)) {
-        let Self { x, count, .. } = *self;
-        let mut at = 0;
-        while at + 1 < count && unsafe { *x.add(at) } != self.max {
-            at += 1;
-        }
-        let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, self.scale) };
-        (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
+/// Where the largest element of a row is, and ln Σ e^(s·(x − max)) where its term is most of the
+/// sum: from the sum of the others alone, which keeps its digits.
+#[cold]
+#[inline(never)]
+unsafe fn surprise_of_largest(
+    x: *const f32,
+    count: usize,
+    max: f32,
+    scale: &Scale,
+) -> (usize, (DoubleWord, i32)) {
+    let mut at = 0;
+    while at + 1 < count && unsafe { *x.add(at) } != max {
+        at += 1;
     }
+    let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, scale) };
+    (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
 }
 
 /// ln(1 + others/own), where terms of the others are by a power of two above: as words times a power
@@ -223,38 +253,39 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     if e < -70 {
         return (tail, e);
     }
-    let power = F32(exp2(e as f32));
+    let power = F32(power_of_two(e));
     (ln_1p_positive_words((tail.0 * power, tail.1 * power)), 0)
 }
 
 /// The terms of a row without one, and that one.
-struct Others {
+struct Others<'a> {
     max: f32,
-    terms: Terms,
+    terms: Terms<'a>,
     sum: Sum,
     /// m of the one, and by how many powers of two it is below the others' largest.
     own: u32,
     below: i32,
 }
 
-impl Others {
-    /// As [`Whole::new`].
+impl<'a> Others<'a> {
+    /// As [`Whole::new`]. Inlined: as a result it would be copied.
+    #[inline(always)]
     unsafe fn new(
         x: *const f32,
         out: *mut f32,
         count: usize,
         at: usize,
-        scale: &Scale,
+        scale: &'a Scale,
     ) -> Option<Self> {
         let (own, next) = (unsafe { *x.add(at) }, at + 1);
         let (after, rest) = (x.wrapping_add(next), count - next);
         let mut max = unsafe { maximum(x, at, f32::NEG_INFINITY) };
         max = unsafe { maximum(after, rest, max) };
-        let all = unsafe { maximum(&raw const own, 1, max) };
-        if !all.is_finite() || own.is_nan() {
+        if own.is_nan() {
             return None;
         }
-        let terms = Terms::new(scale, all, if max > f32::NEG_INFINITY { max } else { all });
+        let all = if own > max { own } else { max };
+        let terms = Terms::new(scale, all, if max > f32::NEG_INFINITY { max } else { all })?;
         let before = unsafe { terms.sum(x, out, at) }?;
         let out = if out.is_null() { out } else { out.wrapping_add(next) };
         let sum = before.plus(unsafe { terms.sum(after, out, rest) }?);
@@ -273,18 +304,18 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
     for i in 0..tile.rows {
         let (x, out) = row(tile, i);
         let Some(row) = (unsafe { Whole::new(x, out, tile.columns, scale) }) else {
-            tile.fill(i, f32::NAN);
+            unsafe { fill(out, tile.columns) };
             continue;
         };
         let factor = Factor::inverse(row.sum);
         unsafe { write(out, tile.columns, factor) };
         let out = unsafe { core::slice::from_raw_parts_mut(out, tile.columns) };
-        if row.is_dominated()
+        if let Some(m) = row.dominant()
             && let Some(out) = out.iter_mut().find(|p| **p > 0.6)
         {
             // Only the dominant one has so much.
             // m as it is kept, rounded, would leave a certain class not quite certain.
-            *out = factor.of(row.largest(), 0);
+            *out = factor.of(m, 0);
         }
     }
 }
@@ -296,8 +327,8 @@ pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
     let Some(row) = row else { return (f32::NAN, 0.0) };
     let (mut base, (mut high, mut low)) = (row.terms.center, row.ln());
     // Near 0 there are digits of what the others add.
-    if row.max.abs() < 2.0 && row.is_dominated() {
-        let (_, (ln, e)) = unsafe { row.surprise() };
+    if row.max.abs() < 2.0 && row.dominant().is_some() {
+        let (_, (ln, e)) = unsafe { surprise_of_largest(x, tile.columns, row.max, &Scale::ONE) };
         base = row.max;
         (high, low) = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
     }
@@ -314,11 +345,12 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
         let (x, out) = row(tile, i);
         let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, scale) };
         let Some(row) = row else {
-            tile.fill(i, f32::NAN);
+            unsafe { fill(out, tile.columns) };
             continue;
         };
         let ln = row.ln();
-        let dominant = row.is_dominated().then(|| unsafe { row.surprise() });
+        let dominant =
+            row.dominant().map(|_| unsafe { surprise_of_largest(x, tile.columns, row.max, scale) });
         for k in 0..tile.columns {
             let x = F32(unsafe { *x.add(k) });
             let y = difference(x, scale.words.0, row.terms.center, ln);
@@ -346,7 +378,9 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     }
     let own = unsafe { *x.add(label) };
     let Some(row) = (unsafe { Others::new(x, out, columns, label, scale) }) else {
-        tile.fill(0, f32::NAN);
+        if tile.writes() {
+            unsafe { fill(out, columns) };
+        }
         return f32::NAN;
     };
     let s = (F32(scale.words.0), F32(scale.words.1));
@@ -360,7 +394,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);
         let is_far = (row.max * 0.5 - own * 0.5) * scale.words.0 > FAR;
-        let (down, up) = if is_far { (exp2(-64.0), 64) } else { (1.0, 0) };
+        let (down, up) = if is_far { (power_of_two(-64), 64) } else { (1.0, 0) };
         let distance = two_sum(F32(row.max * down), F32(own * -down));
         let distance = if scale.is_one() { distance } else { product(distance, s) };
         let ln = (F32(scaled(ln.0.0, e) * down), F32(scaled(ln.1.0, e) * down));
@@ -374,7 +408,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         all.m = others + all.term(row.own, 0);
     }
     if tile.writes() {
-        let (top, more) = row.sum.normalized();
+        let (top, more) = row.sum.normalized_of_terms();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
         // No term waits at the label.

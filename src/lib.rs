@@ -199,6 +199,12 @@ pub fn softmax(x: &[f32], out: &mut [f32]) -> Result {
 }
 
 /// As [`softmax`], in place.
+///
+/// ```
+/// let mut x = [3.0, 3.0];
+/// logits::softmax_in_place(&mut x);
+/// assert_eq!(x, [0.5, 0.5]);
+/// ```
 pub fn softmax_in_place(x: &mut [f32]) {
     Backend::best().softmax_in_place(x);
 }
@@ -230,6 +236,12 @@ pub fn log_softmax(x: &[f32], out: &mut [f32]) -> Result {
 }
 
 /// As [`log_softmax`], in place.
+///
+/// ```
+/// let mut x = [3.0, 3.0];
+/// logits::log_softmax_in_place(&mut x);
+/// assert_eq!(x, [-2f32.ln(); 2]);
+/// ```
 pub fn log_softmax_in_place(x: &mut [f32]) {
     Backend::best().log_softmax_in_place(x);
 }
@@ -264,6 +276,13 @@ pub fn softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Result 
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
+///
+/// ```
+/// let mut g = [1.0, 0.0];
+/// logits::softmax_backward_in_place(&[0.5, 0.5], &mut g)?;
+/// assert_eq!(g, [0.25, -0.25]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().softmax_backward_in_place(y, upstream)
 }
@@ -300,6 +319,13 @@ pub fn log_softmax_backward(y: &[f32], upstream: &[f32], out: &mut [f32]) -> Res
 ///
 /// # Errors
 /// [`Error::Length`] if `upstream` has another length than `y`.
+///
+/// ```
+/// let mut g = [-1.0, 0.0];
+/// logits::log_softmax_backward_in_place(&[0.5f32.ln(); 2], &mut g)?;
+/// assert_eq!(g, [-0.5, 0.5]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn log_softmax_backward_in_place(y: &[f32], upstream: &mut [f32]) -> Result {
     Backend::best().log_softmax_backward_in_place(y, upstream)
 }

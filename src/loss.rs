@@ -67,6 +67,12 @@ impl Loss {
     }
 
     /// As [`mean`](Self::mean), but `value` if `weight` is 0.
+    ///
+    /// ```
+    /// let nothing = logits::loss::Loss::default();
+    /// assert!(nothing.mean().is_nan());
+    /// assert_eq!(nothing.mean_or(0.0), 0.0);
+    /// ```
     #[must_use]
     pub fn mean_or(self, value: f32) -> f32 {
         if self.weight == 0.0 { value } else { self.mean() }

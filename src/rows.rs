@@ -169,6 +169,13 @@ pub fn softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
 }
 
 /// As [`softmax`], in place.
+///
+/// ```
+/// let mut x = [0.0, 0.0, 100.0, -100.0];
+/// logits::rows::softmax_in_place(logits::RowsMut::new(&mut x, 2)?);
+/// assert_eq!(x, [0.5, 0.5, 1.0, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn softmax_in_place(x: RowsMut<'_>) {
     Backend::best().rows_softmax_in_place(x);
 }
@@ -191,6 +198,13 @@ pub fn log_softmax(x: Rows<'_>, out: RowsMut<'_>) -> Result {
 }
 
 /// As [`log_softmax`], in place.
+///
+/// ```
+/// let mut x = [3.0, 3.0, -1.0, -1.0];
+/// logits::rows::log_softmax_in_place(logits::RowsMut::new(&mut x, 2)?);
+/// assert_eq!(x, [-2f32.ln(); 4]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn log_softmax_in_place(x: RowsMut<'_>) {
     Backend::best().rows_log_softmax_in_place(x);
 }
@@ -218,6 +232,15 @@ pub fn softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -> Re
 ///
 /// # Errors
 /// [`Error::RowCount`] or [`Error::ColumnCount`] if `upstream` has another shape than `y`.
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let mut g = [1.0, 0.0, 1.0, 1.0];
+/// rows::softmax_backward_in_place(Rows::new(&[0.5; 4], 2)?, RowsMut::new(&mut g, 2)?)?;
+/// assert_eq!(g, [0.25, -0.25, 0.0, 0.0]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_softmax_backward_in_place(y, upstream)
 }
@@ -245,6 +268,15 @@ pub fn log_softmax_backward(y: Rows<'_>, upstream: Rows<'_>, out: RowsMut<'_>) -
 ///
 /// # Errors
 /// As [`softmax_backward_in_place`].
+///
+/// ```
+/// use logits::{Rows, RowsMut, rows};
+///
+/// let (y, mut g) = ([0.5f32.ln(); 2], [-1.0, 0.0]);
+/// rows::log_softmax_backward_in_place(Rows::new(&y, 2)?, RowsMut::new(&mut g, 2)?)?;
+/// assert_eq!(g, [-0.5, 0.5]);
+/// # Ok::<(), logits::Error>(())
+/// ```
 pub fn log_softmax_backward_in_place(y: Rows<'_>, upstream: RowsMut<'_>) -> Result {
     Backend::best().rows_log_softmax_backward_in_place(y, upstream)
 }

@@ -336,10 +336,43 @@ impl Worst {
     }
 }
 
+/// The largest errors for each of the contract's bounds.
+struct WorstOfEach([(Bounds, Worst); 3]);
+
+impl WorstOfEach {
+    fn new() -> Self {
+        Self([OF_LABELS, OF_SMOOTH, OF_CAPPED].map(|bounds| (bounds, Worst::default())))
+    }
+
+    /// Meets rows of scores on labels, and on distributions.
+    fn meet(
+        &mut self,
+        what: (Options<'_>, f32),
+        columns: usize,
+        [x, soft]: [&[f32]; 2],
+        labels: &[u32],
+    ) {
+        let hot = one_hot(labels, columns);
+        for (labels, t) in [(Some(labels), &hot[..]), (None, soft)] {
+            let bounds = Bounds::of(what.0, labels.is_some());
+            let of_bounds = self.0.iter_mut().find(|(other, _)| other.what == bounds.what);
+            let (_, worst) = of_bounds.expect("all bounds");
+            worst.meet(what, columns, [x, t], labels);
+        }
+    }
+
+    #[track_caller]
+    fn assert_within(self) {
+        for (bounds, worst) in self.0 {
+            worst.assert_within(bounds);
+        }
+    }
+}
+
 #[test]
 fn every_combination_of_options_is_its_formula() {
     let mut random = Random::new(31);
-    let mut worst = [OF_LABELS, OF_SMOOTH, OF_CAPPED].map(|bounds| (bounds, Worst::default()));
+    let mut worst = WorstOfEach::new();
     for (i, columns) in [1, 2, 3, 5, 16, 17, 40, 100, 513].into_iter().enumerate() {
         let rows = if columns < 100 { 6 } else { 2 };
         let weights: Vec<f32> =
@@ -353,18 +386,10 @@ fn every_combination_of_options_is_its_formula() {
             let mut soft = random.normal(rows * columns, 2.0);
             logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
             let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
-            let hot = one_hot(&labels, columns);
-            for (labels, t) in [(Some(&labels[..]), &hot), (None, &soft)] {
-                let bounds = Bounds::of(options, labels.is_some());
-                let of_bounds = worst.iter_mut().find(|(other, _)| other.what == bounds.what);
-                let (_, worst) = of_bounds.expect("all bounds");
-                worst.meet((options, sigma), columns, [&x, t], labels);
-            }
+            worst.meet((options, sigma), columns, [&x, &soft], &labels);
         }
     }
-    for (bounds, worst) in worst {
-        worst.assert_within(bounds);
-    }
+    worst.assert_within();
 }
 
 /// Each option within the range that the contract names, scores in proportion to a cap or a
@@ -372,7 +397,7 @@ fn every_combination_of_options_is_its_formula() {
 #[test]
 fn options_of_any_size_are_their_formula() {
     let mut random = Random::new(37);
-    let mut worst = [OF_LABELS, OF_SMOOTH, OF_CAPPED].map(|bounds| (bounds, Worst::default()));
+    let mut worst = WorstOfEach::new();
     for i in 0..600 {
         let columns = [2, 3, 10, 40, 150][i % 5];
         // A number between two powers of two, its logarithm uniform.
@@ -404,17 +429,9 @@ fn options_of_any_size_are_their_formula() {
         let mut soft = random.normal(3 * columns, 2.0);
         logits::rows::softmax_in_place(RowsMut::new(&mut soft, columns).unwrap());
         let labels: Vec<u32> = (0..3).map(|_| random.below(columns) as u32).collect();
-        let hot = one_hot(&labels, columns);
-        for (labels, t) in [(Some(&labels[..]), &hot), (None, &soft)] {
-            let bounds = Bounds::of(options, labels.is_some());
-            let of_bounds = worst.iter_mut().find(|(other, _)| other.what == bounds.what);
-            let (_, worst) = of_bounds.expect("all bounds");
-            worst.meet((options, sigma), columns, [&x, t], labels);
-        }
+        worst.meet((options, sigma), columns, [&x, &soft], &labels);
     }
-    for (bounds, worst) in worst {
-        worst.assert_within(bounds);
-    }
+    worst.assert_within();
 }
 
 #[test]

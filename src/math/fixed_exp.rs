@@ -6,9 +6,9 @@
 //! `f32` would; and integers add up exactly, in any order.
 //!
 //! **Error.** 6.7e-9 of the polynomial, 1.9e-9 of r as an integer, 0.5e-9 of what is cut off; and
-//! what r is rounded by in `f32`: 1.2e-8 together for s = 1, and for any s and |s·x| up to 20, 224, and 312
-//! 1.1e-8, 3.5e-8, and 4.5e-8. Where the host rounds otherwise, r may be twice as large: there is
-//! room for that.
+//! what r is rounded by in `f32`. Together, up to |s·x| = 330, this is 1.2e-8 for s = 1. For other s
+//! it is 1.1e-8 up to |s·x| = 20, 3.5e-8 up to 224, and 4.6e-8 up to 330. Where the host rounds
+//! otherwise, r may be twice as large: there is room for that.
 //!
 //! **Coefficients** by `fixed_exp.py`, beside this file.
 

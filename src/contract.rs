@@ -169,7 +169,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (f32::from_bits(1), f32::MAX),
         fused: error(0.774, 0x3F90_003C),
         unfused: error(0.84, 0x3FB4_E79F),
-        scalar: None,
+        scalar: Some(error(0.749, 0x3F7B_FC12)),
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, NAN),
@@ -189,7 +189,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
         domain: (-1.0 + f32::EPSILON / 2.0, f32::MAX),
         fused: error(0.775, 0x3E02_2921),
         unfused: error(0.866, 0x3ED0_EA9D),
-        scalar: None,
+        scalar: Some(error(0.643, 0x3D83_C2B9)),
         special: &[
             (INFINITY, INFINITY),
             (-INFINITY, NAN),

@@ -32,30 +32,34 @@ def zeros(degree):
     return [Decimal(cos((2 * k + 1) * pi / (2 * degree))) for k in range(degree)]
 
 
-log2_e = 2**30 / ln2
-print_integer(log2_e)
-print_integer((log2_e - log2_e.to_integral_value()) * 2**32)
-
-a2 = (a**2 / 2 * 2**17).to_integral_value() / 2**17
-a3 = (a**3 / 6 * 2**24).to_integral_value() / 2**24
-a1 = a + (a**3 / 6 - a3) / 4
-places = [Decimal(i) / 1000 for i in range(-500, 501)]
-errors = [(1 + w * (w * (a2 - w * a3) - a1)) * (a * w).exp() for w in places]
-one = 2 / (min(errors) + max(errors))
-for coefficient in [a1, a2, a3]:
-    print_integer(coefficient * 2**35)
-for j in range(16):
-    print_integer(one * 2**30 * (ln2 * (31 - 2 * j) / 32).exp() + 64)
-
-for coefficient in polynomial(lambda x: (x.exp() - 1 - x) / x**2, [x * 2 / 5 for x in zeros(7) if abs(x) > 0.1]):
-    print_integer(coefficient * 2**31)
-
-
 def atanh_rest(z):
     s = z.sqrt()
     return (((1 + s) / (1 - s)).ln() / (2 * s) - 1) / z
 
 
-last = zeros(5)[-1]
-for coefficient in polynomial(atanh_rest, [(x - last) / (1 - last) / 9 for x in zeros(5)[:-1]]):
-    print_integer(coefficient * 2**32)
+def main():
+    log2_e = 2**30 / ln2
+    print_integer(log2_e)
+    print_integer((log2_e - log2_e.to_integral_value()) * 2**32)
+
+    a2 = (a**2 / 2 * 2**17).to_integral_value() / 2**17
+    a3 = (a**3 / 6 * 2**24).to_integral_value() / 2**24
+    a1 = a + (a**3 / 6 - a3) / 4
+    places = [Decimal(i) / 1000 for i in range(-500, 501)]
+    errors = [(1 + w * (w * (a2 - w * a3) - a1)) * (a * w).exp() for w in places]
+    one = 2 / (min(errors) + max(errors))
+    for coefficient in [a1, a2, a3]:
+        print_integer(coefficient * 2**35)
+    for j in range(16):
+        print_integer(one * 2**30 * (ln2 * (31 - 2 * j) / 32).exp() + 64)
+
+    for coefficient in polynomial(lambda x: (x.exp() - 1 - x) / x**2, [x * 2 / 5 for x in zeros(7) if abs(x) > 0.1]):
+        print_integer(coefficient * 2**31)
+
+    last = zeros(5)[-1]
+    for coefficient in polynomial(atanh_rest, [(x - last) / (1 - last) / 9 for x in zeros(5)[:-1]]):
+        print_integer(coefficient * 2**32)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,18 +32,18 @@ static TABLE: [i32; 16] = [
 /// Half an ULP of a number from 1 to 2, in units of 2^-30.
 const HALF: u32 = 64;
 
-const INFINITY: u32 = f32::INFINITY.to_bits();
-const SIGN: u32 = 1 << 31;
+pub(super) const INFINITY: u32 = f32::INFINITY.to_bits();
+pub(super) const SIGN: u32 = 1 << 31;
 
 /// The upper half of a product.
 #[inline(always)]
-fn high(a: i32, b: i32) -> i32 {
+pub(super) fn high(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b)) >> 32) as i32
 }
 
 /// The significand of a normal number, in units of 2^-31.
 #[inline(always)]
-fn significand(bits: u32) -> u32 {
+pub(super) fn significand(bits: u32) -> u32 {
     bits << 8 | 1 << 31
 }
 
@@ -117,7 +117,7 @@ fn normal(y: u32, n: i32) -> u32 {
 
 /// The bits of m·2^(e − 31), which is normal.
 #[inline(always)]
-fn rounded(m: u32, e: i32) -> u32 {
+pub(super) fn rounded(m: u32, e: i32) -> u32 {
     let zeros = m.leading_zeros();
     let m = m << (zeros & 31);
     (((m >> 7) + 1) >> 1).wrapping_add(((e - zeros as i32 + 126) as u32) << 23)

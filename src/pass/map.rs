@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::Tile;
-use crate::math::{exp, exp_m1, integer, ln, ln_1p, sigmoid, softplus};
+use crate::math::{exp, exp_m1, integer, integer_ln, ln, ln_1p, sigmoid, softplus};
 use crate::simd::{Lanes, Simd, Vectors, unroll};
 
 /// A function of one element of each of N rows.
@@ -79,8 +79,8 @@ macro_rules! passes_of {
 passes_of! {
     exp = exp::exp, integer::exp;
     exp_m1 = exp_m1::exp_m1, integer::exp_m1;
-    ln = ln::ln;
-    ln_1p = ln_1p::ln_1p;
+    ln = ln::ln, integer_ln::ln;
+    ln_1p = ln_1p::ln_1p, integer_ln::ln_1p;
     sigmoid = sigmoid::sigmoid, integer::sigmoid;
 }
 

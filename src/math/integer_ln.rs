@@ -1,0 +1,250 @@
+//! ln x and ln(1 + x) by integer arithmetic: what the scalar backend computes.
+//!
+//! **Method.** x = m·2^e with 1 ≤ m < 2, and the table has 1/c and ln c for a number c near m, of so
+//! few bits that q = 1 − m/c is exact: ln x = e·ln2 + ln c − q − q²·(½ + q·(C2 + q·C3)). It is a sum
+//! of two integers: one of few bits, in units of 2^-16, and a small one in units of 2^-35. As numbers
+//! of `f32` their sum is rounded once more. Around x = 1 the first is 0 and the second has too few
+//! digits: there, with d = −q, ln x = d + d·(d·P(d)), whose products keep the digits of d. Every
+//! processor gives the same bits.
+//!
+//! **Error.** Half an ULP for the rounding of the result, and up to an eighth for that of the small
+//! number. Below, in parts of the result,
+//! 7.5e-10 for P and 2^-31 for what is cut off.
+//!
+//! **Coefficients** by `integer_ln.py`, beside this file. The table method: see `ln.rs`.
+
+use super::integer::{INFINITY, SIGN, high, rounded, significand};
+
+/// ln 2 in units of 2^-16, and what it lacks in units of 2^-35.
+const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
+
+/// Three numbers for each 32nd of 1 ≤ m < 2.
+struct Table {
+    /// 1/c in units of 2^-12.
+    reciprocal: [u32; 32],
+    /// ln c − 126·ln 2, as [`LN_2`].
+    high: [i32; 32],
+    low: [i32; 32],
+}
+
+#[rustfmt::skip]
+static TABLE: Table = Table {
+    reciprocal: [
+        0x1000, 0x0F49, 0x0ED7, 0x0E6C, 0x0E07, 0x0DA7, 0x0D4C, 0x0CF6, 0x0CA4, 0x0C56,
+        0x0C0C, 0x0BC5, 0x0B81, 0x0B41, 0x0B03, 0x0AC7, 0x0A8F, 0x0A58, 0x0A23, 0x09F1,
+        0x09C1, 0x0992, 0x0965, 0x093A, 0x0910, 0x08E8, 0x08C1, 0x089B, 0x0876, 0x0853,
+        0x0831, 0x0800,
+    ],
+    high: [
+        -0x0057_561C, -0x0057_4A69, -0x0057_42D7, -0x0057_3B87, -0x0057_346D, -0x0057_2D7D, -0x0057_26BC,
+        -0x0057_202F, -0x0057_19C7, -0x0057_1388, -0x0057_0D76, -0x0057_0780, -0x0057_01A8, -0x0056_FC08,
+        -0x0056_F676, -0x0056_F0F4, -0x0056_EBB4, -0x0056_E671, -0x0056_E144, -0x0056_DC49, -0x0056_D769,
+        -0x0056_D28C, -0x0056_CDCD, -0x0056_C92E, -0x0056_C496, -0x0056_C023, -0x0056_BBB8, -0x0056_B757,
+        -0x0056_B301, -0x0056_AED5, -0x0056_AAB7, -0x0056_A4AA,
+    ],
+    low: [
+        -0x005E_6002, -0x005A_FB73, -0x005D_A327, -0x005A_F60C, -0x005C_7835, -0x005D_A8DB, -0x005D_CE9D,
+        -0x005D_CAA1, -0x005D_E85B, -0x005D_C2D3, -0x005E_2084, -0x005A_D52B, -0x005A_ADA0, -0x005B_5B78,
+        -0x005D_580D, -0x005D_DB02, -0x005E_CA87, -0x005C_AC3D, -0x005C_8DEA, -0x005C_13B3, -0x005D_4C6F,
+        -0x005A_C8F2, -0x005B_7876, -0x0060_B17F, -0x0062_29D2, -0x005B_E1A1, -0x005E_35DD, -0x005F_C53B,
+        -0x005F_6C32, -0x0062_5AA4, -0x0061_EA3B, -0x005D_A043,
+    ],
+};
+
+/// ½, C2 and C3 in units of 2^-29, 2^-26 and 2^-23.
+const POLYNOMIAL: [i32; 3] = [0x1000_0000, 0x0155_6222, 0x0020_0000];
+
+/// (ln(1 + d) − d)/d² in units of 2^-31, 2^-28, 2^-25 and 2^-22.
+const NEAR: [i32; 4] = [-0x3FFF_FFCF, 0x0555_5550, -0x0080_16CE, 0x000C_CF3E];
+
+/// A logarithm as high·2^-16 − less·2^-35.
+#[derive(Clone, Copy)]
+pub(crate) struct Logarithm {
+    high: i32,
+    less: i32,
+    /// 1 − m/c in units of 2^-35.
+    q: i32,
+}
+
+impl Logarithm {
+    /// ln(m·2^(e − 149)) for 2^23 ≤ m < 2^24.
+    #[inline(always)]
+    fn of_24_bits(m: u32, e: i32) -> Self {
+        let j = (m >> 18) as usize & 31;
+        // What is lost of the product is 1.
+        Self::new(e, j, m.wrapping_mul(TABLE.reciprocal[j]))
+    }
+
+    /// ln(m·2^(e − 157)) for m ≥ 2^31.
+    #[inline(always)]
+    pub(crate) fn of_32_bits(m: u32, e: i32) -> Self {
+        let j = (m >> 26) as usize & 31;
+        Self::new(e, j, ((u64::from(m) * u64::from(TABLE.reciprocal[j])) >> 8) as u32)
+    }
+
+    /// The logarithm of 2^(e − 126) and m/c, of which 1 is lost.
+    #[inline(always)]
+    fn new(e: i32, j: usize, quotient: u32) -> Self {
+        let (q, [c1, c2, c3]) = (quotient.wrapping_neg() as i32, POLYNOMIAL);
+        // Minus what it says: what is known to be positive would be multiplied without signs, by more
+        // instructions.
+        let minus_c = -c2 - high(q, c3);
+        let rest = high(q, high(q, c1 - high(q, minus_c)));
+        let [ln_2, ln_2_low] = LN_2;
+        Self { high: e * ln_2 + TABLE.high[j], less: q + rest - (e * ln_2_low + TABLE.low[j]), q }
+    }
+
+    /// The bits of the nearest number.
+    #[inline(always)]
+    fn rounded(self) -> u32 {
+        if self.high == 0 {
+            return near_1_by(self.q);
+        }
+        // 2^-16 and 2^-35.
+        let high = self.high as f32 * 1.525_878_906_25e-5;
+        let low = self.less as f32 * 2.910_383_045_673_370_4e-11;
+        (high - low).to_bits()
+    }
+}
+
+/// ln(1 + d) for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323: its bits, where `sign`
+/// is that of d.
+#[inline(always)]
+fn near_1(m: u32, k: u32, sign: u32) -> u32 {
+    // In units of 2^-35.
+    let d = (m >> ((k - 4) & 31)) as i32 ^ (sign as i32 >> 31);
+    let [c1, c2, c3, c4] = NEAR;
+    let rest = high(d, c1 + high(d, c2 + high(d, c3 + high(d, c4))));
+    let m = (m >> 1) as i32;
+    rounded((m + (high(m, rest) >> 2)) as u32, 1 - k as i32) | sign
+}
+
+/// ln(1 − q) for q in units of 2^-35.
+#[cold]
+#[inline(never)]
+fn near_1_by(q: i32) -> u32 {
+    if q == 0 {
+        return 0;
+    }
+    let size = q.unsigned_abs();
+    let zeros = size.leading_zeros();
+    near_1(size << zeros, zeros + 4, !q as u32 & SIGN)
+}
+
+/// ln x.
+#[inline(always)]
+pub(crate) fn ln(bits: u32) -> u32 {
+    let above = bits.wrapping_sub(1 << 23);
+    if above < 0x7F00_0000 {
+        let e = above >> 23;
+        // With the bit that is not stored.
+        let m = bits.wrapping_sub(e << 23);
+        Logarithm::of_24_bits(m, e as i32).rounded()
+    } else {
+        ln_rare(bits)
+    }
+}
+
+/// ln x for what is not positive and normal.
+#[cold]
+#[inline(never)]
+fn ln_rare(bits: u32) -> u32 {
+    if bits << 1 == 0 {
+        return INFINITY | SIGN;
+    }
+    if bits >= INFINITY {
+        // +∞ as it is, NaN of what is negative.
+        return if bits == INFINITY { bits } else { bits | 0x7FC0_0000 };
+    }
+    let zeros = bits.leading_zeros() - 8;
+    Logarithm::of_24_bits(bits << zeros, -(zeros as i32)).rounded()
+}
+
+/// ln(1 + x).
+#[inline(always)]
+pub(crate) fn ln_1p(bits: u32) -> u32 {
+    let size = bits << 1;
+    // Up to 0.032, below which a sum with 1 would lose digits.
+    if size <= 0.032f32.to_bits() << 1 {
+        // From 2^-26 down it is x.
+        let exponent = size >> 24;
+        if exponent < 127 - 26 {
+            return bits;
+        }
+        return near_1(significand(bits), 127 - exponent, bits & SIGN);
+    }
+    if bits >= INFINITY {
+        return ln_of_less_than_1(bits);
+    }
+    let (m, e) = (significand(bits), (bits >> 23) as i32 - 127);
+    if e < 0 {
+        return Logarithm::of_32_bits(m >> (-e & 31) | SIGN, 126).rounded();
+    }
+    let one = if e < 32 { SIGN >> (e & 31) } else { 0 };
+    let (m, carry) = m.overflowing_add(one);
+    let m = if carry { m >> 1 | SIGN } else { m };
+    Logarithm::of_32_bits(m, 126 + e + i32::from(carry)).rounded()
+}
+
+/// ln(1 + x) for x < −0.032, +∞ and NaN.
+#[cold]
+#[inline(never)]
+fn ln_of_less_than_1(bits: u32) -> u32 {
+    if bits >= (-1f32).to_bits() {
+        return match bits {
+            0xBF80_0000 => INFINITY | SIGN,
+            _ => bits | 0x7FC0_0000,
+        };
+    }
+    if bits < SIGN {
+        return if bits == INFINITY { bits } else { bits | 0x40_0000 };
+    }
+    // 1 + x in units of 2^-32.
+    let sum = 0u32.wrapping_sub(significand(bits) >> ((126 - (bits >> 23 & 0xFF)) & 31));
+    let zeros = sum.leading_zeros();
+    Logarithm::of_32_bits(sum << zeros, 125 - zeros as i32).rounded()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::polynomial::check::{assert_error, relative};
+    use super::*;
+
+    #[test]
+    fn table_holds_logarithms_and_reduces_into_the_domain() {
+        let exact = |high: i32, low: i32| {
+            f64::from(high) / libm::exp2(16.0) + f64::from(low) / libm::exp2(35.0)
+        };
+        let ln_2 = exact(LN_2[0], LN_2[1]);
+        assert!((ln_2 - core::f64::consts::LN_2).abs() <= libm::exp2(-36.0));
+        for j in 0..32 {
+            let one_over_c = f64::from(TABLE.reciprocal[j]) / 4096.0;
+            let left = exact(TABLE.high[j], TABLE.low[j]) + 126.0 * ln_2 + libm::log(one_over_c);
+            assert!(left.abs() <= libm::exp2(-36.0), "ln c of the {j}th lacks {left}");
+            for m in [32 + j, 33 + j] {
+                let q = 1.0 - m as f64 / 32.0 * one_over_c;
+                let most = if j == 0 { 1.0 / 32.0 } else { 1.0 / 64.0 };
+                assert!(q.abs() <= most, "q is {q} at {m}/32");
+            }
+        }
+    }
+
+    #[test]
+    fn polynomials_err_as_stated() {
+        let value = |c: &[i32], first: f64, step: f64, x: f64| {
+            let bits = |i: usize| libm::exp2(first - step * i as f64);
+            let terms = c.iter().enumerate().rev();
+            terms.fold(0.0, |sum, (i, &c)| sum * x + f64::from(c) / bits(i))
+        };
+        for (stated, domain) in
+            [(3.6e-11, [-1.0 / 64.0, 1.0 / 64.0]), (4.33e-9, [-1.0 / 32.0, 0.0])]
+        {
+            assert_error(stated, domain, |q| {
+                -q - q * q * value(&POLYNOMIAL, 29.0, 3.0, q) - libm::log1p(-q)
+            });
+        }
+        assert_error(7.5e-10, [-0.0323, 0.0323], |d| {
+            relative(d + d * d * value(&NEAR, 31.0, 3.0, d), libm::log1p(d))
+        });
+    }
+}

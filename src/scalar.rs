@@ -1,6 +1,6 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
-use crate::math::{self, integer};
+use crate::math::{self, integer, integer_ln};
 use crate::simd::scalar::F32;
 
 /// Functions of one number: each with its formula, and a result as an example.
@@ -22,10 +22,10 @@ macro_rules! functions {
 
 functions! {
     exp: "e^x" = |x| of_bits(x, integer::exp), "0.0" gives "1.0";
-    ln: "ln x" = |x| math::ln::ln(F32(x)).0, "0.0" gives "f32::NEG_INFINITY";
+    ln: "ln x" = |x| of_bits(x, integer_ln::ln), "0.0" gives "f32::NEG_INFINITY";
     sigmoid: "1 / (1 + e^-x)" = |x| of_bits(x, integer::sigmoid), "0.0" gives "0.5";
     exp_m1: "e^x − 1" = |x| of_bits(x, integer::exp_m1), "0.0" gives "0.0";
-    ln_1p: "ln(1 + x)" = |x| math::ln_1p::ln_1p(F32(x)).0, "0.0" gives "0.0";
+    ln_1p: "ln(1 + x)" = |x| of_bits(x, integer_ln::ln_1p), "0.0" gives "0.0";
     log_sigmoid: "ln σ(x)" = |x| -softplus(-x), "0.0" gives "-core::f32::consts::LN_2";
     softplus: "ln(1 + e^x)" = |x| of_bits(x, integer::softplus), "0.0" gives "core::f32::consts::LN_2";
 }

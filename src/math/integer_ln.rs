@@ -115,8 +115,8 @@ fn near_1(m: u32, k: u32, sign: u32) -> u32 {
     let d = (m >> ((k - 4) & 31)) as i32 ^ (sign as i32 >> 31);
     let [c1, c2, c3, c4] = NEAR;
     let rest = high(d, c1 + high(d, c2 + high(d, c3 + high(d, c4))));
-    let m = (m >> 1) as i32;
-    rounded((m + (high(m, rest) >> 2)) as u32, 1 - k as i32) | sign
+    let m = m >> 1;
+    rounded(m.wrapping_add((high(m as i32, rest) >> 2) as u32), 1 - k as i32) | sign
 }
 
 /// ln(1 − q) for q in units of 2^-35.

@@ -54,9 +54,9 @@ pub(super) unsafe fn map<S: Simd, F: Map<N>, const N: usize>(
 }
 
 /// Passes that map functions of one element, for the first row of a tile: each of lanes, and by
-/// integers if there is one.
+/// integers.
 macro_rules! passes_of {
-    ($($name:ident = $function:path $(, $integers:path)?;)*) => {$(
+    ($($name:ident = $function:path, $integers:path;)*) => {$(
         #[inline(always)]
         pub(super) unsafe fn $name<S: Simd>(simd: S, tile: &Tile<'_>) {
             #[derive(Clone, Copy)]
@@ -65,9 +65,9 @@ macro_rules! passes_of {
                 const IS_WIDE: bool = true;
                 #[inline(always)]
                 fn apply<V: Lanes>(self, [x]: [V; 1]) -> V {
-                    $(if let Some(y) = x.by_integers($integers) {
+                    if let Some(y) = x.by_integers($integers) {
                         return y;
-                    })?
+                    }
                     $function(x)
                 }
             }

@@ -5,9 +5,9 @@
 #![allow(dead_code, unreachable_pub)] // each binary uses its own part
 
 use crate::common::{
-    Elementwise, TERM, assert_same, backends, class_of, class_of_rows,
-    elementwise as elementwise_functions, js_term, kl_term, log_softmax,
-    log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit, x_ln_x_over_y, x_ln_y,
+    Elementwise, TERM, assert_same, backends, class_of_rows, elementwise as elementwise_functions,
+    js_term, kl_term, log_softmax, log_sum_exp as log_sum_exp_exact, same, softmax, ulp, unit,
+    x_ln_x_over_y, x_ln_y,
 };
 use logits::loss::{BinaryCrossEntropy, CrossEntropy, Loss};
 use logits::{Backend, Error, LogSumExp, Rows, RowsMut, contract, rows};
@@ -143,7 +143,7 @@ pub fn elementwise(data: &[u8]) {
                 let signs_agree = y.is_sign_negative() == exact.is_sign_negative();
                 assert!(signs_agree || y.is_nan(), "{what}: {y:e} for {exact:e}");
             }
-            classes.check(&name, class_of(&contract, backend), backend, &y);
+            classes.check(&name, class_of_rows(backend), backend, &y);
 
             let mut out = x.clone();
             in_place(backend, out.slice_mut());

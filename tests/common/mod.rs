@@ -19,16 +19,11 @@ pub fn backends() -> Vec<Backend> {
     backends
 }
 
-/// Which backends give rows of scores the same bits: those that fuse, those that do not, and the
-/// scalar one, which takes rows another way. Of other functions the first two agree with
-/// [`Backend::is_fused`], but see [`class_of`].
+/// Which backends give elements and rows of scores the same bits: those that fuse, those that do
+/// not, and the scalar one, which computes by integers. Of other functions the scalar backend has the
+/// bits of those of its [`Backend::is_fused`].
 pub fn class_of_rows(backend: Backend) -> usize {
     if backend.name() == "scalar" { 2 } else { usize::from(backend.is_fused()) }
-}
-
-/// Which backends give a function of each element the same bits.
-pub fn class_of(function: &contract::Elementwise, backend: Backend) -> usize {
-    if function.scalar.is_some() { class_of_rows(backend) } else { usize::from(backend.is_fused()) }
 }
 
 pub type MapFunction = fn(Backend, &[f32], &mut [f32]) -> Result<(), Error>;

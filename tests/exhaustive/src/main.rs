@@ -10,7 +10,7 @@
 //!
 //! Fails if a largest error exceeds `logits::contract::ELEMENTWISE`, if an
 //! infinity, a NaN or the sign of a zero is wrong, or if two backends of a class
-//! (`Backend::is_fused`; scalar is one of its own where it computes by integers) differ in a bit.
+//! (`Backend::is_fused`; scalar is one of its own) differ in a bit.
 
 mod csv;
 mod functions;
@@ -89,8 +89,8 @@ fn named(names: &str) -> Result<Vec<Backend>, String> {
     names.split(',').map(|name| find(name).ok_or(format!("no backend {name}"))).collect()
 }
 
-fn class(target: Target, backend: Backend) -> &'static str {
-    if backend.name() == "scalar" && target.contract().scalar.is_some() {
+fn class(backend: Backend) -> &'static str {
+    if backend.name() == "scalar" {
         return "logits scalar";
     }
     if backend.is_fused() { "logits fused" } else { "logits unfused" }
@@ -100,7 +100,7 @@ fn prove(target: Target, options: &Options) -> Vec<Report> {
     let subjects = || {
         let subject = |&backend: &Backend| Subject {
             name: backend.name().into(),
-            class: class(target, backend).into(),
+            class: class(backend).into(),
             call: Box::new(move |x, y| (target.run)(backend, x, y).expect("equal lengths")),
         };
         options.backends.iter().map(subject).collect()

@@ -4,19 +4,17 @@
 //! constant, has the gradient g. So no operation of the backend needs to be written. The value
 //! that it lacks is added, without a gradient.
 
-use burn::backend::{Autodiff, NdArray};
-use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn_tensor::{Device, Int, Tensor, TensorData};
 use logits::RowsMut;
 use logits::loss::CrossEntropy;
 use std::error::Error;
 
 /// The mean loss of scores [n, classes] against labels [n].
-fn cross_entropy<B: AutodiffBackend>(
+fn cross_entropy(
     loss: CrossEntropy<'_>,
-    scores: &Tensor<B, 2>,
-    labels: &Tensor<B, 1, Int>,
-) -> Result<Tensor<B, 1>, Box<dyn Error>> {
+    scores: &Tensor<2>,
+    labels: &Tensor<1, Int>,
+) -> Result<Tensor<1>, Box<dyn Error>> {
     let device = scores.device();
     let [n, classes] = scores.dims();
     let labels: Vec<i64> = labels.to_data().iter().collect();
@@ -24,20 +22,19 @@ fn cross_entropy<B: AutodiffBackend>(
     let found = loss.gradient_in_place(RowsMut::new(&mut gradient, classes)?, &labels)?;
     found.mean_gradient(&mut gradient);
 
-    let gradient = Tensor::<B, 2>::from_data(TensorData::new(gradient, [n, classes]), &device);
+    let gradient = Tensor::<2>::from_data(TensorData::new(gradient, [n, classes]), &device);
     let linear = (scores.clone() * gradient).sum();
     Ok(linear.clone() - linear.detach() + found.mean())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    type B = Autodiff<NdArray>;
-    let device = Default::default();
-    let x = Tensor::<B, 2>::from_floats(
+    let device = Device::flex().autodiff();
+    let x = Tensor::<2>::from_floats(
         [[1.0, 0.0, 0.5], [0.0, 1.0, -0.5], [1.0, 1.0, 0.0], [0.2, 0.1, 2.0]],
         &device,
     );
-    let labels = Tensor::<B, 1, Int>::from_ints([0, 1, 1, 0], &device);
-    let mut weights = Tensor::<B, 2>::zeros([3, 2], &device).require_grad();
+    let labels = Tensor::<1, Int>::from_ints([0, 1, 1, 0], &device);
+    let mut weights = Tensor::<2>::zeros([3, 2], &device).require_grad();
 
     let mut last = f32::INFINITY;
     for step in 0..=50 {
@@ -51,9 +48,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let own = p.gather(1, labels.clone().unsqueeze_dim(1)).log().mean().neg();
         let own_gradient = weights.grad(&own.backward()).ok_or("nor has this")?;
         let apart: f32 = (gradient.clone() - own_gradient).abs().max().into_scalar();
-        let value = loss.into_scalar();
+        let value: f32 = loss.into_scalar();
         assert!(apart < 1e-6, "gradients are {apart} apart");
-        assert!((value - own.into_scalar()).abs() < 1e-6 && value < last);
+        assert!((value - own.into_scalar::<f32>()).abs() < 1e-6 && value < last);
         last = value;
         if step % 10 == 0 {
             println!("step {step:2}: loss {value:.6}, gradients at most {apart:.0e} apart");

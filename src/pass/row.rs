@@ -20,7 +20,7 @@ use crate::math::fixed_exp::{
     INTEGERS, Integers, POWER_OF_1, Reduction, fixed_exp, high, power_of_exp,
 };
 use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, power_of_two, scaled, subnormal, words};
-use crate::math::ln::{ln_1p_positive_words, ln_scaled};
+use crate::math::integer_ln::{Logarithm, near_1};
 use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::F32;
@@ -217,7 +217,8 @@ impl<'a> Whole<'a> {
         let (top, more) = self.sum.normalized_of_terms();
         // Powers are counted from that of 1.
         let power = self.terms.power - POWER_OF_1;
-        ln_scaled(words(top), F32((power + more - 31 - BELOW as i32) as f32))
+        let (high, low) = Logarithm::of_32_bits(top, power + more - BELOW as i32 + 126).words();
+        fast_two_sum(F32(high), F32(low))
     }
 }
 
@@ -248,13 +249,19 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     }
     // As a sum of its own the largest term has 16 bits less.
     let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
-    let tail = words(high(top, inverse.m));
-    let e = inverse.e + more - BELOW as i32 - 30 + power;
-    if e < -70 {
-        return (tail, e);
+    let tail = high(top, inverse.m);
+    let zeros = tail.leading_zeros();
+    let tail = tail << (zeros & 31);
+    // The tail is m·2^(e − 31).
+    let e = inverse.e + more - BELOW as i32 + 1 + power - zeros as i32;
+    if e < -30 {
+        return (words(tail), e - 31);
     }
-    let power = F32(power_of_two(e));
-    (ln_1p_positive_words((tail.0 * power, tail.1 * power)), 0)
+    if e < -5 {
+        return (words(near_1(tail, -e as u32, 0)), e - 30);
+    }
+    let (high, low) = Logarithm::of_1_and(tail, e).words();
+    ((F32(high), F32(low)), 0)
 }
 
 /// The terms of a row without one, and that one.

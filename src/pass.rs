@@ -31,6 +31,7 @@ mod losses;
 mod map;
 mod maximum;
 mod row;
+pub(crate) use row::log_add;
 mod rows;
 mod search;
 pub(crate) mod shifts;
@@ -269,6 +270,9 @@ passes! {
         /// The values of sums, the first of them at `to`; whether terms may be negative or infinite.
         fn sums(rows: usize, lanes: RowsOfLanes<'_>, is_signed: bool, to: usize, sums: &mut DoubleWords) = accumulator::sums;
 
+        /// ln(e^a + e^b) of logarithms in two words.
+        fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
+
         // Results.
         /// (x − center)·power of a row; −∞ stays so.
         fn multiply(row: &Tile<'_>, center: f32, power: f32) = write::multiply;
@@ -366,9 +370,6 @@ passes! {
     }
 
     rarely {
-        /// ln(e^a + e^b) of logarithms in two words.
-        fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) = rows::log_add;
-
         // Losses.
         /// Σ x of each row, or Σ a and Σ a·x of all but the skipped element.
         fn moments(tile: &Tile<'_>, targets: Option<&Tile<'_>>, skipped: &[usize], formula: &LossFormula<'_>, sums: [&mut Totals; 2]) = losses::moments;

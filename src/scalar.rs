@@ -1,7 +1,6 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
-use crate::math::{self, integer, integer_ln};
-use crate::simd::scalar::F32;
+use crate::math::{integer, integer_ln};
 
 /// Functions of one number: each with its formula, and a result as an example.
 macro_rules! functions {
@@ -44,6 +43,6 @@ fn of_bits(x: f32, function: impl Fn(u32) -> u32) -> f32 {
 #[inline]
 #[must_use]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
-    let (high, low) = math::log_add_exp::log_add_exp(F32(0.0), (a, -0.0), (b, -0.0));
+    let (high, low) = crate::pass::log_add((a, -0.0), (b, -0.0));
     high + low
 }

@@ -166,7 +166,7 @@ fn the_worst_row_known_errs_as_stated() {
         );
         assert_eq!(SOFTMAX < error, class_of_rows(backend) == 1);
     }
-    // And with a scale, where multiplication is not.
+    // And with a scale: on scalar it was 2.222, when products of `f32` were rounded.
     let (scale, mut x) = (f32::from_bits(0x3F9F_2045), [f32::from_bits(0xC329_7853); 5]);
     x[4] = f32::from_bits(0xC368_7A9F);
     let exact = libm::exp(f64::from(scale) * (f64::from(x[4]) - f64::from(x[0]))) / 4.0;
@@ -175,8 +175,7 @@ fn the_worst_row_known_errs_as_stated() {
         Softmax::new().scale(scale).on(backend).softmax(&x, &mut y).unwrap();
         let error = ulp(y[4], exact);
         println!("worst row with a scale on {backend:?}: {error:.3} ULP");
-        assert!(error <= 2.222, "{error} on {backend:?}");
-        assert_eq!(SOFTMAX < error, backend.name() == "scalar");
+        assert!(error <= 0.78, "{error} on {backend:?}");
     }
 }
 

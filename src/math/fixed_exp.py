@@ -1,15 +1,27 @@
-# The coefficients of fixed_exp.rs: e^r on |r| <= h = ln2/128 and 1%, whose best quadratic has
-# 1 + h^2/8 and 1/2 + h^2/24 for the 1 and 1/2 of the series; in v = r + 2^-6, divided by its
-# constant p; and the table p * 2^(j/64).
+# The coefficients of fixed_exp.rs. First log2(e) as a whole number and what that lacks. Then the best
+# quadratic polynomial for 2^((w - 1/2)/64) on 0 <= w <= 1: for e^(h*x) on |x| <= 1 it has 1 + h^2/8 and
+# 1/2 + h^2/24 for the 1 and 1/2 of the series. Here it is in w and divided by its constant p. Then the
+# table p * 2^(j/64), and half of what is cut off w more, the middle of that error.
 from decimal import Decimal, getcontext
 
 getcontext().prec = 60
-ln2, v = Decimal(2).ln(), Decimal(2) ** -6
-h = ln2 / 128 * Decimal("1.01")
-a, b = 1 + h * h / 8, Decimal("0.5") + h * h / 24
-p = 1 - a * v + b * v * v
-numbers = [(a - 2 * b * v) / p * 2**31, b / p * 2**26]
-numbers += [p * 2**31 * (ln2 * j / 64).exp() for j in range(64)]
-for number in numbers:
-    bits = int(number.to_integral_value())
+
+
+def print_integer(number):
+    bits = abs(int(number.to_integral_value()))
     print(f"0x{bits >> 16:04X}_{bits & 0xFFFF:04X}")
+
+
+ln2 = Decimal(2).ln()
+log2_e = 2**30 / ln2
+print_integer(log2_e)
+print_integer((log2_e - log2_e.to_integral_value()) * 2**31)
+
+h = ln2 / 128
+# e^(h*x) is about 1 + b*x + c*x^2 with x = 2*w - 1.
+b, c = h + h**3 / 8, h**2 / 2 + h**4 / 24
+p = 1 - b + c
+print_integer((2 * b - 4 * c) / p * 2**38)
+print_integer(4 * c / p * 2**38)
+for j in range(64):
+    print_integer(p * 2**31 * (ln2 * j / 64 + ln2 / 2**28).exp())

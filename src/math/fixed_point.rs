@@ -3,6 +3,8 @@
 //! few instructions, and a sum is exact whatever the order.
 
 use super::fixed_exp::high;
+use super::integer;
+use super::integer_ln::LN_2;
 use crate::simd::scalar::F32;
 
 /// Bits below m that a sum has: a term of a smaller power loses its last.
@@ -59,6 +61,23 @@ impl Sum {
 #[inline(always)]
 pub(crate) fn words(m: u32) -> (F32, F32) {
     (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
+}
+
+/// ln(1 + z) in units of 2^(-31 − k) for z = y·2^(-31 − k) below 1 and k up to 31.
+#[inline(never)]
+pub(crate) fn ln_1p(y: u32, k: i32) -> u32 {
+    integer::ln_1p(y, k)
+}
+
+/// ln(m·2^(e − 31)) for m ≥ 2^31 as a double-word number.
+#[inline(never)]
+pub(crate) fn ln_of(m: u32, e: i32) -> (F32, F32) {
+    let ln = ln_1p(m ^ 1 << 31, 0);
+    // In units of 2^-16, and the rest in units of 2^-35.
+    let [ln_2, ln_2_low] = LN_2;
+    let high = e * ln_2 + (ln >> 15) as i32;
+    let low = e * ln_2_low + ((ln & 0x7FFF) << 4) as i32;
+    (F32(high as f32 * 1.525_878_906_25e-5), F32(low as f32 * 2.910_383_045_673_370_4e-11))
 }
 
 /// x · 2^e, rounded once, for an x that is not large and e up to 127.

@@ -238,7 +238,7 @@ pub(crate) fn softplus(bits: u32) -> u32 {
         return softplus_far(bits);
     }
     let (y, k) = near_below_1(bits, shift);
-    let ln = ln_1p(y, k);
+    let ln = ln_1p(y - HALF, k);
     if (bits as i32) < 0 {
         return rounded(ln, -k);
     }
@@ -259,7 +259,7 @@ fn softplus_far(bits: u32) -> u32 {
         return large(bits, bits);
     }
     let (y, k) = far(bits | SIGN);
-    let ln = ln_1p(y, k);
+    let ln = ln_1p(y - HALF, k);
     if (bits as i32) < 0 {
         return rounded(ln, -k);
     }
@@ -267,10 +267,11 @@ fn softplus_far(bits: u32) -> u32 {
     rounded(x + (ln >> (k & 31) >> 4), 4)
 }
 
-/// ln(1 + z) in units of 2^(-31 − k), with z from [`near`], as 2·atanh(z/(2 + z)).
+/// ln(1 + z) in units of 2^(-31 − k) for z = y·2^(-31 − k) below 1 and k up to 31, as
+/// 2·atanh(z/(2 + z)).
 #[inline(always)]
-fn ln_1p(y: u32, k: i32) -> u32 {
-    let (y, k) = (y - HALF, k & 31);
+pub(super) fn ln_1p(y: u32, k: i32) -> u32 {
+    let k = k & 31;
     let reciprocal = reciprocal(y >> k >> 1 | 1 << 31);
     // s in units of 2^(-32 − k).
     let s = (u64::from(reciprocal) * u64::from(y << 1)) >> 32;

@@ -16,7 +16,7 @@
 use super::integer::{INFINITY, SIGN, high, rounded, significand};
 
 /// ln 2 in units of 2^-16, and what it lacks in units of 2^-35.
-const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
+pub(super) const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
 
 /// Three numbers for each 32nd of 1 ≤ m < 2.
 struct Table {
@@ -59,7 +59,7 @@ const NEAR: [i32; 4] = [-0x3FFF_FFCF, 0x0555_5550, -0x0080_16CE, 0x000C_CF3E];
 
 /// A logarithm as high·2^-16 − less·2^-35.
 #[derive(Clone, Copy)]
-pub(crate) struct Logarithm {
+struct Logarithm {
     high: i32,
     less: i32,
     /// 1 − m/c in units of 2^-35.
@@ -77,21 +77,9 @@ impl Logarithm {
 
     /// ln(m·2^(e − 157)) for m ≥ 2^31.
     #[inline(always)]
-    pub(crate) fn of_32_bits(m: u32, e: i32) -> Self {
+    fn of_32_bits(m: u32, e: i32) -> Self {
         let j = (m >> 26) as usize & 31;
         Self::new(e, j, ((u64::from(m) * u64::from(TABLE.reciprocal[j])) >> 8) as u32)
-    }
-
-    /// ln(1 + m·2^(e − 31)) for m ≥ 2^31 and e > −32.
-    #[inline(always)]
-    pub(crate) fn of_1_and(m: u32, e: i32) -> Self {
-        if e < 0 {
-            return Self::of_32_bits(m >> (-e & 31) | SIGN, 126);
-        }
-        let one = if e < 32 { SIGN >> (e & 31) } else { 0 };
-        let (sum, carry) = m.overflowing_add(one);
-        let m = if carry { sum >> 1 | SIGN } else { sum };
-        Self::of_32_bits(m, 126 + e + i32::from(carry))
     }
 
     /// The logarithm of 2^(e − 126) and m/c, of which 1 is lost.
@@ -112,35 +100,34 @@ impl Logarithm {
         if self.high == 0 {
             return near_1_by(self.q);
         }
-        let (high, low) = self.words();
-        (high + low).to_bits()
-    }
-
-    /// It as a sum: of an exact number, and a rounded one of at most 2^-5.
-    #[inline(always)]
-    pub(crate) fn words(self) -> (f32, f32) {
-        // 2^-16 and -2^-35.
+        // 2^-16 and 2^-35.
         let high = self.high as f32 * 1.525_878_906_25e-5;
-        (high, self.less as f32 * -2.910_383_045_673_370_4e-11)
+        let less = self.less as f32 * 2.910_383_045_673_370_4e-11;
+        (high - less).to_bits()
     }
 }
 
-/// ln(1 + d) for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323: its magnitude in units of
-/// 2^(−30 − k), where `sign` is that of d.
+/// 1 + m·2^(e − 31), likewise, for m ≥ 2^31 and e > −32.
 #[inline(always)]
-pub(crate) fn near_1(m: u32, k: u32, sign: u32) -> u32 {
+pub(crate) fn and_1(m: u32, e: i32) -> (u32, i32) {
+    if e < 0 {
+        return (m >> (-e & 31) | SIGN, 0);
+    }
+    let one = if e < 32 { SIGN >> (e & 31) } else { 0 };
+    let (sum, carry) = m.overflowing_add(one);
+    if carry { (sum >> 1 | SIGN, e + 1) } else { (sum, e) }
+}
+
+/// ln(1 + d) for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323: its bits, where `sign`
+/// is that of d.
+#[inline(always)]
+fn near_1(m: u32, k: u32, sign: u32) -> u32 {
     // In units of 2^-35.
     let d = (m >> ((k - 4) & 31)) as i32 ^ (sign as i32 >> 31);
     let [c1, c2, c3, c4] = NEAR;
     let rest = high(d, c1 + high(d, c2 + high(d, c3 + high(d, c4))));
     let m = m >> 1;
-    m.wrapping_add((high(m as i32, rest) >> 2) as u32)
-}
-
-/// The bits of [`near_1`].
-#[inline(always)]
-fn bits_near_1(m: u32, k: u32, sign: u32) -> u32 {
-    rounded(near_1(m, k, sign), 1 - k as i32) | sign
+    rounded(m.wrapping_add((high(m as i32, rest) >> 2) as u32), 1 - k as i32) | sign
 }
 
 /// ln(1 − q) for q in units of 2^-35.
@@ -152,7 +139,7 @@ fn near_1_by(q: i32) -> u32 {
     }
     let size = q.unsigned_abs();
     let zeros = size.leading_zeros();
-    bits_near_1(size << zeros, zeros + 4, !q as u32 & SIGN)
+    near_1(size << zeros, zeros + 4, !q as u32 & SIGN)
 }
 
 /// ln x.
@@ -195,12 +182,13 @@ pub(crate) fn ln_1p(bits: u32) -> u32 {
         if exponent < 127 - 26 {
             return bits;
         }
-        return bits_near_1(significand(bits), 127 - exponent, bits & SIGN);
+        return near_1(significand(bits), 127 - exponent, bits & SIGN);
     }
     if bits >= INFINITY {
         return ln_of_less_than_1(bits);
     }
-    Logarithm::of_1_and(significand(bits), (bits >> 23) as i32 - 127).rounded()
+    let (m, e) = and_1(significand(bits), (bits >> 23) as i32 - 127);
+    Logarithm::of_32_bits(m, e + 126).rounded()
 }
 
 /// ln(1 + x) for x < −0.032, +∞ and NaN.

@@ -109,8 +109,6 @@ pub(crate) struct Scale {
     /// ln2/s, of which the first word is shorter where multiplication is not fused.
     ln_2: [f32; 2],
     ln_2_short: [f32; 2],
-    /// The first word of nine bits, which leaves one more to what it is multiplied by.
-    pub(crate) ln_2_shorter: [f32; 2],
     /// [`POLYNOMIAL`] times s² and s³.
     polynomial: [f32; 2],
 }
@@ -124,7 +122,6 @@ impl Scale {
         log2_e: LOG2_E,
         ln_2: LN_2,
         ln_2_short: LN_2_9,
-        ln_2_shorter: LN_2_9,
         polynomial: POLYNOMIAL,
     };
     /// The least and the most: of more, a coefficient might not be a normal number. 2^±30
@@ -156,7 +153,6 @@ impl Scale {
             log2_e: LOG2_E * s.0,
             ln_2: [high, low],
             ln_2_short: short(10),
-            ln_2_shorter: short(9),
             polynomial: [POLYNOMIAL[0] * s.0 * s.0, POLYNOMIAL[1] * s.0 * s.0 * s.0],
         }
     }

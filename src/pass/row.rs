@@ -16,11 +16,11 @@
 use super::Tile;
 use super::write::difference;
 use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
-use crate::math::fixed_exp::{
-    INTEGERS, Integers, POWER_OF_1, Reduction, fixed_exp, high, power_of_exp,
+use crate::math::fixed_exp::{Reduction, fixed_exp, high};
+use crate::math::fixed_point::{
+    BELOW, Factor, LEAST, Sum, ln_1p, ln_of, power_of_two, scaled, subnormal, words,
 };
-use crate::math::fixed_point::{BELOW, Factor, LEAST, Sum, power_of_two, scaled, subnormal, words};
-use crate::math::integer_ln::{Logarithm, near_1};
+use crate::math::integer_ln::and_1;
 use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::F32;
@@ -33,86 +33,88 @@ const NOTHING: u32 = 255;
 /// Elements whose sum has room in 64 bits.
 const RUN: usize = 1 << 15;
 
-/// An f32 as an integer in the same order, and back; NaN of either sign are the ends.
-#[inline(always)]
-fn ordered(bits: i32) -> i32 {
-    bits ^ ((bits >> 31) as u32 >> 1) as i32
+/// The largest element, if that is more than `least`. A negative NaN does not count.
+#[inline(never)]
+unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
+    let most = unsafe { largest(x, count, least, 0) };
+    // Bits of positive numbers have their order, those of negative ones the reverse.
+    let most = if most < 0 { !unsafe { largest(x, count, least, -1) } } else { most };
+    f32::from_bits(most as u32)
 }
 
-/// The largest element, if that is more than `least`. A negative NaN does not count.
-unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
-    let mut most = ordered(least.to_bits() as i32);
+/// The largest of the bits as integers, after an exclusive or.
+unsafe fn largest(x: *const f32, count: usize, least: f32, mask: i32) -> i32 {
+    let mut most = least.to_bits() as i32 ^ mask;
     for i in 0..count {
-        most = most.max(ordered(unsafe { *x.add(i) }.to_bits() as i32));
+        most = most.max(unsafe { *x.add(i) }.to_bits() as i32 ^ mask);
     }
-    f32::from_bits(ordered(most) as u32)
+    most
 }
 
 /// What the terms of a row are relative to.
 #[derive(Clone, Copy)]
 struct Terms<'a> {
-    scale: &'a Scale,
-    integers: &'static Integers,
-    /// What is taken from x.
-    center: f32,
+    by: Reduction<'a>,
     /// The power of two of the largest term.
     power: i32,
 }
 
 impl<'a> Terms<'a> {
-    /// For scores up to a maximum, of which those that are summed have the largest. None if the
-    /// maximum is not finite.
     #[inline(always)]
-    fn new(scale: &'a Scale, max: f32, largest: f32) -> Option<Self> {
+    fn new(scale: &'a Scale) -> Self {
+        Self { by: Reduction::new(scale), power: 0 }
+    }
+
+    /// Makes them those of a row with scores up to a maximum, of which those that are summed have the
+    /// largest; its m. None if the maximum is not finite.
+    #[inline(always)]
+    fn of_row(&mut self, max: f32, largest: f32) -> Option<u32> {
         let mut center = 0.0;
-        if is_extreme(scale, max) {
+        if is_extreme(self.by.scale, max) {
             if !max.is_finite() {
                 return None;
             }
             center = max;
         }
-        let integers = &INTEGERS;
-        let power = power_of_exp(Reduction::new(scale, integers), largest - center);
-        Some(Self { scale, integers, center, power })
+        self.by.set_center(center);
+        let (m, power) = fixed_exp(&self.by, largest.to_bits());
+        self.power = power;
+        Some(m)
     }
 
     /// A score's m, and by how many powers of two it is below.
     #[inline(always)]
     fn of(&self, x: f32) -> (u32, i32) {
-        self.by(self.reduction(), x)
+        self.of_bits(x.to_bits())
     }
 
     #[inline(always)]
-    fn reduction(&self) -> Reduction {
-        Reduction::new(self.scale, self.integers)
-    }
-
-    /// As [`of`](Self::of), with the [`reduction`](Self::reduction).
-    #[inline(always)]
-    fn by(&self, reduction: Reduction, x: f32) -> (u32, i32) {
-        let (m, power) = fixed_exp(reduction, x - self.center);
+    fn of_bits(&self, bits: u32) -> (u32, i32) {
+        let (m, power) = fixed_exp(&self.by, bits);
         (m, self.power.wrapping_sub(power))
     }
 
     /// The terms of up to [`RUN`] elements added up; each waits as a word at an output, which moves by
     /// a step. None of a sum is [`NAN`](Sum::NAN).
-    unsafe fn run(&self, mut x: *const f32, mut out: *mut f32, step: usize, count: usize) -> u64 {
-        let (terms, reduction) = (*self, self.reduction());
-        let (mut sum, end) = (0u64, x.wrapping_add(count));
+    unsafe fn run(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> u64 {
+        let (mut x, mut out, end) =
+            (x.cast::<u32>(), out.cast::<u32>(), x.wrapping_add(count).cast());
+        let mut sum = 0u64;
         while x != end {
-            let score = unsafe { *x };
-            let (mut m, d) = terms.by(reduction, score);
+            let bits = unsafe { *x };
+            let (mut m, d) = self.of_bits(bits);
             let mut d = d as u32;
             if d <= BELOW {
                 sum += u64::from(m) * u64::from((1u32 << BELOW) >> d);
             } else if d < NOTHING {
                 sum += u64::from(m >> (d - BELOW).min(31));
-            } else if score.is_nan() {
+            } else if f32::from_bits(bits).is_nan() {
                 return Sum::NAN;
             } else {
-                (m, d) = (0, NOTHING);
+                // More than a byte, or an instruction that replaces one would not be found.
+                (m, d) = (0, NOTHING | 0x100);
             }
-            unsafe { *out = f32::from_bits((m.wrapping_add(128) & !0xFF) | d) };
+            unsafe { *out = (m.wrapping_add(128) & !0xFF) | d & 0xFF };
             (x, out) = (x.wrapping_add(1), out.wrapping_add(step));
         }
         sum
@@ -126,9 +128,7 @@ impl<'a> Terms<'a> {
         let mut nowhere = 0.0;
         let (out, step) = if out.is_null() { (&raw mut nowhere, 0) } else { (out, 1) };
         if count > RUN {
-            // A copy, or what is the same for all elements would be in memory.
-            let terms = *self;
-            return unsafe { terms.long(x, out, step, count) };
+            return unsafe { self.long(x, out, step, count) };
         }
         let m = unsafe { self.run(x, out, step, count) };
         (m != Sum::NAN).then_some(Sum { m, e: 0 })
@@ -183,21 +183,28 @@ fn row(tile: &Tile<'_>, i: usize) -> (*const f32, *mut f32) {
 }
 
 /// The terms of a row, and their sum.
-struct Whole<'a> {
+struct Whole<'a, 'b> {
     max: f32,
-    terms: Terms<'a>,
+    /// m of its term.
+    largest: u32,
+    terms: &'a Terms<'b>,
     sum: Sum,
 }
 
-impl<'a> Whole<'a> {
+impl<'a, 'b> Whole<'a, 'b> {
     /// Of a row; each term waits as a word where there is an output. None if the row has a NaN, an
     /// infinity, or nothing else than −∞.
     #[inline(always)]
-    unsafe fn new(x: *const f32, out: *mut f32, count: usize, scale: &'a Scale) -> Option<Self> {
+    unsafe fn new(
+        x: *const f32,
+        out: *mut f32,
+        count: usize,
+        terms: &'a mut Terms<'b>,
+    ) -> Option<Self> {
         let max = unsafe { maximum(x, count, f32::NEG_INFINITY) };
-        let terms = Terms::new(scale, max, max)?;
+        let largest = terms.of_row(max, max)?;
         let sum = unsafe { terms.sum(x, out, count) }?;
-        Some(Self { max, terms, sum })
+        Some(Self { max, largest, terms, sum })
     }
 
     /// m of the largest term, if all others are together less than a half of it.
@@ -207,18 +214,14 @@ impl<'a> Whole<'a> {
         if self.sum.m >= 3 << 47 {
             return None;
         }
-        let (m, _) = self.terms.of(self.max);
-        (self.sum.m < u64::from(m) * (3 << (BELOW - 1))).then_some(m)
+        (self.sum.m < u64::from(self.largest) * (3 << (BELOW - 1))).then_some(self.largest)
     }
 
     /// ln Σ e^(s·x) less s times the center.
     #[inline(always)]
     fn ln(&self) -> DoubleWord {
         let (top, more) = self.sum.normalized_of_terms();
-        // Powers are counted from that of 1.
-        let power = self.terms.power - POWER_OF_1;
-        let (high, low) = Logarithm::of_32_bits(top, power + more - BELOW as i32 + 126).words();
-        fast_two_sum(F32(high), F32(low))
+        ln_of(top, self.terms.power + more - BELOW as i32)
     }
 }
 
@@ -230,13 +233,14 @@ unsafe fn surprise_of_largest(
     x: *const f32,
     count: usize,
     max: f32,
-    scale: &Scale,
+    terms: &Terms<'_>,
 ) -> (usize, (DoubleWord, i32)) {
     let mut at = 0;
     while at + 1 < count && unsafe { *x.add(at) } != max {
         at += 1;
     }
-    let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, scale) };
+    let mut terms = *terms;
+    let others = unsafe { Others::new(x, core::ptr::null_mut(), count, at, &mut terms) };
     (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
 }
 
@@ -257,24 +261,25 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     if e < -30 {
         return (words(tail), e - 31);
     }
-    if e < -5 {
-        return (words(near_1(tail, -e as u32, 0)), e - 30);
+    if e < 0 {
+        return (words(ln_1p(tail >> 1, !e)), e - 30);
     }
-    let (high, low) = Logarithm::of_1_and(tail, e).words();
-    ((F32(high), F32(low)), 0)
+    let (m, e) = and_1(tail, e);
+    (ln_of(m, e), 0)
 }
 
 /// The terms of a row without one, and that one.
-struct Others<'a> {
+struct Others {
     max: f32,
-    terms: Terms<'a>,
+    /// m of the largest term.
+    largest: u32,
     sum: Sum,
     /// m of the one, and by how many powers of two it is below the others' largest.
     own: u32,
     below: i32,
 }
 
-impl<'a> Others<'a> {
+impl Others {
     /// As [`Whole::new`]. Inlined: as a result it would be copied.
     #[inline(always)]
     unsafe fn new(
@@ -282,7 +287,7 @@ impl<'a> Others<'a> {
         out: *mut f32,
         count: usize,
         at: usize,
-        scale: &'a Scale,
+        terms: &mut Terms<'_>,
     ) -> Option<Self> {
         let (own, next) = (unsafe { *x.add(at) }, at + 1);
         let (after, rest) = (x.wrapping_add(next), count - next);
@@ -292,12 +297,12 @@ impl<'a> Others<'a> {
             return None;
         }
         let all = if own > max { own } else { max };
-        let terms = Terms::new(scale, all, if max > f32::NEG_INFINITY { max } else { all })?;
+        let largest = terms.of_row(all, if max > f32::NEG_INFINITY { max } else { all })?;
         let before = unsafe { terms.sum(x, out, at) }?;
         let out = if out.is_null() { out } else { out.wrapping_add(next) };
         let sum = before.plus(unsafe { terms.sum(after, out, rest) }?);
         let (own, below) = terms.of(own);
-        Some(Self { max, terms, sum, own, below })
+        Some(Self { max, largest, sum, own, below })
     }
 
     /// The loss of the one, which is above the others.
@@ -306,11 +311,39 @@ impl<'a> Others<'a> {
     }
 }
 
+/// ln(e^a + e^b) of double-word numbers. Of −∞ and b it is b, to the bit.
+pub(crate) fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
+    let (a, b) = if a < b { (b, a) } else { (a, b) };
+    if b.0.is_nan() {
+        return b;
+    }
+    let (difference, error) = two_sum(b.0, -a.0);
+    let (d, low) = two_sum(difference, error + (b.1 - a.1));
+    // NaN where the difference is infinite or overflows; e^-104 is nothing.
+    if d.is_nan() || d < -104.0 {
+        return a;
+    }
+    let terms = Terms::new(&Scale::ONE);
+    let (m, power) = terms.of(d);
+    // Times e^low, which is 1 + low.
+    let low = (low * 4_294_967_296.0) as i32;
+    let m = u64::from(m).wrapping_add_signed((i64::from(m) * i64::from(low)) >> 32);
+    let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, -power);
+    plus(a, ln, e)
+}
+
+/// A double-word number plus another times 2^e.
+fn plus(a: (f32, f32), (high, low): DoubleWord, e: i32) -> (f32, f32) {
+    let (sum, error) = two_sum(a.0, scaled(high.0, e));
+    fast_two_sum(sum, error + (a.1 + scaled(low.0, e)))
+}
+
 /// Softmax of each row.
 pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
+    let mut terms = Terms::new(scale);
     for i in 0..tile.rows {
         let (x, out) = row(tile, i);
-        let Some(row) = (unsafe { Whole::new(x, out, tile.columns, scale) }) else {
+        let Some(row) = (unsafe { Whole::new(x, out, tile.columns, &mut terms) }) else {
             unsafe { fill(out, tile.columns) };
             continue;
         };
@@ -330,37 +363,34 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
 /// ln Σ e^x of the first row in two words; NaN where that is not finite.
 pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
     let (x, _) = row(tile, 0);
-    let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, &Scale::ONE) };
+    let mut terms = Terms::new(&Scale::ONE);
+    let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, &mut terms) };
     let Some(row) = row else { return (f32::NAN, 0.0) };
-    let (mut base, (mut high, mut low)) = (row.terms.center, row.ln());
     // Near 0 there are digits of what the others add.
     if row.max.abs() < 2.0 && row.dominant().is_some() {
-        let (_, (ln, e)) = unsafe { surprise_of_largest(x, tile.columns, row.max, &Scale::ONE) };
-        base = row.max;
-        (high, low) = (F32(scaled(ln.0.0, e)), F32(scaled(ln.1.0, e)));
+        let (_, (ln, e)) = unsafe { surprise_of_largest(x, tile.columns, row.max, row.terms) };
+        return plus((row.max, 0.0), ln, e);
     }
-    if base == 0.0 {
-        return (high.0, low.0);
-    }
-    let (sum, error) = two_sum(base, high.0);
-    fast_two_sum(sum, error + low.0)
+    plus((row.terms.by.center(), 0.0), row.ln(), 0)
 }
 
 /// The logarithm of softmax of each row.
 pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
+    let mut terms = Terms::new(scale);
     for i in 0..tile.rows {
         let (x, out) = row(tile, i);
-        let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, scale) };
+        let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, &mut terms) };
         let Some(row) = row else {
             unsafe { fill(out, tile.columns) };
             continue;
         };
         let ln = row.ln();
-        let dominant =
-            row.dominant().map(|_| unsafe { surprise_of_largest(x, tile.columns, row.max, scale) });
+        let dominant = row
+            .dominant()
+            .map(|_| unsafe { surprise_of_largest(x, tile.columns, row.max, row.terms) });
         for k in 0..tile.columns {
             let x = F32(unsafe { *x.add(k) });
-            let y = difference(x, scale.words.0, row.terms.center, ln);
+            let y = difference(x, scale.words.0, row.terms.by.center(), ln);
             unsafe { *out.add(k) = y.0 };
         }
         if let Some((at, (ln, e))) = dominant {
@@ -379,12 +409,13 @@ fn weighted(weight: f32, ln: DoubleWord, e: i32) -> f32 {
 
 /// The loss of the first row's label; its gradient goes where there is an output.
 pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 {
+    let mut terms = Terms::new(scale);
     let ((x, out), columns) = (row(tile, 0), tile.columns);
     if label >= columns {
         return f32::NAN;
     }
     let own = unsafe { *x.add(label) };
-    let Some(row) = (unsafe { Others::new(x, out, columns, label, scale) }) else {
+    let Some(row) = (unsafe { Others::new(x, out, columns, label, &mut terms) }) else {
         if tile.writes() {
             unsafe { fill(out, columns) };
         }
@@ -396,7 +427,7 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     if row.below >= 0 && row.max > f32::NEG_INFINITY {
         // s·(max − own) + ln Σ e^(s·(x − max)), times a power of two by which it does not overflow
         // before the weight is there.
-        let (largest, _) = row.terms.of(row.max);
+        let largest = row.largest;
         all.m += all.term(row.own, row.below);
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
         let (ln, e) = surprise(rest, largest, 0);

@@ -4,7 +4,7 @@
 
 use super::exp::terms;
 use super::shifts::{Shifts, floors_of};
-use super::{DoubleWords, PerRow, ROWS};
+use super::{DoubleWords, PerRow, ROWS, row};
 use crate::math::double_word::{divide, fast_two_sum, two_product, two_sum};
 use crate::math::ln::ln_1p_positive;
 use crate::math::log_add_exp::log_add_exp;
@@ -180,6 +180,9 @@ pub(super) unsafe fn shares<S: Simd>(
 /// ln(e^a + e^b) of logarithms in two words.
 #[inline(always)]
 pub(super) unsafe fn log_add<S: Simd>(simd: S, a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
+    if const { S::TAKES_ROWS } {
+        return row::log_add(a, b);
+    }
     log_add_exp(simd.splat(0.0), a, b)
 }
 

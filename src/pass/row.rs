@@ -371,7 +371,8 @@ pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
         let (_, (ln, e)) = unsafe { surprise_of_largest(x, tile.columns, row.max, row.terms) };
         return plus((row.max, 0.0), ln, e);
     }
-    plus((row.terms.by.center(), 0.0), row.ln(), 0)
+    let (center, ln) = (row.terms.by.center(), row.ln());
+    if center == 0.0 { (ln.0.0, ln.1.0) } else { plus((center, 0.0), ln, 0) }
 }
 
 /// The logarithm of softmax of each row.

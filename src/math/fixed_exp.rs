@@ -87,11 +87,11 @@ impl<'a> Reduction<'a> {
         self.center
     }
 
-    /// Takes another number from x, or with 0 none.
+    /// Takes another number from x, or none.
     #[inline(always)]
-    pub(crate) fn set_center(&mut self, center: f32) {
-        self.center = center;
-        self.short = if center == 0.0 { self.most } else { NONE };
+    pub(crate) fn set_center(&mut self, center: Option<f32>) {
+        self.center = center.unwrap_or(0.0);
+        self.short = if center.is_some() { NONE } else { self.most };
     }
 
     #[cold]
@@ -119,7 +119,7 @@ const FAR_BELOW: i32 = -1 << 20;
 #[cold]
 #[inline(never)]
 fn long(by: &Reduction<'_>, mut bits: u32) -> (u32, i32) {
-    if by.center != 0.0 {
+    if by.center.to_bits() != 0 {
         bits = (f32::from_bits(bits) - by.center).to_bits();
     }
     let shift = by.most - exponent(bits);

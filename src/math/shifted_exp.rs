@@ -160,7 +160,8 @@ impl Scale {
     /// Whether it is 1.
     #[inline(always)]
     pub(crate) fn is_one(self) -> bool {
-        self.words == (1.0, 0.0)
+        // As integers, which takes less without a floating-point unit.
+        self.words.0.to_bits() == 1f32.to_bits() && self.words.1.to_bits() == 0
     }
 
     /// s·x/ln2 − N in sixteenths, as [`Lanes::lookup`] takes it, for `zero_point` =

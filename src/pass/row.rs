@@ -69,12 +69,12 @@ impl<'a> Terms<'a> {
     /// largest; its m. None if the maximum is not finite.
     #[inline(always)]
     fn of_row(&mut self, max: f32, largest: f32) -> Option<u32> {
-        let mut center = 0.0;
+        let mut center = None;
         if is_extreme(self.by.scale, max) {
             if !max.is_finite() {
                 return None;
             }
-            center = max;
+            center = Some(max);
         }
         self.by.set_center(center);
         let (m, power) = fixed_exp(&self.by, largest.to_bits());

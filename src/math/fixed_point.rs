@@ -57,10 +57,12 @@ impl Sum {
     }
 }
 
-/// m as a double-word number.
+/// m/2 as a double-word number, of which the second is at most half the last place of the first.
 #[inline(always)]
-pub(crate) fn words(m: u32) -> (F32, F32) {
-    (F32((m & !0xFF) as f32), F32((m & 0xFF) as f32))
+pub(crate) fn words_of_half(m: u32) -> (F32, F32) {
+    let half = m >> 1;
+    let high = (half + 64) & !127;
+    (F32(high as f32), F32(half.wrapping_sub(high) as i32 as f32))
 }
 
 /// ln(1 + z) in units of 2^(-31 − k) for z = y·2^(-31 − k) below 1 and k up to 31.

@@ -18,7 +18,7 @@ use super::write::difference;
 use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
 use crate::math::fixed_exp::{Reduction, fixed_exp, high};
 use crate::math::fixed_point::{
-    BELOW, Factor, LEAST, Sum, ln_1p, ln_of, power_of_two, scaled, subnormal, words,
+    BELOW, Factor, LEAST, Sum, ln_1p, ln_of, power_of_two, scaled, subnormal, words_of_half,
 };
 use crate::math::integer_ln::and_1;
 use crate::math::shift::is_extreme;
@@ -259,10 +259,10 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     // The tail is m·2^(e − 31).
     let e = inverse.e + more - BELOW as i32 + 1 + power - zeros as i32;
     if e < -30 {
-        return (words(tail), e - 31);
+        return (words_of_half(tail), e - 30);
     }
     if e < 0 {
-        return (words(ln_1p(tail >> 1, !e)), e - 30);
+        return (words_of_half(ln_1p(tail >> 1, !e)), e - 29);
     }
     let (m, e) = and_1(tail, e);
     (ln_of(m, e), 0)

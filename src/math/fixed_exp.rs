@@ -58,10 +58,10 @@ pub(crate) struct Reduction<'a> {
     /// The exponent of the largest x that goes the short way, as their bits have it: [`most`](Self::most)
     /// if there is no center.
     short: i32,
-    /// s·log2(e), of 31 bits, and what that lacks, in units of 2^-31.
+    /// s·log2(e), of 30 or 31 bits, and what that lacks, in units of 2^-31.
     log2_e: u32,
     log2_e_low: i32,
-    /// The exponent of the largest x with |s·x·log2(e)| < 16.
+    /// The exponent of the largest x with |s·x·log2(e)| < 12.
     most: i32,
     center: f32,
     /// In memory: as constants, each would take two instructions, every time.
@@ -100,10 +100,13 @@ impl<'a> Reduction<'a> {
         let (s, low) = scale.words;
         let (high, low) = product((F32(s), F32(low)), LOG2_E_WORDS);
         let (high, low) = fast_two_sum(high, low);
-        let exponent = exponent(high.0.to_bits()) - 127;
-        // In units of the last of 31 bits.
+        // From 1.5 on, its bits are those of a number below 1: products have room for half a 64th.
+        let bits = high.0.to_bits();
+        let tall = bits >> 22 & 1;
+        let exponent = exponent(bits) - 127 + tall as i32;
+        // In units of the last bit.
         let low = low.0 * power_of_two(30 - exponent);
-        let log2_e = (significand(high.0.to_bits()) >> 1).wrapping_add_signed(whole(low) as i32);
+        let log2_e = (significand(bits) >> (1 + tall)).wrapping_add_signed(whole(low) as i32);
         let low = ((low - whole(low)) * 2_147_483_648.0) as i32; // 2^31
         Self::by(scale, log2_e, low, 129 - exponent)
     }
@@ -123,16 +126,16 @@ fn long(by: &Reduction<'_>, mut bits: u32) -> (u32, i32) {
         bits = (f32::from_bits(bits) - by.center).to_bits();
     }
     let shift = by.most - exponent(bits);
-    if shift < -6 {
+    if shift < -7 {
         return (0, if f32::from_bits(bits).is_nan() { 2 * FAR_BELOW } else { FAR_BELOW });
     }
     let m = significand(bits);
     let low = (i64::from(m) * i64::from(by.log2_e_low)) >> 31;
     let product = (u64::from(m) * u64::from(by.log2_e)).wrapping_add_signed(low);
-    // In units of 2^-53.
-    let t = product as i64 >> (6 + shift).min(63) ^ i64::from(bits as i32 >> 31);
-    let t = t + (i64::from(HALF) << 26);
-    (power(by, (t >> 26) as i32), (t >> 53) as i32)
+    // In units of 2^-52.
+    let t = product as i64 >> (7 + shift).min(63) ^ i64::from(bits as i32 >> 31);
+    let t = t + (i64::from(HALF) << 25);
+    (power(by, (t >> 25) as i32), (t >> 52) as i32)
 }
 
 /// Half of a 64th in units of 2^-27.
@@ -179,8 +182,11 @@ mod tests {
     fn largest(scale: &Scale, most: f64) -> f64 {
         let by = Reduction::new(scale);
         let s = f64::from(scale.words.0) + f64::from(scale.words.1);
-        let errors = (-20_000..=20_000).map(|i| {
-            let x = (most / s * f64::from(i) / 20_000.0) as f32;
+        let even = (-20_000..=20_000).map(|i| (most / s * f64::from(i) / 20_000.0) as f32);
+        // And where ways end: numbers below powers of two.
+        let ends = (-20..10).map(|i| libm::exp2f(i as f32)).filter(|x| f64::from(*x) * s < most);
+        let ends = ends.flat_map(|x| [x.next_down(), -x.next_down(), x, -x]);
+        let errors = even.chain(ends).map(|x| {
             let (m, n) = fixed_exp(&by, x.to_bits());
             let found = f64::from(m) * libm::exp2(f64::from(n - 31));
             (found / libm::exp(s * f64::from(x)) - 1.0).abs()
@@ -191,7 +197,8 @@ mod tests {
     /// The figures that [`SOFTMAX_WORST`](crate::contract::SOFTMAX_WORST) adds up.
     #[test]
     fn it_errs_as_stated() {
-        let scales = (0..60).map(|i| 1.0 + i as f32 / 60.0);
+        // One has a product with log2(e) of just below 2, another of just below 1.5.
+        let scales = (0..60).map(|i| 1.0 + i as f32 / 60.0).chain([1.386_294, 1.039_72]);
         let scales = scales.flat_map(|s| [Scale::of(s), Scale::of_inverse(s)]);
         // Of the short way, and of the long one.
         for (most, of_one, stated) in [(7.9, 1.11e-8, 1.2e-8), (330.0, 1.09e-8, 1.2e-8)] {

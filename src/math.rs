@@ -7,6 +7,7 @@ pub(crate) mod fixed_exp;
 pub(crate) mod fixed_point;
 pub(crate) mod integer;
 pub(crate) mod integer_ln;
+pub(crate) mod integer_sum;
 pub(crate) mod ln;
 pub(crate) mod ln_1p;
 pub(crate) mod log_add_exp;

@@ -30,6 +30,7 @@ mod link;
 mod losses;
 mod map;
 mod maximum;
+mod pair;
 mod row;
 mod rows;
 mod search;

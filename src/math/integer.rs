@@ -32,8 +32,8 @@ static TABLE: [i32; 16] = [
 /// Half an ULP of a number from 1 to 2, in units of 2^-30.
 const HALF: u32 = 64;
 
-pub(super) const INFINITY: u32 = f32::INFINITY.to_bits();
-pub(super) const SIGN: u32 = 1 << 31;
+pub(crate) const INFINITY: u32 = f32::INFINITY.to_bits();
+pub(crate) const SIGN: u32 = 1 << 31;
 
 /// The upper half of a product.
 #[inline(always)]

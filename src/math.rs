@@ -6,6 +6,7 @@ pub(crate) mod exp_m1;
 pub(crate) mod fixed_exp;
 pub(crate) mod fixed_point;
 pub(crate) mod integer;
+pub(crate) mod integer_divergence;
 pub(crate) mod integer_ln;
 pub(crate) mod integer_sum;
 pub(crate) mod ln;

@@ -4,22 +4,11 @@
 mod common;
 
 use common::{
-    Random, TERM, assert_same, backends, class_of_rows, js_term, kl_term, same, sum, ulp, unit,
-    x_ln_y,
+    Random, TERM, assert_same, backends, class_of_rows, distribution, js_term, kl_term, same, ulp,
+    unit, x_ln_y,
 };
 use logits::contract::{DISTRIBUTION, DIVERGENCE, ENTROPY_OF_SCORES, KL_DIVERGENCE_OF_SCORES};
 use logits::{Backend, Rows, RowsMut, rows};
-
-/// Probabilities: a softmax of scores, or sparse ones that sum to 1.
-fn distribution(random: &mut Random, n: usize) -> Vec<f32> {
-    let mut p: Vec<_> = common::softmax(&random.normal(n, 3.0)).iter().map(|&p| p as f32).collect();
-    if random.below(3) == 0 {
-        p = vec![0.0; n];
-        p[random.below(n)] += 0.25;
-        p[random.below(n)] += 0.75;
-    }
-    p
-}
 
 #[test]
 fn divergences_stay_within_the_contract_and_agree() {
@@ -124,122 +113,6 @@ fn logarithms_in_two_words_leave_a_quarter() {
         // Every one: 0.660 without FMA, 0.628 with, 0.579 on scalar.
         let most = [0.66, 0.628, 0.58][class_of_rows(backend)];
         assert!(worst.0 <= most, "{backend:?}: {} ULP at {:e}", worst.0, worst.1);
-    }
-}
-
-/// A positive number of any exponent, subnormal ones included.
-fn any_positive(random: &mut Random) -> f32 {
-    f32::from_bits(1 + random.below(f32::MAX.to_bits() as usize) as u32)
-}
-
-/// Rows of numbers that are no distributions.
-fn hostile_rows(random: &mut Random, kind: usize, n: usize) -> (Vec<f32>, Vec<f32>) {
-    let near_1 = |random: &mut Random| {
-        let bits = random.below(18);
-        let d = random.below(1 << 5 << bits) as u32;
-        f32::from_bits(if random.below(2) == 0 { 0x3F80_0000 + d } else { 0x3F80_0000 - d })
-    };
-    let mut p: Vec<_> = (0..n).map(|_| any_positive(random)).collect();
-    let mut q: Vec<_> = (0..n).map(|_| any_positive(random)).collect();
-    match kind {
-        // Of any size.
-        0 => {}
-        // The largest terms last, or first.
-        1 | 2 => {
-            p.sort_by(f32::total_cmp);
-            if kind == 2 {
-                p.reverse();
-            }
-        }
-        // Mostly nothing.
-        3 => {
-            for (p, q) in p.iter_mut().zip(&mut q) {
-                *p = if random.below(16) == 0 { *p } else { 0.0 };
-                *q = if *p == 0.0 {
-                    [0.0, f32::NAN, -1.0, f32::INFINITY][random.below(4)]
-                } else {
-                    *q
-                };
-            }
-        }
-        // Logarithms of few digits, of both signs, some exactly 0.
-        4 => q = (0..n).map(|_| near_1(random)).collect(),
-        // The same beside terms that are far smaller.
-        5 => {
-            for q in &mut q {
-                *q = if random.below(2) == 0 { near_1(random) } else { *q };
-            }
-            p = random.vector(n, 0.0, 1.0);
-        }
-        // Probabilities and their reciprocals: terms cancel.
-        6 => {
-            p = random.vector(n, 0.5, 1.0);
-            let ends = [random.unit() as f32, random.between(1.0, 4.0)];
-            q = (0..n).map(|i| if i % 2 == 0 { ends[0] } else { 1.0 / ends[0] }).collect();
-            q[n / 2] = ends[1];
-        }
-        // Subnormal.
-        7 => p = (0..n).map(|_| f32::from_bits(random.below(1 << 23) as u32)).collect(),
-        8 => q = (0..n).map(|_| f32::from_bits(1 + random.below(1 << 23) as u32)).collect(),
-        // As of softmax.
-        _ => (p, q) = (distribution(random, n), random.vector(n, 0.01, 1.0)),
-    }
-    (p, q)
-}
-
-/// Numbers of every size and sign of the logarithm, in rows of any length, against f64.
-#[test]
-fn cross_entropies_of_what_is_no_distribution() {
-    let mut random = Random::new(61);
-    let mut worst = [0.0f64; 3];
-    let lengths = (1..=20).chain([64, 100, 1000]).flat_map(|n| (0..10).map(move |kind| (n, kind)));
-    let mut cases: Vec<_> = (0..8).flat_map(|_| lengths.clone()).collect();
-    cases.extend((0..10).map(|kind| (70_000, kind)));
-    for (n, kind) in cases {
-        let (p, q) = hostile_rows(&mut random, kind, n);
-        for (p, q) in [(&p, &q), (&q, &q), (&p, &p)] {
-            if std::ptr::eq(p, q) && p.iter().any(|p| p.is_nan() || *p < 0.0 || p.is_infinite()) {
-                continue;
-            }
-            let terms = || p.iter().zip(q).map(|(&p, &q)| x_ln_y(p, q));
-            let exact = -sum(terms());
-            let size = sum(terms().map(|term| if term == 0.0 { 0.0 } else { term.abs() + TERM }));
-            for backend in backends() {
-                let found = backend.cross_entropy(p, q).unwrap();
-                let what = format!("{found:e} for {exact:e} on {backend:?}, n = {n}, kind {kind}");
-                if (exact as f32).is_infinite() {
-                    assert_eq!(found, exact as f32, "{what}");
-                    continue;
-                }
-                let unit = if size == 0.0 { f64::MIN_POSITIVE } else { unit(size) };
-                let error = (f64::from(found) - exact).abs() / unit;
-                let worst = &mut worst[class_of_rows(backend)];
-                *worst = worst.max(error);
-                assert!(error <= DISTRIBUTION, "{what}: {error} ULP");
-                assert!(std::ptr::eq(p, q).then(|| same(found, backend.entropy(p))) != Some(false));
-            }
-        }
-    }
-    println!("cross-entropy unfused, fused, scalar: {worst:?} ULP");
-}
-
-/// What the scalar backend adds up exactly: terms that cancel leave the rest.
-#[test]
-fn terms_that_cancel_leave_nothing() {
-    for backend in backends() {
-        let cross = |p: &[f32], q: &[f32]| backend.cross_entropy(p, q).unwrap();
-        for p in [f32::from_bits(1), 1e-40, 0.3, 1.0, f32::MAX] {
-            for q in [1.0, 0.5, 0.25, 1e-38] {
-                let found = cross(&[p, p], &[q, 1.0 / q]);
-                let exact = -f64::from(p) * (libm::log(q.into()) + libm::log((1.0 / q).into()));
-                let size = 2.0 * (x_ln_y(p, q).abs() + TERM);
-                assert!(
-                    (f64::from(found) - exact).abs() <= DISTRIBUTION * unit(size),
-                    "{p:e}, {q:e}"
-                );
-            }
-            assert_eq!(cross(&[p; 5], &[1.0; 5]).to_bits(), 0);
-        }
     }
 }
 

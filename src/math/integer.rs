@@ -125,7 +125,7 @@ pub(super) fn rounded(m: u32, e: i32) -> u32 {
 
 /// 2^62 / d for 2^31 ≤ d < 2^32, to 1.9e-9 of it.
 #[inline(always)]
-fn reciprocal(d: u32) -> u32 {
+pub(super) fn reciprocal(d: u32) -> u32 {
     // Newton's step: of 15 bits makes 30.
     let rough = (u32::MAX / (d >> 16)) << 14;
     let excess = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
@@ -228,7 +228,7 @@ fn sigmoid_of(bits: u32, y: u32, k: i32) -> u32 {
 }
 
 /// (atanh(s)/s − 1)/s² in units of 2^-32.
-const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
+pub(super) const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
 
 /// ln(1 + e^x).
 #[inline(always)]

@@ -128,10 +128,10 @@ impl Logarithm {
         high + i64::from(m as i32) * i64::from((self.low + self.quotient as i32 - self.rest) >> 4)
     }
 
-    /// The same in units of 2^-35, for |logarithm| < 7.
+    /// The logarithm in units of 2^-35, less than 2^43.
     #[inline(always)]
-    pub(crate) fn times_exactly(self, m: u32) -> i64 {
-        ((i64::from(self.high) << 19) - i64::from(self.less())) * i64::from(m)
+    pub(crate) fn number(self) -> i64 {
+        (i64::from(self.high) << 19) - i64::from(self.less())
     }
 
     /// The bits of the nearest number.

@@ -42,14 +42,25 @@ impl IntegerSum {
         Self { m, e: to }
     }
 
-    /// The bits of minus the sum times 2^unit.
-    pub(crate) fn opposite(self, unit: i32) -> u32 {
+    /// The sum with the other sign.
+    #[inline(always)]
+    pub(crate) fn opposite(self) -> Self {
+        Self { m: -self.m, ..self }
+    }
+
+    /// Another sum less.
+    pub(crate) fn minus(self, other: Self) -> Self {
+        self.plus(-(other.m >> 1), other.e + 1)
+    }
+
+    /// The bits of the sum times 2^unit.
+    pub(crate) fn value(self, unit: i32) -> u32 {
         let size = self.m.unsigned_abs();
         if size == 0 {
             return 0;
         }
         let zeros = size.leading_zeros();
-        let (m, sign) = (((size << zeros) >> 32) as u32, !(self.m >> 32) as u32 & SIGN);
+        let (m, sign) = (((size << zeros) >> 32) as u32, (self.m >> 32) as u32 & SIGN);
         let e = self.e + (unit + 63 + 127) - zeros as i32;
         if 0 < e && e < 255 {
             // 1, the upper bit of m, adds to the exponent.

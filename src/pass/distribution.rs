@@ -27,7 +27,7 @@ use core::f32::consts::LN_2;
 
 /// Sums of P and Q that differ by less than this part of P's count as equal. Softmax results
 /// are each within 2 ULP, at most 2^-22 of their value.
-const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
+pub(super) const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
 /// By what terms of a cross-entropy are multiplied to scale them down: 2^-32.
 const DOWN: f32 = 2.328_306_4e-10;
@@ -61,6 +61,10 @@ pub(super) unsafe fn cross_entropy<S: Simd>(
 #[inline(always)]
 pub(super) unsafe fn kl_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let (inputs, length) = both(p, q);
+    if const { S::TAKES_ROWS } {
+        let [p, q] = inputs;
+        return unsafe { pair::kl_divergence(p, q, length) };
+    }
     let [surplus, mass] = unsafe { sums(simd, SurplusAndMass, inputs, length, NOWHERE) };
     let is_normalized = surplus.0.abs() <= NORMALIZED * mass.0;
     let terms = Divergence { is_normalized };
@@ -76,6 +80,10 @@ pub(super) unsafe fn kl_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>)
 #[inline(always)]
 pub(super) unsafe fn js_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let (inputs, length) = both(p, q);
+    if const { S::TAKES_ROWS } {
+        let [p, q] = inputs;
+        return unsafe { pair::js_divergence(p, q, length) };
+    }
     let [(high, low)] = unsafe { sums(simd, SymmetricDivergence, inputs, length, NOWHERE) };
     let divergence = high + low;
     // Rounded probabilities may add up to more than 1, and the divergence exceed ln 2.

@@ -10,9 +10,14 @@
 //! The `unsafe` here is sound because a sum reads as many elements as both rows have.
 #![allow(unsafe_code)]
 
+use super::distribution::NORMALIZED;
 use crate::math::integer::{INFINITY, SIGN};
+use crate::math::integer_divergence::{
+    Number, jensen_shannon, jensen_shannon_of_one, kullback_leibler,
+};
 use crate::math::integer_ln::{Logarithm, NEAR_1, ln_near_1};
 use crate::math::integer_sum::IntegerSum;
+use core::f32::consts::LN_2;
 
 const ONE: u32 = 1f32.to_bits();
 /// The least normal number.
@@ -54,7 +59,7 @@ pub(super) unsafe fn cross_entropy(p: *const f32, q: *const f32, count: usize) -
         sum = sum.plus(term, e);
     }
     f32::from_bits(match infinities {
-        0 => sum.opposite(UNIT),
+        0 => sum.opposite().value(UNIT),
         PLUS => INFINITY | SIGN,
         MINUS => INFINITY,
         _ => f32::NAN.to_bits(),
@@ -82,7 +87,7 @@ fn rare(p: u32, q: u32) -> (i64, i32) {
     }
     let ln = if q < NORMAL { Logarithm::of_subnormal(q) } else { Logarithm::of_normal(q) };
     // Up to 4 there may be leading zeros.
-    if q.abs_diff(ONE) < 2 << 23 { (ln.times_exactly(m), e - 4) } else { (ln.times(m), e) }
+    if q.abs_diff(ONE) < 2 << 23 { (ln.number() * i64::from(m), e - 4) } else { (ln.times(m), e) }
 }
 
 /// The term of a p that is not 0, where it or ln q is not finite.
@@ -94,4 +99,104 @@ fn not_finite(p: u32, q: u32) -> u32 {
         q if q < ONE => MINUS,
         _ => PLUS,
     }
+}
+
+/// A positive number by its bits.
+#[inline(always)]
+fn number(x: u32) -> Number {
+    let above = x.wrapping_sub(NORMAL);
+    if above < INFINITY - NORMAL {
+        Number { m: x - (above & INFINITY), e: (above >> 23) as i32 }
+    } else {
+        subnormal(x)
+    }
+}
+
+/// The same of a subnormal one.
+#[cold]
+#[inline(never)]
+fn subnormal(x: u32) -> Number {
+    let zeros = x.leading_zeros() - 8;
+    Number { m: x << zeros, e: -(zeros as i32) }
+}
+
+/// Σ x. None if an x is negative, infinite or NaN.
+unsafe fn mass(x: *const f32, count: usize) -> Option<IntegerSum> {
+    let mut sum = IntegerSum::ZERO;
+    for i in 0..count {
+        let x = unsafe { *x.add(i) }.to_bits();
+        if x << 1 == 0 {
+            continue;
+        }
+        if x >= INFINITY {
+            return None;
+        }
+        let Number { m, e } = number(x);
+        sum = sum.plus(i64::from(m) << 31, e);
+    }
+    Some(sum)
+}
+
+/// Σ p·ln(p/q), and Σ (q − p) more where the sums of both count as equal.
+pub(super) unsafe fn kl_divergence(p: *const f32, q: *const f32, count: usize) -> f32 {
+    let masses = unsafe { (mass(p, count), mass(q, count)) };
+    let (Some(p_mass), Some(q_mass)) = masses else { return f32::NAN };
+    // Of bits, 20 of the exponent is 2^20.
+    let surplus = q_mass.minus(p_mass).value(UNIT) & !SIGN;
+    let is_normalized = surplus <= (p_mass.value(UNIT) & !SIGN).saturating_sub(20 << 23);
+    let mut sum = IntegerSum::ZERO;
+    for i in 0..count {
+        let (p, q) = unsafe { ((*p.add(i)).to_bits(), (*q.add(i)).to_bits()) };
+        if p == q {
+            continue;
+        }
+        let (p_is_0, q_is_0) = (p << 1 == 0, q << 1 == 0);
+        if p_is_0 || q_is_0 {
+            if !p_is_0 {
+                return f32::INFINITY;
+            }
+            if is_normalized && !q_is_0 {
+                let Number { m, e } = number(q);
+                sum = sum.plus(i64::from(m) << 31, e);
+            }
+            continue;
+        }
+        for (t, e) in kullback_leibler(number(p), number(q), is_normalized) {
+            sum = sum.plus(t, e + 31);
+        }
+    }
+    f32::from_bits(sum.value(UNIT))
+}
+
+/// Σ ½·(p·ln(p/m) + q·ln(q/m)) with m = (p + q)/2.
+pub(super) unsafe fn js_divergence(p: *const f32, q: *const f32, count: usize) -> f32 {
+    let mut sum = IntegerSum::ZERO;
+    for i in 0..count {
+        let (p, q) = unsafe { ((*p.add(i)).to_bits(), (*q.add(i)).to_bits()) };
+        let (p_is_0, q_is_0) = (p << 1 == 0, q << 1 == 0);
+        if (p >= INFINITY && !p_is_0) || (q >= INFINITY && !q_is_0) {
+            return f32::NAN;
+        }
+        if p == q || (p_is_0 && q_is_0) {
+            continue;
+        }
+        let (t, e) = if p_is_0 || q_is_0 {
+            jensen_shannon_of_one(number(if p_is_0 { q } else { p }))
+        } else {
+            jensen_shannon(number(p), number(q))
+        };
+        sum = sum.plus(t, e + 31);
+    }
+    let divergence = f32::from_bits(sum.value(UNIT));
+    // Rounded probabilities may add up to more than 1, and the divergence exceed ln 2.
+    if LN_2 < divergence && divergence <= LN_2 * (1.0 + NORMALIZED) {
+        let is_1 = |x| {
+            let mass = f32::from_bits(unsafe { mass(x, count) }.map_or(0, |mass| mass.value(UNIT)));
+            (mass - 1.0).abs() <= NORMALIZED
+        };
+        if is_1(p) && is_1(q) {
+            return LN_2;
+        }
+    }
+    divergence
 }

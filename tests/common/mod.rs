@@ -194,6 +194,17 @@ pub fn softmax(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| libm::exp(f64::from(x) - max) / sum).collect()
 }
 
+/// Probabilities: a softmax of scores, or sparse ones that sum to 1.
+pub fn distribution(random: &mut Random, n: usize) -> Vec<f32> {
+    let mut p: Vec<_> = softmax(&random.normal(n, 3.0)).iter().map(|&p| p as f32).collect();
+    if random.below(3) == 0 {
+        p = vec![0.0; n];
+        p[random.below(n)] += 0.25;
+        p[random.below(n)] += 0.75;
+    }
+    p
+}
+
 /// The logarithm of softmax in f64, of likely elements without cancellation.
 pub fn log_softmax(x: &[f32]) -> Vec<f64> {
     let top = (0..x.len()).fold(0, |top, i| if x[i] > x[top] { i } else { top });

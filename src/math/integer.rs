@@ -127,7 +127,7 @@ pub(super) fn rounded(m: u32, e: i32) -> u32 {
 #[inline(always)]
 pub(super) fn reciprocal(d: u32) -> u32 {
     // Newton's step: of 15 bits makes 30.
-    let rough = (u32::MAX / (d >> 16)) << 14;
+    let rough = (u32::MAX / (d >> 16 | 1 << 15)) << 14;
     let excess = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
     rough.wrapping_sub(high(rough as i32, excess as i32) as u32)
 }

@@ -128,10 +128,16 @@ impl Logarithm {
         high + i64::from(m as i32) * i64::from((self.low + self.quotient as i32 - self.rest) >> 4)
     }
 
-    /// The logarithm in units of 2^-35, less than 2^43.
+    /// The logarithm in units of 2^(cut - 35), less than 2^43 of the least. One unit may be cut off.
     #[inline(always)]
-    pub(crate) fn number(self) -> i64 {
-        (i64::from(self.high) << 19) - i64::from(self.less())
+    pub(crate) fn number(self, cut: u32) -> i64 {
+        (i64::from(self.high) << (19 - cut)) - i64::from(self.less() >> cut)
+    }
+
+    /// A logarithm from 0 to 1 in units of 2^-32, likewise.
+    #[inline(always)]
+    pub(crate) fn fraction(self) -> u32 {
+        ((self.high as u32) << 16).wrapping_sub((self.less() >> 3) as u32)
     }
 
     /// The bits of the nearest number.

@@ -6,6 +6,8 @@
 //! divergences are ≥ 0. Where p and q are so close that the summands of a term cancel, the term
 //! is a series in (q − p)/(q + p), whose first term is a double-word number.
 //!
+//! The scalar backend does it by integers instead, see `pair.rs`; what follows is for the others.
+//!
 //! **Error.** Half an ULP for the last addition. The logarithm errs by at most 0.13 ULP where
 //! multiplication is fused and 0.16 where it is not (found by trying every mantissa), or 2^-26.1
 //! of itself; of a product, just below a power of two, that is 0.23 ULP. The products' errors

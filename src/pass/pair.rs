@@ -1,11 +1,12 @@
-//! Entropy and cross-entropy of a row on the scalar backend, by integer arithmetic.
+//! Entropy, cross-entropy and divergences of a row on the scalar backend, by integer arithmetic.
 //!
-//! **Method.** p is an integer times a power of two, and so is ln q (`integer_ln.rs`). Their product
-//! is exact but for ln q, and so is the sum but for what is far below its largest term
-//! (`integer_sum.rs`). What is not positive, finite and normal, and a q that is near 1 or above it,
-//! takes another way.
+//! **Method.** p is an integer times a power of two, and so is ln q (`integer_ln.rs`) and a term of a
+//! divergence (`integer_divergence.rs`). So is the sum, exactly but for what is far below its largest
+//! term (`integer_sum.rs`). A number that is not positive, finite and normal, and a q that is near 1
+//! or above it, takes another way.
 //!
-//! **Error.** Half an ULP for the last rounding, and 2^-27 of each term for its logarithm.
+//! **Error.** Half an ULP for the last rounding; and of each term, 2^-27 for its logarithm, or what
+//! `integer_divergence.rs` says.
 //!
 //! The `unsafe` here is sound because a sum reads as many elements as both rows have.
 #![allow(unsafe_code)]
@@ -87,7 +88,7 @@ fn rare(p: u32, q: u32) -> (i64, i32) {
     }
     let ln = if q < NORMAL { Logarithm::of_subnormal(q) } else { Logarithm::of_normal(q) };
     // Up to 4 there may be leading zeros.
-    if q.abs_diff(ONE) < 2 << 23 { (ln.number() * i64::from(m), e - 4) } else { (ln.times(m), e) }
+    if q.abs_diff(ONE) < 2 << 23 { (ln.number(0) * i64::from(m), e - 4) } else { (ln.times(m), e) }
 }
 
 /// The term of a p that is not 0, where it or ln q is not finite.
@@ -101,38 +102,45 @@ fn not_finite(p: u32, q: u32) -> u32 {
     }
 }
 
-/// A positive number by its bits.
+/// The number of some bits, if it is a positive and normal one.
 #[inline(always)]
-fn number(x: u32) -> Number {
+fn normal(x: u32) -> Option<Number> {
     let above = x.wrapping_sub(NORMAL);
-    if above < INFINITY - NORMAL {
-        Number { m: x - (above & INFINITY), e: (above >> 23) as i32 }
-    } else {
-        subnormal(x)
-    }
+    let (m, e) = (x.wrapping_sub(above & INFINITY), (above >> 23) as i32);
+    (above < INFINITY - NORMAL).then_some(Number { m, e })
 }
 
-/// The same of a subnormal one.
-#[cold]
-#[inline(never)]
-fn subnormal(x: u32) -> Number {
-    let zeros = x.leading_zeros() - 8;
-    Number { m: x << zeros, e: -(zeros as i32) }
+/// Of bits of a positive number.
+#[inline(always)]
+fn number(x: u32) -> Number {
+    normal(x).unwrap_or_else(
+        #[cold]
+        || {
+            let zeros = x.leading_zeros() - 8;
+            Number { m: x << (zeros & 31), e: -(zeros as i32) }
+        },
+    )
+}
+
+/// Whether it is 0 of either sign.
+#[inline(always)]
+fn is_0(x: u32) -> bool {
+    x << 1 == 0
 }
 
 /// Σ x. None if an x is negative, infinite or NaN.
 unsafe fn mass(x: *const f32, count: usize) -> Option<IntegerSum> {
-    let mut sum = IntegerSum::ZERO;
-    for i in 0..count {
-        let x = unsafe { *x.add(i) }.to_bits();
-        if x << 1 == 0 {
-            continue;
-        }
-        if x >= INFINITY {
-            return None;
-        }
-        let Number { m, e } = number(x);
-        sum = sum.plus(i64::from(m) << 31, e);
+    let (mut sum, mut next) = (IntegerSum::ZERO, x);
+    while next != x.wrapping_add(count) {
+        let x = unsafe { *next }.to_bits();
+        next = next.wrapping_add(1);
+        let number = match normal(x) {
+            Some(number) => number,
+            None if is_0(x) => continue,
+            None if x >= INFINITY => return None,
+            None => number(x),
+        };
+        sum = sum.plus_word(number.m, number.e);
     }
     Some(sum)
 }
@@ -141,28 +149,30 @@ unsafe fn mass(x: *const f32, count: usize) -> Option<IntegerSum> {
 pub(super) unsafe fn kl_divergence(p: *const f32, q: *const f32, count: usize) -> f32 {
     let masses = unsafe { (mass(p, count), mass(q, count)) };
     let (Some(p_mass), Some(q_mass)) = masses else { return f32::NAN };
-    // Of bits, 20 of the exponent is 2^20.
-    let surplus = q_mass.minus(p_mass).value(UNIT) & !SIGN;
-    let is_normalized = surplus <= (p_mass.value(UNIT) & !SIGN).saturating_sub(20 << 23);
-    let mut sum = IntegerSum::ZERO;
-    for i in 0..count {
-        let (p, q) = unsafe { ((*p.add(i)).to_bits(), (*q.add(i)).to_bits()) };
+    let is_normalized = q_mass.is_close_to(p_mass);
+    let (mut sum, mut next) = (IntegerSum::ZERO, (p, q));
+    while next.0 != p.wrapping_add(count) {
+        let (p, q) = unsafe { ((*next.0).to_bits(), (*next.1).to_bits()) };
+        next = (next.0.wrapping_add(1), next.1.wrapping_add(1));
         if p == q {
             continue;
         }
-        let (p_is_0, q_is_0) = (p << 1 == 0, q << 1 == 0);
-        if p_is_0 || q_is_0 {
-            if !p_is_0 {
-                return f32::INFINITY;
+        let pair = match (normal(p), normal(q)) {
+            (Some(p), Some(q)) => Some((p, q)),
+            _ if is_0(p) => None,
+            _ if is_0(q) => return f32::INFINITY,
+            _ => Some((number(p), number(q))),
+        };
+        let rest = match pair {
+            Some((p, q)) => {
+                let ((t, e), is_less) = kullback_leibler(p, q, is_normalized);
+                sum = sum.plus(t, e + 31);
+                is_less.then_some(q)
             }
-            if is_normalized && !q_is_0 {
-                let Number { m, e } = number(q);
-                sum = sum.plus(i64::from(m) << 31, e);
-            }
-            continue;
-        }
-        for (t, e) in kullback_leibler(number(p), number(q), is_normalized) {
-            sum = sum.plus(t, e + 31);
+            None => (is_normalized && !is_0(q)).then(|| number(q)),
+        };
+        if let Some(Number { m, e }) = rest {
+            sum = sum.plus_word(m, e);
         }
     }
     f32::from_bits(sum.value(UNIT))
@@ -173,17 +183,18 @@ pub(super) unsafe fn js_divergence(p: *const f32, q: *const f32, count: usize) -
     let mut sum = IntegerSum::ZERO;
     for i in 0..count {
         let (p, q) = unsafe { ((*p.add(i)).to_bits(), (*q.add(i)).to_bits()) };
-        let (p_is_0, q_is_0) = (p << 1 == 0, q << 1 == 0);
-        if (p >= INFINITY && !p_is_0) || (q >= INFINITY && !q_is_0) {
-            return f32::NAN;
-        }
-        if p == q || (p_is_0 && q_is_0) {
-            continue;
-        }
-        let (t, e) = if p_is_0 || q_is_0 {
-            jensen_shannon_of_one(number(if p_is_0 { q } else { p }))
-        } else {
-            jensen_shannon(number(p), number(q))
+        let (one, other) = match (normal(p), normal(q)) {
+            (Some(p), Some(q)) => (p, Some(q)),
+            _ if (p >= INFINITY && !is_0(p)) || (q >= INFINITY && !is_0(q)) => return f32::NAN,
+            _ if is_0(p) && is_0(q) => continue,
+            _ if is_0(p) => (number(q), None),
+            _ if is_0(q) => (number(p), None),
+            _ => (number(p), Some(number(q))),
+        };
+        let (t, e) = match other {
+            Some(_) if p == q => continue,
+            Some(other) => jensen_shannon(one, other),
+            None => jensen_shannon_of_one(one),
         };
         sum = sum.plus(t, e + 31);
     }

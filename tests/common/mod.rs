@@ -19,8 +19,8 @@ pub fn backends() -> Vec<Backend> {
     backends
 }
 
-/// Which backends give rows of scores the same bits: those that fuse, those that do not, and the
-/// scalar one, which takes rows another way. Of other functions the first two agree with
+/// Which backends give rows of scores, and distributions, the same bits: those that fuse, those that
+/// do not, and the scalar one, which takes rows another way. Of other functions the first two agree with
 /// [`Backend::is_fused`], but see [`class_of`].
 pub fn class_of_rows(backend: Backend) -> usize {
     if backend.name() == "scalar" { 2 } else { usize::from(backend.is_fused()) }

@@ -110,16 +110,13 @@ fn normal(x: u32) -> Option<Number> {
     (above < INFINITY - NORMAL).then_some(Number { m, e })
 }
 
-/// Of bits of a positive number.
+/// The number of the bits of any positive one.
 #[inline(always)]
 fn number(x: u32) -> Number {
-    normal(x).unwrap_or_else(
-        #[cold]
-        || {
-            let zeros = x.leading_zeros() - 8;
-            Number { m: x << (zeros & 31), e: -(zeros as i32) }
-        },
-    )
+    normal(x).unwrap_or_else(|| {
+        let zeros = x.leading_zeros() - 8;
+        Number { m: x << (zeros & 31), e: -(zeros as i32) }
+    })
 }
 
 /// Whether it is 0 of either sign.

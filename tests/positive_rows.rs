@@ -6,6 +6,7 @@ mod common;
 use common::{
     Random, TERM, backends, class_of_rows, distribution, js_term, kl_term, same, sum, unit, x_ln_y,
 };
+use logits::Backend;
 use logits::contract::{DISTRIBUTION, DIVERGENCE};
 
 /// A positive number of any exponent, subnormal ones included.
@@ -237,4 +238,57 @@ fn divergences_of_what_is_no_distribution() {
         }
     }
     println!("unfused, fused, scalar; KL of other sums, KL, JS: {worst:?} ULP");
+}
+
+/// Special values among others: every backend finds a NaN or an infinity where another does.
+#[test]
+fn special_values_of_rows_are_those_of_every_backend() {
+    const SPECIAL: [f32; 14] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::from_bits(1),
+        -f32::from_bits(1),
+        f32::MIN_POSITIVE,
+        0.5,
+        2.0,
+        1e-38,
+        1e30,
+    ];
+    let mut random = Random::new(63);
+    for i in 0..20_000 {
+        let n = 1 + random.below(if i % 8 == 0 { 40 } else { 4 });
+        // Rows of few specials, and of any.
+        let few = 1 + random.below(SPECIAL.len());
+        let row = |random: &mut Random| -> Vec<f32> {
+            (0..n)
+                .map(|_| match random.below(3) {
+                    0 => SPECIAL[random.below(few)],
+                    1 => SPECIAL[random.below(SPECIAL.len())].abs(),
+                    _ => random.unit() as f32,
+                })
+                .collect()
+        };
+        let (p, q) = (row(&mut random), row(&mut random));
+        let of = |backend: Backend| {
+            [
+                backend.entropy(&p),
+                backend.cross_entropy(&p, &q).unwrap(),
+                backend.kl_divergence(&p, &q).unwrap(),
+                backend.js_divergence(&p, &q).unwrap(),
+            ]
+        };
+        let backends = backends();
+        let first = of(backends[0]);
+        for &backend in &backends[1..] {
+            for (i, (found, first)) in of(backend).into_iter().zip(first).enumerate() {
+                let is_same = same(found, first) || (found.is_finite() && first.is_finite());
+                assert!(is_same, "{i}: {found:e} and {first:e} on {backend:?}, {p:?}, {q:?}");
+            }
+        }
+    }
 }

@@ -57,7 +57,10 @@ impl IntegerSum {
                 (d, more) = (31, d - 31);
             } else {
                 // Larger than all before.
-                (m, to, d) = (shifted(m, 1 - d), e + 1, 1);
+                if m != 0 {
+                    m = shifted(m, 1 - d);
+                }
+                (to, d) = (e + 1, 1);
             }
         }
         (Self { m, e: to }, d, more)

@@ -32,6 +32,7 @@ mod map;
 mod maximum;
 mod pair;
 mod row;
+mod row_entropy;
 mod rows;
 mod search;
 pub(crate) mod shifts;

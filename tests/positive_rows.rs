@@ -4,10 +4,11 @@
 mod common;
 
 use common::{
-    Random, TERM, backends, class_of_rows, distribution, js_term, kl_term, same, sum, unit, x_ln_y,
+    Random, TERM, backends, class_of_rows, distribution, js_term, kl_term, same, sum, ulp, unit,
+    x_ln_y,
 };
-use logits::Backend;
-use logits::contract::{DISTRIBUTION, DIVERGENCE};
+use logits::contract::{DISTRIBUTION, DIVERGENCE, ENTROPY_OF_SCORES};
+use logits::{Backend, Rows};
 
 /// A positive number of any exponent, subnormal ones included.
 fn any_positive(random: &mut Random) -> f32 {
@@ -291,4 +292,32 @@ fn special_values_of_rows_are_those_of_every_backend() {
             }
         }
     }
+}
+
+/// The entropy of few scores, at distances of all sizes: tiny ones keep their digits.
+#[test]
+fn entropies_of_few_scores() {
+    let mut random = Random::new(64);
+    let mut worst = [0.0f64; 3];
+    for i in 0..60_000 {
+        let n = 2 + random.below(3);
+        let far = [1e-6, 0.03, 1.0, 10.0, 104.0][i % 5];
+        let offset = [0.0, 0.0, 7.3, -300.0, 1e6, -1e10][i / 5 % 6];
+        let x: Vec<f32> = (0..n).map(|_| (random.unit() * far + offset) as f32).collect();
+        let top = (0..n).max_by(|&a, &b| x[a].total_cmp(&x[b])).unwrap();
+        let distance = |k: usize| f64::from(x[top]) - f64::from(x[k]);
+        let others = || (0..n).filter(|&k| k != top).map(distance);
+        let tail: f64 = others().map(|d| libm::exp(-d)).sum();
+        let exact =
+            libm::log1p(tail) + others().map(|d| libm::exp(-d) * d).sum::<f64>() / (1.0 + tail);
+        for backend in backends() {
+            let mut out = [9.0];
+            backend.rows_entropy_of_scores(Rows::new(&x, n).unwrap(), &mut out).unwrap();
+            let error = ulp(out[0], exact);
+            let worst = &mut worst[class_of_rows(backend)];
+            *worst = worst.max(error);
+            assert!(error <= ENTROPY_OF_SCORES, "{error} ULP, {x:?} on {backend:?}");
+        }
+    }
+    println!("entropy of few scores, unfused, fused, scalar: {worst:?} ULP");
 }

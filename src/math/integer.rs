@@ -109,6 +109,21 @@ fn far(bits: u32) -> (u32, i32) {
     (power(t << 4), (t as i64 >> 55) as i32)
 }
 
+/// e^-d as m·2^e with m < 2^31, and d as n·2^unit, for d in units of 2^-29 below 128.
+#[inline(always)]
+pub(crate) fn exp_of_minus(d: u64) -> (u32, i32, u32, i32) {
+    if d >> 32 == 0 {
+        let t = d * u64::from(LOG2_E);
+        return (power(t) - HALF, -31 - (t >> 59) as i32, d as u32, -29);
+    }
+    // In units of 2^-25.
+    let n = (d >> 4) as u32;
+    let low = (u64::from(n) * u64::from(LOG2_E_LOW)) >> 32;
+    let rest = ((d & 15) * u64::from(LOG2_E)) >> 4;
+    let t = u64::from(n) * u64::from(LOG2_E) - low + rest;
+    (power(t << 4) - HALF, -31 - (t >> 55) as i32, n, -25)
+}
+
 /// The bits of y·2^(n − 30), which is normal, with [`HALF`] in y.
 #[inline(always)]
 fn normal(y: u32, n: i32) -> u32 {

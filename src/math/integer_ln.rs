@@ -14,6 +14,7 @@
 //! **Coefficients** by `integer_ln.py`, beside this file. The table method: see `ln.rs`.
 
 use super::integer::{INFINITY, SIGN, high, rounded, significand};
+use super::integer_sum::IntegerSum;
 
 /// ln 2 in units of 2^-16, and what it lacks in units of 2^-35.
 const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
@@ -191,6 +192,22 @@ pub(crate) fn ln_near_1(bits: u32) -> (i64, i32) {
     let (zeros, sign) = ((size | 1).leading_zeros(), d as u32 & SIGN);
     let (m, e) = near_1(size << zeros, zeros - 7, sign);
     (if d < 0 { -i64::from(m) } else { m.into() }, e)
+}
+
+/// ln(1 + x) for a sum x above 0.
+pub(crate) fn ln_of_sum(x: IntegerSum) -> IntegerSum {
+    let (m, e) = x.normalized();
+    // x is at least 2^power.
+    let power = e + 31;
+    if power < -33 {
+        return x;
+    }
+    if power < -5 {
+        let (y, e) = near_1(m, -power as u32, 0);
+        return IntegerSum::ZERO.plus(y.into(), e - 31);
+    }
+    let (m, e) = x.plus(1 << 60, -60).normalized();
+    IntegerSum::ZERO.plus(Logarithm::of_32_bits(m, e + 157).number(0), -35)
 }
 
 /// ln x.

@@ -4,7 +4,7 @@
 //! **Error.** An addition cuts off less than 2^-50 of the largest number so far, as does each rise
 //! of the exponent. The value is rounded once.
 
-use super::integer::{INFINITY, SIGN};
+use super::integer::{INFINITY, SIGN, reciprocal};
 
 /// m·2^e.
 #[derive(Clone, Copy)]
@@ -80,15 +80,35 @@ impl IntegerSum {
         difference.m.abs() <= most
     }
 
+    pub(crate) fn is_0(self) -> bool {
+        self.m == 0
+    }
+
+    /// The size of a sum that is not 0 as m·2^e with m ≥ 2^31.
+    #[inline(always)]
+    pub(crate) fn normalized(self) -> (u32, i32) {
+        let size = self.m.unsigned_abs();
+        let zeros = size.leading_zeros();
+        (((size << (zeros & 63)) >> 32) as u32, self.e + 32 - zeros as i32)
+    }
+
+    /// The quotient of a sum and 1 + another more, neither of which is negative.
+    pub(crate) fn plus_quotient(self, sum: Self, less: Self) -> Self {
+        if sum.m == 0 {
+            return self;
+        }
+        let ((a, a_e), (b, b_e)) = (sum.normalized(), less.plus(1 << 60, -60).normalized());
+        let quotient = (u64::from(a) * u64::from(reciprocal(b))) >> 1;
+        self.plus(quotient as i64, a_e - b_e - 61)
+    }
+
     /// The bits of the sum times 2^unit.
     pub(crate) fn value(self, unit: i32) -> u32 {
-        let size = self.m.unsigned_abs();
-        if size == 0 {
+        if self.m == 0 {
             return 0;
         }
-        let zeros = size.leading_zeros();
-        let (m, sign) = (((size << zeros) >> 32) as u32, (self.m >> 32) as u32 & SIGN);
-        let e = self.e + (unit + 63 + 127) - zeros as i32;
+        let ((m, e), sign) = (self.normalized(), (self.m >> 32) as u32 & SIGN);
+        let e = e + (unit + 31 + 127);
         if 0 < e && e < 255 {
             // 1, the upper bit of m, adds to the exponent.
             return ((((m >> 7) + 1) >> 1) + ((e as u32 - 1) << 23)) | sign;

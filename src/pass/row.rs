@@ -40,7 +40,7 @@ fn ordered(bits: i32) -> i32 {
 }
 
 /// The largest element, if that is more than `least`. A negative NaN does not count.
-unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
+pub(super) unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
     let mut most = ordered(least.to_bits() as i32);
     for i in 0..count {
         most = most.max(ordered(unsafe { *x.add(i) }.to_bits() as i32));

@@ -85,7 +85,8 @@ impl Backend {
     }
 }
 
-/// That of a row; scaled down, if it is no number without. By integers it is what it is.
+/// That of a row; scaled down, if it is no number without. A backend that takes rows whole adds up
+/// integers, which do not overflow.
 #[inline]
 fn cross_entropy(b: Passes, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let entropy = b.cross_entropy_of_row(p, q, false);

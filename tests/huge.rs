@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{backends, ulp};
+use common::{backends, class_of_rows, ulp};
 use logits::contract::{
     DISTRIBUTION, GRADIENT, KL_DIVERGENCE_OF_SCORES, LOG_SOFTMAX_BACKWARD, LOSS, SMOOTH_LOSS,
     SOFTMAX_BACKWARD,
@@ -221,7 +221,8 @@ fn cross_entropy_of_distributions() {
             // Measured by the terms where these cancel.
             let found = backend.cross_entropy(&p, &q).unwrap();
             if exact.abs() < 1.0 {
-                assert!(found.abs() < 1e18, "{found:e} on {backend:?}");
+                let most = [1e18, 1e18, 1.6e29][class_of_rows(backend)];
+                assert!(found.abs() < most, "{found:e} on {backend:?}");
             } else {
                 assert_near(found, exact, DISTRIBUTION, backend);
             }

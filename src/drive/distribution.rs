@@ -85,11 +85,12 @@ impl Backend {
     }
 }
 
-/// That of a row; scaled down, if it is no number without.
+/// That of a row; scaled down, if it is no number without. A backend that takes rows whole adds up
+/// integers, which do not overflow.
 #[inline]
 fn cross_entropy(b: Passes, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
     let entropy = b.cross_entropy_of_row(p, q, false);
-    if entropy.is_finite() { entropy } else { b.cross_entropy_of_row(p, q, true) }
+    if entropy.is_finite() || b.take_rows() { entropy } else { b.cross_entropy_of_row(p, q, true) }
 }
 
 /// A number for each row.

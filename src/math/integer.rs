@@ -32,8 +32,8 @@ static TABLE: [i32; 16] = [
 /// Half an ULP of a number from 1 to 2, in units of 2^-30.
 const HALF: u32 = 64;
 
-pub(super) const INFINITY: u32 = f32::INFINITY.to_bits();
-pub(super) const SIGN: u32 = 1 << 31;
+pub(crate) const INFINITY: u32 = f32::INFINITY.to_bits();
+pub(crate) const SIGN: u32 = 1 << 31;
 
 /// The upper half of a product.
 #[inline(always)]
@@ -109,6 +109,21 @@ fn far(bits: u32) -> (u32, i32) {
     (power(t << 4), (t as i64 >> 55) as i32)
 }
 
+/// e^-d as m·2^e with m < 2^31, and d as n·2^unit, for d in units of 2^-29 below 128.
+#[inline(always)]
+pub(crate) fn exp_of_minus(d: u64) -> (u32, i32, u32, i32) {
+    if d >> 32 == 0 {
+        let t = d * u64::from(LOG2_E);
+        return (power(t) - HALF, -31 - (t >> 59) as i32, d as u32, -29);
+    }
+    // In units of 2^-25.
+    let n = (d >> 4) as u32;
+    let low = (u64::from(n) * u64::from(LOG2_E_LOW)) >> 32;
+    let rest = ((d & 15) * u64::from(LOG2_E)) >> 4;
+    let t = u64::from(n) * u64::from(LOG2_E) - low + rest;
+    (power(t << 4) - HALF, -31 - (t >> 55) as i32, n, -25)
+}
+
 /// The bits of y·2^(n − 30), which is normal, with [`HALF`] in y.
 #[inline(always)]
 fn normal(y: u32, n: i32) -> u32 {
@@ -125,9 +140,9 @@ pub(super) fn rounded(m: u32, e: i32) -> u32 {
 
 /// 2^62 / d for 2^31 ≤ d < 2^32, to 1.9e-9 of it.
 #[inline(always)]
-fn reciprocal(d: u32) -> u32 {
+pub(super) fn reciprocal(d: u32) -> u32 {
     // Newton's step: of 15 bits makes 30.
-    let rough = (u32::MAX / (d >> 16)) << 14;
+    let rough = (u32::MAX / (d >> 16 | 1 << 15)) << 14;
     let excess = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
     rough.wrapping_sub(high(rough as i32, excess as i32) as u32)
 }
@@ -228,7 +243,7 @@ fn sigmoid_of(bits: u32, y: u32, k: i32) -> u32 {
 }
 
 /// (atanh(s)/s − 1)/s² in units of 2^-32.
-const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
+pub(super) const ATANH: [i32; 4] = [0x5555_40BC, 0x333A_2AC4, 0x23D8_FC7D, 0x23D4_9B45];
 
 /// ln(1 + e^x).
 #[inline(always)]

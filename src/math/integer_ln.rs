@@ -14,6 +14,7 @@
 //! **Coefficients** by `integer_ln.py`, beside this file. The table method: see `ln.rs`.
 
 use super::integer::{INFINITY, SIGN, high, rounded, significand};
+use super::integer_sum::IntegerSum;
 
 /// ln 2 in units of 2^-16, and what it lacks in units of 2^-35.
 pub(super) const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
@@ -57,13 +58,14 @@ const POLYNOMIAL: [i32; 3] = [0x1000_0000, 0x0155_6222, 0x0020_0000];
 /// (ln(1 + d) − d)/d² in units of 2^-31, 2^-28, 2^-25 and 2^-22.
 const NEAR: [i32; 4] = [-0x3FFF_FFCF, 0x0555_5550, -0x0080_16CE, 0x000C_CF3E];
 
-/// A logarithm as high·2^-16 − less·2^-35.
+/// A logarithm as high·2^-16 + (low − q − rest)·2^-35.
 #[derive(Clone, Copy)]
-struct Logarithm {
+pub(crate) struct Logarithm {
     high: i32,
-    less: i32,
-    /// 1 − m/c in units of 2^-35.
-    q: i32,
+    low: i32,
+    /// m/c, of which 1 is lost: −q.
+    quotient: u32,
+    rest: i32,
 }
 
 impl Logarithm {
@@ -75,9 +77,24 @@ impl Logarithm {
         Self::new(e, j, m.wrapping_mul(TABLE.reciprocal[j]))
     }
 
+    /// ln x for the bits of a normal x.
+    #[inline(always)]
+    pub(crate) fn of_normal(bits: u32) -> Self {
+        let e = bits.wrapping_sub(1 << 23) >> 23;
+        // With the bit that is not stored.
+        Self::of_24_bits(bits.wrapping_sub(e << 23), e as i32)
+    }
+
+    /// The same of a subnormal x.
+    #[inline(always)]
+    pub(crate) fn of_subnormal(bits: u32) -> Self {
+        let zeros = bits.leading_zeros() - 8;
+        Self::of_24_bits(bits << zeros, -(zeros as i32))
+    }
+
     /// ln(m·2^(e − 157)) for m ≥ 2^31.
     #[inline(always)]
-    fn of_32_bits(m: u32, e: i32) -> Self {
+    pub(crate) fn of_32_bits(m: u32, e: i32) -> Self {
         let j = (m >> 26) as usize & 31;
         Self::new(e, j, ((u64::from(m) * u64::from(TABLE.reciprocal[j])) >> 8) as u32)
     }
@@ -91,18 +108,48 @@ impl Logarithm {
         let minus_c = -c2 - high(q, c3);
         let rest = high(q, high(q, c1 - high(q, minus_c)));
         let [ln_2, ln_2_low] = LN_2;
-        Self { high: e * ln_2 + TABLE.high[j], less: q + rest - (e * ln_2_low + TABLE.low[j]), q }
+        Self { high: e * ln_2 + TABLE.high[j], low: e * ln_2_low + TABLE.low[j], quotient, rest }
+    }
+
+    #[inline(always)]
+    fn q(self) -> i32 {
+        self.quotient.wrapping_neg() as i32
+    }
+
+    /// What the small number takes away.
+    #[inline(always)]
+    fn less(self) -> i32 {
+        self.q() + self.rest - self.low
+    }
+
+    /// The logarithm times m in units of 2^-31, for m < 2^24; what is cut off is less than m units.
+    #[inline(always)]
+    pub(crate) fn times(self, m: u32) -> i64 {
+        let high = i64::from((m << 7) as i32) * i64::from(self.high << 8);
+        high + i64::from(m as i32) * i64::from((self.low + self.quotient as i32 - self.rest) >> 4)
+    }
+
+    /// The logarithm in units of 2^(cut - 35), less than 2^43 of the least. One unit may be cut off.
+    #[inline(always)]
+    pub(crate) fn number(self, cut: u32) -> i64 {
+        (i64::from(self.high) << (19 - cut)) - i64::from(self.less() >> cut)
+    }
+
+    /// A logarithm from 0 to 1 in units of 2^-32, likewise.
+    #[inline(always)]
+    pub(crate) fn fraction(self) -> u32 {
+        ((self.high as u32) << 16).wrapping_sub((self.less() >> 3) as u32)
     }
 
     /// The bits of the nearest number.
     #[inline(always)]
     fn rounded(self) -> u32 {
         if self.high == 0 {
-            return near_1_by(self.q);
+            return near_1_by(self.q());
         }
         // 2^-16 and 2^-35.
         let high = self.high as f32 * 1.525_878_906_25e-5;
-        let less = self.less as f32 * 2.910_383_045_673_370_4e-11;
+        let less = self.less() as f32 * 2.910_383_045_673_370_4e-11;
         (high - less).to_bits()
     }
 }
@@ -118,16 +165,16 @@ pub(crate) fn and_1(m: u32, e: i32) -> (u32, i32) {
     if carry { (sum >> 1 | SIGN, e + 1) } else { (sum, e) }
 }
 
-/// ln(1 + d) for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323: its bits, where `sign`
-/// is that of d.
+/// |ln(1 + d)| for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323, where `sign` is that
+/// of d: as y·2^(e − 31).
 #[inline(always)]
-fn near_1(m: u32, k: u32, sign: u32) -> u32 {
+fn near_1(m: u32, k: u32, sign: u32) -> (u32, i32) {
     // In units of 2^-35.
     let d = (m >> ((k - 4) & 31)) as i32 ^ (sign as i32 >> 31);
     let [c1, c2, c3, c4] = NEAR;
     let rest = high(d, c1 + high(d, c2 + high(d, c3 + high(d, c4))));
     let m = m >> 1;
-    rounded(m.wrapping_add((high(m as i32, rest) >> 2) as u32), 1 - k as i32) | sign
+    (m.wrapping_add((high(m as i32, rest) >> 2) as u32), 1 - k as i32)
 }
 
 /// ln(1 − q) for q in units of 2^-35.
@@ -139,18 +186,46 @@ fn near_1_by(q: i32) -> u32 {
     }
     let size = q.unsigned_abs();
     let zeros = size.leading_zeros();
-    near_1(size << zeros, zeros + 4, !q as u32 & SIGN)
+    let sign = !q as u32 & SIGN;
+    let (m, e) = near_1(size << zeros, zeros + 4, sign);
+    rounded(m, e) | sign
+}
+
+/// Numbers of which [`ln_near_1`] is the logarithm, by their bits: from 63/64 to 33/32.
+pub(crate) const NEAR_1: core::ops::Range<u32> = 0x3F7C_0000..0x3F84_0000;
+
+/// ln x for x [`NEAR_1`], as y·2^(e − 31) with |y| < 2^32.
+#[inline(always)]
+pub(crate) fn ln_near_1(bits: u32) -> (i64, i32) {
+    // x − 1 in units of 2^-24 or, from 1 on, 2^-23.
+    let d = bits.wrapping_sub(1f32.to_bits()) as i32;
+    let size = if d < 0 { d.unsigned_abs() } else { d.unsigned_abs() << 1 };
+    let (zeros, sign) = ((size | 1).leading_zeros(), d as u32 & SIGN);
+    let (m, e) = near_1(size << zeros, zeros - 7, sign);
+    (if d < 0 { -i64::from(m) } else { m.into() }, e)
+}
+
+/// ln(1 + x) for a sum x above 0.
+pub(crate) fn ln_of_sum(x: IntegerSum) -> IntegerSum {
+    let (m, e) = x.normalized();
+    // x is at least 2^power.
+    let power = e + 31;
+    if power < -33 {
+        return x;
+    }
+    if power < -5 {
+        let (y, e) = near_1(m, -power as u32, 0);
+        return IntegerSum::ZERO.plus(y.into(), e - 31);
+    }
+    let (m, e) = x.plus(1 << 60, -60).normalized();
+    IntegerSum::ZERO.plus(Logarithm::of_32_bits(m, e + 157).number(0), -35)
 }
 
 /// ln x.
 #[inline(always)]
 pub(crate) fn ln(bits: u32) -> u32 {
-    let above = bits.wrapping_sub(1 << 23);
-    if above < 0x7F00_0000 {
-        let e = above >> 23;
-        // With the bit that is not stored.
-        let m = bits.wrapping_sub(e << 23);
-        Logarithm::of_24_bits(m, e as i32).rounded()
+    if bits.wrapping_sub(1 << 23) < 0x7F00_0000 {
+        Logarithm::of_normal(bits).rounded()
     } else {
         ln_rare(bits)
     }
@@ -167,8 +242,7 @@ fn ln_rare(bits: u32) -> u32 {
         // +∞ as it is, NaN of what is negative.
         return if bits == INFINITY { bits } else { bits | 0x7FC0_0000 };
     }
-    let zeros = bits.leading_zeros() - 8;
-    Logarithm::of_24_bits(bits << zeros, -(zeros as i32)).rounded()
+    Logarithm::of_subnormal(bits).rounded()
 }
 
 /// ln(1 + x).
@@ -182,7 +256,9 @@ pub(crate) fn ln_1p(bits: u32) -> u32 {
         if exponent < 127 - 26 {
             return bits;
         }
-        return near_1(significand(bits), 127 - exponent, bits & SIGN);
+        let sign = bits & SIGN;
+        let (m, e) = near_1(significand(bits), 127 - exponent, sign);
+        return rounded(m, e) | sign;
     }
     if bits >= INFINITY {
         return ln_of_less_than_1(bits);

@@ -6,6 +6,8 @@
 //! divergences are ≥ 0. Where p and q are so close that the summands of a term cancel, the term
 //! is a series in (q − p)/(q + p), whose first term is a double-word number.
 //!
+//! The scalar backend does it by integers instead, see `pair.rs`; what follows is for the others.
+//!
 //! **Error.** Half an ULP for the last addition. The logarithm errs by at most 0.13 ULP where
 //! multiplication is fused and 0.16 where it is not (found by trying every mantissa), or 2^-26.1
 //! of itself; of a product, just below a power of two, that is 0.23 ULP. The products' errors
@@ -17,8 +19,8 @@
 //! The `unsafe` here is sound because sums read as many elements as every tile has.
 #![allow(unsafe_code)]
 
-use super::Tile;
 use super::sum::{NOWHERE, Terms, sums};
+use super::{Tile, pair};
 use crate::math::double_word::{remainder, times, two_product, two_sum};
 use crate::math::ln::{ln_ratio, ln_words, odd_ln_over_s_less_2};
 use crate::math::polynomial::horner;
@@ -27,7 +29,7 @@ use core::f32::consts::LN_2;
 
 /// Sums of P and Q that differ by less than this part of P's count as equal. Softmax results
 /// are each within 2 ULP, at most 2^-22 of their value.
-const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
+pub(super) const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
 /// By what terms of a cross-entropy are multiplied to scale them down: 2^-32.
 const DOWN: f32 = 2.328_306_4e-10;
@@ -43,7 +45,11 @@ pub(super) unsafe fn cross_entropy<S: Simd>(
     q: &Tile<'_>,
     is_scaled: bool,
 ) -> f32 {
-    let (inputs, length) = pair(p, q);
+    let (inputs, length) = both(p, q);
+    if const { S::TAKES_ROWS } {
+        let [p, q] = inputs;
+        return unsafe { pair::cross_entropy(p, q, length) };
+    }
     let [(high, low)] = unsafe { sums(simd, CrossEntropy { is_scaled }, inputs, length, NOWHERE) };
     let entropy = 0.0 - (high + low);
     if is_scaled { entropy / DOWN } else { entropy }
@@ -56,7 +62,11 @@ pub(super) unsafe fn cross_entropy<S: Simd>(
 /// of the first: of normalised inputs both are the same but for rounding.
 #[inline(always)]
 pub(super) unsafe fn kl_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
-    let (inputs, length) = pair(p, q);
+    let (inputs, length) = both(p, q);
+    if const { S::TAKES_ROWS } {
+        let [p, q] = inputs;
+        return unsafe { pair::kl_divergence(p, q, length) };
+    }
     let [surplus, mass] = unsafe { sums(simd, SurplusAndMass, inputs, length, NOWHERE) };
     let is_normalized = surplus.0.abs() <= NORMALIZED * mass.0;
     let terms = Divergence { is_normalized };
@@ -71,7 +81,11 @@ pub(super) unsafe fn kl_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>)
 /// together, with s = (q − p)/(q + p), they are s·(q − p)/4·(1 + s²/6 + s⁴/15 + …).
 #[inline(always)]
 pub(super) unsafe fn js_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>) -> f32 {
-    let (inputs, length) = pair(p, q);
+    let (inputs, length) = both(p, q);
+    if const { S::TAKES_ROWS } {
+        let [p, q] = inputs;
+        return unsafe { pair::js_divergence(p, q, length) };
+    }
     let [(high, low)] = unsafe { sums(simd, SymmetricDivergence, inputs, length, NOWHERE) };
     let divergence = high + low;
     // Rounded probabilities may add up to more than 1, and the divergence exceed ln 2.
@@ -86,7 +100,7 @@ pub(super) unsafe fn js_divergence<S: Simd>(simd: S, p: &Tile<'_>, q: &Tile<'_>)
 
 /// Two rows, and how many elements both have.
 #[inline(always)]
-fn pair(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
+fn both(p: &Tile<'_>, q: &Tile<'_>) -> ([*const f32; 2], usize) {
     ([p.x, q.x], p.columns.min(q.columns))
 }
 

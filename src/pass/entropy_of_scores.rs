@@ -7,6 +7,8 @@
 //! H = ln Σ e^x − Σ p·x = ln(1 + tail) + Σ p[k]·(x[m] − x[k])
 //! ```
 //!
+//! The scalar backend does it by integers, see `row_entropy.rs`; what follows is for the others.
+//!
 //! No summand is negative and no probability is formed: a certain row keeps its tiny entropy.
 //! All sums are double-word numbers, and so is everything up to the result.
 //!
@@ -16,9 +18,9 @@
 //! The `unsafe` here is sound because searches and sums read as many elements as the tile has.
 #![allow(unsafe_code)]
 
-use super::Tile;
 use super::search::{maximum, position};
 use super::sum::{Terms, sums};
+use super::{Tile, row_entropy};
 use crate::math::double_word::{add, divide, times, two_sum};
 use crate::math::ln::ln_1p_positive_words;
 use crate::math::shift::Shift;
@@ -28,6 +30,9 @@ use crate::simd::{Lanes, Simd};
 /// H(softmax(x)).
 #[inline(always)]
 pub(super) unsafe fn entropy<S: Simd>(simd: S, x: &Tile<'_>) -> f32 {
+    if const { S::TAKES_ROWS } {
+        return unsafe { row_entropy::entropy_of_scores(x.x, x.columns) };
+    }
     let max = unsafe { maximum(simd, x.x, x.columns) };
     if !max.is_finite() {
         return f32::NAN;

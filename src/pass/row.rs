@@ -35,7 +35,7 @@ const RUN: usize = 1 << 15;
 
 /// The largest element, if that is more than `least`. A negative NaN does not count.
 #[inline(never)]
-unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
+pub(super) unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
     let most = unsafe { largest(x, count, least, 0) };
     // Bits of positive numbers have their order, those of negative ones the reverse.
     let most = if most < 0 { !unsafe { largest(x, count, least, -1) } } else { most };

@@ -19,9 +19,9 @@ pub fn backends() -> Vec<Backend> {
     backends
 }
 
-/// Which backends give elements and rows of scores the same bits: those that fuse, those that do
-/// not, and the scalar one, which computes by integers. Of other functions the scalar backend has the
-/// bits of those of its [`Backend::is_fused`].
+/// Which backends give elements, rows of scores, and distributions the same bits: those that fuse, those
+/// that do not, and the scalar one, which computes by integers. Of other functions the scalar backend
+/// has the bits of those of its [`Backend::is_fused`].
 pub fn class_of_rows(backend: Backend) -> usize {
     if backend.name() == "scalar" { 2 } else { usize::from(backend.is_fused()) }
 }
@@ -187,6 +187,17 @@ pub fn log_sum_exp(x: &[f32]) -> f64 {
 pub fn softmax(x: &[f32]) -> Vec<f64> {
     let (max, sum) = exp_sum(x);
     x.iter().map(|&x| libm::exp(f64::from(x) - max) / sum).collect()
+}
+
+/// Probabilities: a softmax of scores, or sparse ones that sum to 1.
+pub fn distribution(random: &mut Random, n: usize) -> Vec<f32> {
+    let mut p: Vec<_> = softmax(&random.normal(n, 3.0)).iter().map(|&p| p as f32).collect();
+    if random.below(3) == 0 {
+        p = vec![0.0; n];
+        p[random.below(n)] += 0.25;
+        p[random.below(n)] += 0.75;
+    }
+    p
 }
 
 /// The logarithm of softmax in f64, of likely elements without cancellation.

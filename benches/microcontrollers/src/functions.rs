@@ -8,6 +8,8 @@ pub struct Input<'a> {
     pub x: &'a [f32],
     /// Their softmax.
     pub p: &'a [f32],
+    /// The same in reverse.
+    pub q: &'a [f32],
 }
 
 pub struct Function {
@@ -53,7 +55,7 @@ impl Math for Micromath {
 }
 
 /// The functions, each beside what takes its place.
-pub static FUNCTIONS: [Function; 29] = [
+pub static FUNCTIONS: [Function; 34] = [
     ours("exp", |i, out| done(logits::exp(i.x, out))),
     libm("exp", |i, out| each(i.x, out, Libm::exp)),
     micromath("exp", |i, out| each(i.x, out, Micromath::exp)),
@@ -90,9 +92,24 @@ pub static FUNCTIONS: [Function; 29] = [
     }),
     ours("entropy", |i, _| Some(logits::entropy(i.p))),
     libm("entropy", |i, _| Some(entropy::<Libm>(i.p))),
+    ours("kl_divergence", |i, _| logits::kl_divergence(i.p, i.q).ok()),
+    libm("kl_divergence", |i, _| Some(pairs(i, kl_term::<Libm>))),
+    ours("js_divergence", |i, _| logits::js_divergence(i.p, i.q).ok()),
+    libm("js_divergence", |i, _| {
+        Some(pairs(i, |p, q| {
+            let mean = (p + q) * 0.5;
+            0.5 * (kl_term::<Libm>(p, mean) + kl_term::<Libm>(q, mean))
+        }))
+    }),
     ours("entropy_of_scores", |i, _| {
         let mut out = [0.0];
         rows::entropy_of_scores(Rows::new(i.x, i.x.len()).ok()?, &mut out).ok()?;
+        out.first().copied()
+    }),
+    ours("kl_divergence_of_scores", |i, _| {
+        let (mut out, n) = ([0.0], i.x.len());
+        let (x, p) = (Rows::new(i.x, n).ok()?, Rows::new(i.p, n).ok()?);
+        rows::kl_divergence_of_scores(x, p, &mut out).ok()?;
         out.first().copied()
     }),
 ];
@@ -155,4 +172,12 @@ fn loss_and_gradient<M: Math>(input: &Input<'_>, out: &mut [f32]) -> Option<f32>
 
 fn entropy<M: Math>(p: &[f32]) -> f32 {
     -p.iter().map(|p| if *p > 0.0 { p * M::ln(*p) } else { 0.0 }).sum::<f32>()
+}
+
+fn pairs(input: &Input<'_>, term: impl Fn(f32, f32) -> f32) -> f32 {
+    input.p.iter().zip(input.q).map(|(p, q)| term(*p, *q)).sum()
+}
+
+fn kl_term<M: Math>(p: f32, q: f32) -> f32 {
+    if p > 0.0 { p * M::ln(p / q) } else { 0.0 }
 }

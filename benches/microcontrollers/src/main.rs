@@ -19,13 +19,18 @@ use semihosting::{println, process};
 struct Rows {
     scores: [f32; LONGEST],
     probabilities: [f32; LONGEST],
+    others: [f32; LONGEST],
     out: [f32; LONGEST],
 }
 
 fn measure(function: &Function, rows: &mut Rows, n: usize) -> Option<()> {
     let p = rows.probabilities.get_mut(..n)?;
     logits::softmax(rows.scores.get(..n)?, p).ok()?;
-    let input = Input { x: rows.scores.get(..n)?, p };
+    let q = rows.others.get_mut(..n)?;
+    for (q, p) in q.iter_mut().zip(p.iter().rev()) {
+        *q = *p;
+    }
+    let input = Input { x: rows.scores.get(..n)?, p, q };
     let out = rows.out.get_mut(..n)?;
     let mut call = || {
         black_box((function.call)(black_box(&input), black_box(out)));
@@ -41,8 +46,12 @@ fn measure(function: &Function, rows: &mut Rows, n: usize) -> Option<()> {
 #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
 fn main() -> ! {
     counter::start();
-    let mut rows =
-        Rows { scores: [0.0; LONGEST], probabilities: [0.0; LONGEST], out: [0.0; LONGEST] };
+    let mut rows = Rows {
+        scores: [0.0; LONGEST],
+        probabilities: [0.0; LONGEST],
+        others: [0.0; LONGEST],
+        out: [0.0; LONGEST],
+    };
     Random::new().fill(&mut rows.scores, 8.0);
     for function in &FUNCTIONS {
         for n in LENGTHS {

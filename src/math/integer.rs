@@ -138,11 +138,12 @@ pub(super) fn rounded(m: u32, e: i32) -> u32 {
     (((m >> 7) + 1) >> 1).wrapping_add(((e - zeros as i32 + 126) as u32) << 23)
 }
 
-/// 2^62 / d for 2^31 ≤ d < 2^32, to 1.9e-9 of it.
+/// 2^62 / d for 2^31 ≤ d < 2^32, to 1.9e-9 of it. Callers set the bit 2^31 even if it is, or the compiler
+/// would make a panic for d = 0.
 #[inline(always)]
 pub(super) fn reciprocal(d: u32) -> u32 {
     // Newton's step: of 15 bits makes 30.
-    let rough = (u32::MAX / (d >> 16 | 1 << 15)) << 14;
+    let rough = (u32::MAX / (d >> 16)) << 14;
     let excess = (((u64::from(rough) * u64::from(d)) >> 32) as u32) << 2;
     rough.wrapping_sub(high(rough as i32, excess as i32) as u32)
 }

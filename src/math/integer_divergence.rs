@@ -51,7 +51,7 @@ impl Close {
         let size = difference.unsigned_abs();
         let (zeros, of_sum) = (size.leading_zeros(), sum.leading_zeros());
         let d = size << (zeros & 31);
-        let inverse = reciprocal(sum << (of_sum & 31));
+        let inverse = reciprocal(sum << (of_sum & 31) | 1 << 31);
         let s = ((u64::from(d) * u64::from(inverse)) >> 32) as u32;
         let down = zeros as i32 - of_sum as i32;
         let size = (s >> ((down - 2) & 31)) as i32;
@@ -105,7 +105,7 @@ pub(crate) fn kullback_leibler(p: Number, q: Number, with_rest: bool) -> (Term, 
         let t = i64::from(p.m) * (i64::from(close.s) + i64::from(more));
         return ((if difference < 0 { t } else { -t }, p.e + 1 - 30 - close.down), false);
     }
-    let inverse = reciprocal(q.m << 8);
+    let inverse = reciprocal(q.m << 8 | 1 << 31);
     let m = ((u64::from(p.m << 8) * u64::from(inverse)) >> 32) as u32;
     // From 2^29 to 2^31.
     let less = (m >> 30) ^ 1;
@@ -133,7 +133,7 @@ pub(crate) fn jensen_shannon(p: Number, q: Number) -> Term {
     let up = (sum >> 31) ^ 1;
     let (difference, sum, e) = (difference << up, sum << up, e - up as i32);
     // 1 − |s| in units of 2^-31, of which something is left.
-    let s = ((u64::from(difference) * u64::from(reciprocal(sum))) >> 31) as u32;
+    let s = ((u64::from(difference) * u64::from(reciprocal(sum | 1 << 31))) >> 31) as u32;
     let rest = (1u32 << 31).saturating_sub(s).max(1);
     let zeros = rest.leading_zeros();
     let above = rest.wrapping_neg();

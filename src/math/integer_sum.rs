@@ -98,7 +98,7 @@ impl IntegerSum {
             return self;
         }
         let ((a, a_e), (b, b_e)) = (sum.normalized(), less.plus(1 << 60, -60).normalized());
-        let quotient = (u64::from(a) * u64::from(reciprocal(b))) >> 1;
+        let quotient = (u64::from(a) * u64::from(reciprocal(b | 1 << 31))) >> 1;
         self.plus(quotient as i64, a_e - b_e - 61)
     }
 

@@ -275,10 +275,10 @@ pub const SOFTMAX: f64 = 2.0; // measured 1.945 as a gradient, 1.17 for rows of 
 /// |---|---|---|---|
 /// | rounding the result | 0.5 | 0.5 | 0.5 |
 /// | rounding e^(s·x) to the 24 bits that are kept | 1 | 1 | 1.02 |
-/// | e^(s·x), with a scale s or temperature 1/s | 0.34 | 0.59 | 0.21 |
-/// | the sum, whose terms may all err in one direction | 0.34 | 0.57 | 0.21 |
-/// | together | 2.18 | 2.66 | 1.94 |
-/// | with s = 1 | 2.15 | 2.25 | 1.94 |
+/// | e^(s·x), with a scale s or temperature 1/s | 0.34 | 0.59 | 0.29 |
+/// | the sum, whose terms may all err in one direction | 0.34 | 0.57 | 0.29 |
+/// | together | 2.18 | 2.66 | 2.1 |
+/// | with s = 1 | 2.15 | 2.25 | 2.08 |
 ///
 /// `tests/rows.rs` has the worst rows that a search has found.
 pub const SOFTMAX_WORST: f64 = 2.7; // found 2.071

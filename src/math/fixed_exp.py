@@ -24,4 +24,4 @@ p = 1 - b + c
 print_integer((2 * b - 4 * c) / p * 2**38)
 print_integer(4 * c / p * 2**38)
 for j in range(64):
-    print_integer(p * 2**31 * (ln2 * j / 64 + ln2 / 2**28).exp())
+    print_integer(p * 2**31 * (ln2 * j / 64 + ln2 / 2**27).exp())

@@ -8,7 +8,7 @@
 //! Where |s·max| is 224 or more, the maximum is taken from each x, see `shift.rs`.
 //!
 //! **Error.** Of a probability half an ULP for the result, up to 1 for m as it is kept, and up to
-//! 0.5 for the errors of e^x and the sum together. A certain element's is computed for itself.
+//! 0.6 for the errors of e^x and the sum together. A certain element's is computed for itself.
 //!
 //! The `unsafe` here is sound because a row's places are those of its tile.
 #![allow(unsafe_code)]

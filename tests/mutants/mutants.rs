@@ -8,7 +8,7 @@ mod common;
 #[path = "../golden/sample.rs"]
 mod sample;
 
-use common::{Call, Random, backends, every, same, softmax};
+use common::{Call, Random, backends, class_of_rows, every, same, softmax};
 use logits::{Backend, contract, mutant};
 use sample::{Hash, Sample, elementwise, hashes, is_for, results, row, samples};
 use std::collections::BTreeSet;
@@ -30,7 +30,8 @@ struct Class {
 fn classes(samples: &[Sample]) -> Vec<Class> {
     let mut classes: Vec<Class> = Vec::new();
     for backend in backends() {
-        if classes.iter().all(|other| other.backend.is_fused() != backend.is_fused()) {
+        let class = class_of_rows(backend);
+        if classes.iter().all(|other| class_of_rows(other.backend) != class) {
             let usual = each(backend, samples).map(|(_, hash)| hash).collect();
             classes.push(Class { backend, usual });
         }

@@ -136,6 +136,14 @@ fn losses() {
                 f64::INFINITY,
                 LOSS,
             ),
+            // A weight so small that a part of the distance times it would be subnormal.
+            (
+                plain.class_weights(&[1.0, 4.28e-40]).temperature(1.36e5),
+                [1e24, 0.0],
+                1,
+                f64::from(4.28e-40f32) * f64::from(1e24f32) / 1.36e5,
+                LOSS,
+            ),
             (plain.label_smoothing(0.1), [-MAX, MAX], 1, smooth * far, SMOOTH_LOSS),
             (plain.temperature(1e-6), [MAX, MAX], 1, core::f64::consts::LN_2, LOSS),
             (

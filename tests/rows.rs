@@ -148,6 +148,48 @@ fn errors_stay_within_the_contract() {
     }
 }
 
+/// A probability just below a power of two that is rounded to the number above that: there the last
+/// place is twice as large, and rounding is an ULP of the probability instead of half of one.
+#[test]
+fn probabilities_rounded_across_a_power_of_two() {
+    // Found for scalar, portable and avx2; -500 makes rows long enough to be kept in one word.
+    let rows: [(f32, &[f32], usize); 4] = [
+        (1.0, &[1.2512912e-6, 1.2512912e-6, 1.2500411e-6, 1.2487911e-6], 4),
+        (
+            1.4090708,
+            &[-34.43233, -32.0075, -34.919975, -37.046036, -39.172104, -41.29813, -43.424126],
+            137,
+        ),
+        (
+            1.0477147,
+            &[161.47849, 164.009, 161.24951, 158.39014, 155.53069, 152.67139, 149.81207],
+            137,
+        ),
+        (
+            1.9457564,
+            &[-0.34165385, 1.023058, -0.50276417, -2.0423877, -3.5820107, -5.1216354, -6.661263],
+            137,
+        ),
+    ];
+    for backend in backends() {
+        let mut worst = 0.0f64;
+        for (scale, first, n) in rows {
+            let mut x = first.to_vec();
+            x.resize(n, -500.0);
+            let s = f64::from(scale);
+            let e = |x: &f32| libm::exp(s * (f64::from(*x) - f64::from(first[0])));
+            let sum: f64 = x.iter().map(e).sum();
+            let mut y = vec![7.0; n];
+            Softmax::new().scale(scale).on(backend).softmax(&x, &mut y).unwrap();
+            let errors = x.iter().zip(&y).map(|(x, y)| ulp(*y, e(x) / sum));
+            worst = errors.fold(worst, f64::max);
+        }
+        println!("across a power of two on {backend:?}: {worst:.3} ULP");
+        // More than where no power is crossed: the rows are of some use.
+        assert!(worst > 2.0 && worst <= SOFTMAX_WORST, "{worst} ULP on {backend:?}");
+    }
+}
+
 /// What the documentation of [`SOFTMAX`] tells: a row made to err most where multiplication
 /// is fused. All errors of one element have the same sign.
 #[test]

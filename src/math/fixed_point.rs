@@ -31,6 +31,13 @@ impl Sum {
         Self { m, e }
     }
 
+    /// The same relative to a power of two that is so much above: a term of that has room.
+    #[inline(always)]
+    pub(crate) fn below(self, above: i32) -> Self {
+        let e = (self.e - above).max(0);
+        Self { m: self.m >> (above - (self.e - e)).min(63), e }
+    }
+
     /// Its upper 32 bits, and how many it has more.
     #[inline(always)]
     pub(crate) fn normalized(self) -> (u32, i32) {
@@ -167,4 +174,24 @@ pub(crate) fn subnormal(m: u32, e: i32) -> f32 {
     let shift = (-119 - e).min(40) as u32;
     let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
     if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As of 2^29 terms, beside which one far above would be as small as they are.
+    #[test]
+    fn sums_move_to_a_power_above() {
+        let sum = Sum { m: (1 << 62) - 1, e: 16 };
+        for (above, m, e) in
+            [(0, sum.m, 16), (10, sum.m, 6), (16, sum.m, 0), (20, sum.m >> 4, 0), (1000, 0, 0)]
+        {
+            let moved = sum.below(above);
+            assert_eq!((moved.m, moved.e), (m, e), "{above}");
+            let all = Sum { m: moved.m + moved.term(1 << 31, 0), ..moved };
+            assert!(all.m >= 1 << 46);
+            assert_eq!(all.normalized(), all.normalized_of_terms());
+        }
+    }
 }

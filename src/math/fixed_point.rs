@@ -22,6 +22,7 @@ impl Sum {
     pub(crate) const NAN: u64 = u64::MAX;
 
     /// More, which is less than 2^63.
+    #[inline(never)]
     pub(crate) fn plus(self, more: Self) -> Self {
         let (large, small) = if self.e < more.e { (more, self) } else { (self, more) };
         let (mut m, mut e) = (large.m + (small.m >> (large.e - small.e)), large.e);

@@ -34,6 +34,8 @@ const NOTHING: u32 = 255;
 const RUN: usize = 1 << 15;
 /// Elements of whose sum what is cut off terms is nothing, 2^-29. Of more it counts.
 const MANY: usize = 1 << 18;
+/// A microcontroller has no room for so many: there the code for them would only cost bytes.
+const MAY_BE_MANY: bool = !cfg!(all(target_os = "none", target_pointer_width = "32"));
 
 /// The largest element, if that is more than `least`. A negative NaN does not count.
 #[inline(never)]
@@ -142,7 +144,8 @@ impl<'a> Terms<'a> {
     unsafe fn long(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> Option<Sum> {
         let (mut sum, mut at) = (Sum { m: 0, e: 0 }, 0);
         // First: a row may be written in its own place.
-        let lost = if count > MANY { unsafe { self.lost(x, count) } } else { 0 };
+        let is_many = MAY_BE_MANY && count > MANY;
+        let lost = if is_many { unsafe { self.lost(x, count) } } else { 0 };
         while at < count {
             let (x, out) = (x.wrapping_add(at), out.wrapping_add(step * at));
             let more = unsafe { self.run(x, out, step, RUN.min(count - at)) };

@@ -1,6 +1,6 @@
 //! Sums and factors as whole numbers times a power of two: what the rows of the scalar backend are
 //! added up in and multiplied by. A processor without a floating-point unit does each step in a
-//! few instructions, and a sum is exact whatever the order.
+//! few instructions, and a sum is the same whatever the order.
 
 use super::fixed_exp::high;
 use super::integer;

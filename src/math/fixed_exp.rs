@@ -61,7 +61,7 @@ pub(crate) struct Reduction<'a> {
     short: i32,
     /// s·log2(e) times a power of two, as an integer of 30 or 31 bits.
     log2_e: u32,
-    /// The error of that integer, in units of 2^-31 of its last bit; the exact value is the sum.
+    /// The exact value less that integer, in units of 2^-31 of the integer's last bit.
     log2_e_low: i32,
     /// An exponent, as stored in the bits of x, up to which |s·x·log2(e)| < 24.
     most: i32,
@@ -173,8 +173,8 @@ fn exponent(bits: u32) -> i32 {
     (bits >> 23 & 0xFF) as i32
 }
 
-/// `(m, n)` with e^(s·(x − center)) = m·2^(n − 31), for the bits of x,
-/// and 0.99·2^31 < m < 1.99·2^31.
+/// `(m, n)` for the bits of x, with e^(s·(x − center)) = m·2^(n − 31) and
+/// 0.99·2^31 < m < 1.99·2^31.
 ///
 /// The power of e should be within ±330, where the error is known. If the power of two is below
 /// −3072, m is 0 and n is [`FAR_BELOW`]; between −1536 and −3072 this depends on s.
@@ -216,13 +216,13 @@ mod tests {
         errors.fold(0.0, f64::max)
     }
 
-    /// The errors that [`SOFTMAX_WORST`](crate::contract::SOFTMAX_WORST) adds up, in ULP.
+    /// [`SOFTMAX_WORST`](crate::contract::SOFTMAX_WORST) counts these relative errors in ULP.
     #[test]
     fn it_errs_as_stated() {
         // The last two have a product with log2(e) just below 2 and just below 1.5.
         let scales = (0..60).map(|i| 1.0 + i as f32 / 60.0).chain([1.386_294, 1.039_72]);
         let scales = scales.flat_map(|s| [Scale::of(s), Scale::of_inverse(s)]);
-        // |s·x| up to 11 needs only `moderate`; from there to 330, also `long`.
+        // With s = 1, |s·x| up to 11 needs only `moderate`, and up to 330 also `long`.
         for (most, of_one, stated) in [(11.0, 1.43e-8, 1.7e-8), (330.0, 1.52e-8, 1.7e-8)] {
             let found = scales.clone().map(|scale| largest(&scale, most)).fold(0.0, f64::max);
             assert_about(stated, found);

@@ -23,7 +23,7 @@ impl Sum {
     /// An m that says that a term was NaN.
     pub(crate) const NAN: u64 = u64::MAX;
 
-    /// The sum of two sums.
+    /// Adds another sum.
     #[inline(never)]
     pub(crate) fn plus(self, more: Self) -> Self {
         let (large, small) = if self.e < more.e { (more, self) } else { (self, more) };

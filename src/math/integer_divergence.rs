@@ -40,10 +40,10 @@ struct Close {
     /// |q − p| is d·2^-zeros, in the unit of the difference that [`new`](Self::new) gets.
     d: u32,
     zeros: i32,
-    /// |s| is s·2^(−30 − down).
+    /// The |s| of the formula is this s·2^(−30 − down).
     s: u32,
     down: i32,
-    /// s, with its sign, in units of 2^-32.
+    /// The s of the formula, with its sign, in units of 2^-32.
     signed: i32,
     /// s² in units of 2^-32.
     square: i32,

@@ -34,7 +34,7 @@ const NOTHING: u32 = 255;
 const RUN: usize = 1 << 15;
 /// Up to this number of elements, the bits cut off terms are negligible: 2^-29 of the sum.
 const MANY: usize = 1 << 18;
-/// Whether rows may have more than [`MANY`] elements. A microcontroller has no memory for them.
+/// Whether there is code for rows of more elements. A microcontroller has no memory for such rows.
 const MAY_BE_MANY: bool = !cfg!(all(target_os = "none", target_pointer_width = "32"));
 
 /// The larger of `least` and the largest element. A negative NaN does not count.

@@ -71,7 +71,7 @@ pub struct Elementwise {
     pub fused: LargestError,
     /// The same where they are not.
     pub unfused: LargestError,
-    /// The same on the scalar backend, which computes by integers.
+    /// The largest error on the scalar backend, which computes these functions by integers.
     pub scalar: LargestError,
     /// Inputs and their exact results, signs of zero included; a NaN stands for any
     /// NaN.
@@ -263,7 +263,7 @@ pub const ELEMENTWISE: [Elementwise; 7] = [
 
 /// The largest error of each softmax output, in ULP, for random rows and any scale.
 ///
-/// Rows that a search has made reach 2.03 if they are of a few nearly equal scores near 0.
+/// A search has found rows of a few nearly equal scores near 0 with an error of 2.03.
 /// [`SOFTMAX_WORST`] is the bound for every row.
 pub const SOFTMAX: f64 = 2.0; // measured 1.945 as a gradient, 1.17 for rows of 2 to 8
 
@@ -274,15 +274,15 @@ pub const SOFTMAX: f64 = 2.0; // measured 1.945 as a gradient, 1.17 for rows of 
 ///
 /// | | fused | portable | scalar |
 /// |---|---|---|---|
-/// | rounding the result; of one just below a power of two, to a number above | 1 | 1 | 1 |
+/// | rounding the result: ½, or 1 if it rises from just below a power of two | 1 | 1 | 1 |
 /// | rounding e^(s·x) to the 24 bits that are kept | 1 | 1 | 1.02 |
 /// | e^(s·x), with a scale s or temperature 1/s | 0.34 | 0.59 | 0.29 |
 /// | the sum, whose terms may all err in one direction | 0.34 | 0.57 | 0.29 |
 /// | together | 2.68 | 3.16 | 2.6 |
 /// | with s = 1 | 2.65 | 2.75 | 2.58 |
 ///
-/// `tests/rows.rs` has the worst rows that a search has found. On a microcontroller it holds for rows of
-/// up to 2²⁰ elements.
+/// `tests/rows.rs` has the worst rows that a search has found. On a microcontroller the bound holds
+/// for rows of up to 2²⁰ elements.
 pub const SOFTMAX_WORST: f64 = 3.2; // found 2.35, on portable with a scale
 
 /// The largest error of log-sum-exp, in ULP of the larger of 1 and the result.

@@ -1,7 +1,10 @@
-# The coefficients of fixed_exp.rs. First log2(e) as a whole number and what that lacks. Then the best
-# quadratic polynomial for 2^((w - 1/2)/64) on 0 <= w <= 1: for e^(h*x) on |x| <= 1 it has 1 + h^2/8 and
-# 1/2 + h^2/24 for the 1 and 1/2 of the series. Here it is in w and divided by its constant p. Then the
-# table p * 2^(j/64), and half of what is cut off w more, the middle of that error.
+# Prints the integers of fixed_exp.rs:
+# - log2(e) as a whole number in units of 2^-30, and the exact value less that number.
+# - C1 and C2: the best quadratic polynomial for 2^((w - 1/2)/64) on 0 <= w <= 1. The best one for
+#   e^(h*x) on |x| <= 1 has (1 + h^2/8)*h and (1/2 + h^2/24)*h^2, where the series has h and h^2/2. Here
+#   it is written in w = (x + 1)/2 and divided by its constant p.
+# - The table p * 2^(j/64). Each entry is larger by half of the most that is cut off w, which is the
+#   middle of that error.
 from decimal import Decimal, getcontext
 
 getcontext().prec = 60

@@ -1,13 +1,14 @@
-//! e^(s·x) as an integer times a power of two: what the scalar backend sums.
+//! e^(s·x) as an integer times a power of two. The scalar backend adds up these integers.
 //!
-//! **Method.** The bits of x give |x| as a fixed-point number, whose product with the integer of
-//! s·log2(e) is ±s·x·log2(e): n + j/64 + (w − ½)/64 with whole n and j and 0 ≤ w < 1. The table has
-//! p·2^(j/64), and 2^((w − ½)/64) = p·(1 + w·(C1 + w·C2)). Only integers are multiplied: where there is no
-//! floating-point unit, this takes a small part of what `f32` would; and integers add up exactly, in
-//! any order.
+//! **Method.** |x| becomes a fixed-point number and is multiplied by s·log2(e), as an integer. With
+//! the sign of x, the product is s·x·log2(e) = n + j/64 + (w − ½)/64, where n and j are whole and
+//! 0 ≤ w < 1. 2^((w − ½)/64) is p·(1 + w·(C1 + w·C2)) with a constant p, and a table has
+//! p·2^(j/64). Only integers are multiplied. Without a floating-point unit this takes a small part
+//! of the instructions of a computation in `f32`. Integers also add up exactly, in any order.
 //!
-//! **Error.** 6.9e-9 of the polynomial, 5.2e-9 of what is cut off w, 3.7e-9 of what is cut off |x|, 0.5e-9 of
-//! products, and what s·log2(e) is rounded by. Together 1.7e-8 for every s and |s·x| up to 330.
+//! **Error.** Relative to e^(s·x): the polynomial 6.9e-9, the bits cut off w 5.2e-9, the bits cut
+//! off |x| 3.7e-9, the products 0.5e-9, and the rounding of s·log2(e). Together they are at most
+//! 1.7e-8, for every s and for |s·x| up to 330.
 //!
 //! **Coefficients** by `fixed_exp.py`, beside this file.
 
@@ -17,17 +18,17 @@ use super::shift::whole;
 use super::shifted_exp::Scale;
 use crate::simd::scalar::F32;
 
-/// log2(e) in units of 2^-30, and what that lacks, in units of 2^-61.
+/// log2(e) rounded to units of 2^-30, and the exact value less the rounded one, in units of 2^-61.
 const LOG2_E: u32 = 0x5C55_1D95;
 const LOG2_E_LOW: i32 = -0x28FA_03D1;
 /// log2(e) as a double-word number.
 const LOG2_E_WORDS: (F32, F32) = (F32(core::f32::consts::LOG2_E), F32(1.925_963e-8));
 
-/// The integers of the formula.
+/// The constants of the formula, as integers.
 struct Integers {
     /// C1 and C2 in units of 2^-38.
     polynomial: [u32; 2],
-    /// p·2^(31 + j/64).
+    /// p·2^(j/64) in units of 2^-31.
     table: [u32; 64],
 }
 
@@ -46,31 +47,34 @@ const TABLE: [u32; 64] = [
     0xE97C_386F, 0xEC07_18E5, 0xEE99_0FC7, 0xF132_30D7, 0xF3D2_900F, 0xF67A_419D, 0xF929_59ED, 0xFBDF_ED9F,
 ];
 
-/// The upper half of a product.
+/// The upper 32 of the 64 bits of a product.
 #[inline(always)]
 pub(crate) fn high(a: u32, b: u32) -> u32 {
     ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
-/// The numbers of the formula for an s, and what is taken from x.
+/// The numbers of the formula for a scale s, and the center, which is subtracted from each x.
 #[derive(Clone, Copy)]
 pub(crate) struct Reduction<'a> {
-    /// The exponent of the largest x that goes the short way, as their bits have it: [`most`](Self::most)
-    /// if there is no center.
+    /// The largest exponent, as stored in the bits of x, that [`moderate`] takes at once. Without a
+    /// center it is [`most`](Self::most), with one [`NONE`].
     short: i32,
-    /// s·log2(e), of 30 or 31 bits, and what that lacks, in units of 2^-31.
+    /// s·log2(e) times a power of two, as an integer of 30 or 31 bits.
     log2_e: u32,
+    /// The exact value less that integer, in units of 2^-31 of the integer's last bit.
     log2_e_low: i32,
-    /// The exponent of the largest x with |s·x·log2(e)| < 24.
+    /// An exponent, as stored in the bits of x, up to which |s·x·log2(e)| < 24.
     most: i32,
+    /// The number that is subtracted from each x, or 0.
     center: f32,
-    /// In memory: as constants, each would take two instructions, every time.
+    /// A reference, so that they are loaded from memory: as constants in the code, each of them
+    /// would take two instructions for every x.
     integers: &'static Integers,
     pub(crate) scale: &'a Scale,
 }
 
 impl<'a> Reduction<'a> {
-    /// Without a center.
+    /// The numbers for a scale, without a center.
     #[inline(always)]
     pub(crate) fn new(scale: &'a Scale) -> Self {
         if scale.is_one() { Self::by(scale, LOG2_E, LOG2_E_LOW, 130) } else { Self::of(scale) }
@@ -81,13 +85,13 @@ impl<'a> Reduction<'a> {
         Self { short: most, log2_e, log2_e_low, most, center: 0.0, integers: &INTEGERS, scale }
     }
 
-    /// What is taken from x.
+    /// The number that is subtracted from each x, or 0.
     #[inline(always)]
     pub(crate) fn center(&self) -> f32 {
         self.center
     }
 
-    /// Takes another number from x, or none.
+    /// Sets the number that is subtracted from each x; with None, nothing is subtracted.
     #[inline(always)]
     pub(crate) fn set_center(&mut self, center: Option<f32>) {
         self.center = center.unwrap_or(0.0);
@@ -100,11 +104,12 @@ impl<'a> Reduction<'a> {
         let (s, low) = scale.words;
         let (high, low) = product((F32(s), F32(low)), LOG2_E_WORDS);
         let (high, low) = fast_two_sum(high, low);
-        // From 1.5 on, its bits are those of a number below 1: products have room for half a 64th.
+        // A significand of 1.5 or more is halved: all are from ¾ to 1½, and the product with an x
+        // of the exponent `most` is below 24.
         let bits = high.0.to_bits();
         let tall = bits >> 22 & 1;
         let exponent = exponent(bits) - 127 + tall as i32;
-        // In units of the last bit.
+        // The lower word in units of the integer's last bit.
         let low = low.0 * power_of_two(30 - exponent);
         let log2_e = (significand(bits) >> (1 + tall)).wrapping_add_signed(whole(low) as i32);
         let low = ((low - whole(low)) * 2_147_483_648.0) as i32; // 2^31
@@ -112,13 +117,14 @@ impl<'a> Reduction<'a> {
     }
 }
 
-/// An exponent that every x exceeds.
+/// An exponent that is below that of every x.
 const NONE: i32 = -1000;
 
-/// n of an x that is so far below 0 that a sum has nothing of it. That of NaN is twice as far.
+/// n for an x so far below the others that its term does not change a sum. For NaN, n is twice
+/// this number.
 const FAR_BELOW: i32 = -1 << 20;
 
-/// [`fixed_exp`] of any x.
+/// [`fixed_exp`] of any x: with a center, or with an exponent above [`most`](Reduction::most).
 #[cold]
 #[inline(never)]
 fn long(by: &Reduction<'_>, mut bits: u32) -> (u32, i32) {
@@ -132,20 +138,21 @@ fn long(by: &Reduction<'_>, mut bits: u32) -> (u32, i32) {
     if shift < -7 {
         return (0, if f32::from_bits(bits).is_nan() { 2 * FAR_BELOW } else { FAR_BELOW });
     }
-    // Only zeros are cut off.
+    // This cuts off only zeros: the lower 8 bits of the significand are 0.
     let m = significand(bits) >> (7 + shift);
     let low = (i64::from(m) * i64::from(by.log2_e_low)) >> 31;
     let product = (u64::from(m) * u64::from(by.log2_e)).wrapping_add_signed(low);
-    // In units of 2^-51.
+    // s·x·log2(e) in units of 2^-51.
     let t = product as i64 ^ i64::from(bits as i32 >> 31);
     let t = t + (i64::from(HALF) << 25);
     (power(by, (t >> 25) as i32), (t >> 51) as i32)
 }
 
-/// Half of a 64th in units of 2^-26.
+/// 1/128, half of a 64th, in units of 2^-26.
 const HALF: i32 = 1 << 19;
 
-/// 2^(31 + t), where t is in units of 2^-26 and [`HALF`] more, and its whole part does not count.
+/// 2^31·2^f for the fractional part f of s·x·log2(e), where t is s·x·log2(e) in units of 2^-26
+/// plus [`HALF`].
 #[inline(always)]
 fn power(by: &Reduction<'_>, t: i32) -> u32 {
     let ([c1, c2], w) = (by.integers.polynomial, (t as u32) << 12);
@@ -154,18 +161,23 @@ fn power(by: &Reduction<'_>, t: i32) -> u32 {
     table.wrapping_add(high(table, exp_m1) >> 6)
 }
 
+/// The significand of a normal number, in units of 2^-31.
 #[inline(always)]
 fn significand(bits: u32) -> u32 {
     bits << 8 | 1 << 31
 }
 
+/// The exponent as it is stored: 127 more than that of the value.
 #[inline(always)]
 fn exponent(bits: u32) -> i32 {
     (bits >> 23 & 0xFF) as i32
 }
 
-/// `(m, n)` with e^(s·(x − center)) = m·2^(n − 31) and 0.99·2^31 < m < 1.99·2^31, for
-/// the bits of an x, and exponents of e within ±350. Farther down m is 0, and n [`FAR_BELOW`].
+/// `(m, n)` for the bits of x, with e^(s·(x − center)) = m·2^(n − 31) and
+/// 0.99·2^31 < m < 1.99·2^31.
+///
+/// The power of e should be within ±330, where the error is known. If the power of two is below
+/// −3072, m is 0 and n is [`FAR_BELOW`]; between −1536 and −3072 this depends on s.
 #[inline(always)]
 pub(crate) fn fixed_exp(by: &Reduction<'_>, bits: u32) -> (u32, i32) {
     let shift = (by.short - exponent(bits)) as u32;
@@ -188,12 +200,12 @@ mod tests {
     use super::super::polynomial::check::assert_about;
     use super::*;
 
-    /// The largest error of e^x for |x| up to a bound.
+    /// The largest relative error of e^(s·x) for |s·x| up to a bound.
     fn largest(scale: &Scale, most: f64) -> f64 {
         let by = Reduction::new(scale);
         let s = f64::from(scale.words.0) + f64::from(scale.words.1);
         let even = (-20_000..=20_000).map(|i| (most / s * f64::from(i) / 20_000.0) as f32);
-        // And where ways end: numbers below powers of two.
+        // And numbers next to powers of two, where `moderate` ends and `long` begins.
         let ends = (-20..10).map(|i| libm::exp2f(i as f32)).filter(|x| f64::from(*x) * s < most);
         let ends = ends.flat_map(|x| [x.next_down(), -x.next_down(), x, -x]);
         let errors = even.chain(ends).map(|x| {
@@ -204,13 +216,13 @@ mod tests {
         errors.fold(0.0, f64::max)
     }
 
-    /// The figures that [`SOFTMAX_WORST`](crate::contract::SOFTMAX_WORST) adds up.
+    /// [`SOFTMAX_WORST`](crate::contract::SOFTMAX_WORST) counts these relative errors in ULP.
     #[test]
     fn it_errs_as_stated() {
-        // One has a product with log2(e) of just below 2, another of just below 1.5.
+        // The last two have a product with log2(e) just below 2 and just below 1.5.
         let scales = (0..60).map(|i| 1.0 + i as f32 / 60.0).chain([1.386_294, 1.039_72]);
         let scales = scales.flat_map(|s| [Scale::of(s), Scale::of_inverse(s)]);
-        // Of the short way, and of the long one.
+        // With s = 1, |s·x| up to 11 needs only `moderate`, and up to 330 also `long`.
         for (most, of_one, stated) in [(11.0, 1.43e-8, 1.7e-8), (330.0, 1.52e-8, 1.7e-8)] {
             let found = scales.clone().map(|scale| largest(&scale, most)).fold(0.0, f64::max);
             assert_about(stated, found);

@@ -1,16 +1,18 @@
-//! Sums and factors as whole numbers times a power of two: what the rows of the scalar backend are
-//! added up in and multiplied by. A processor without a floating-point unit does each step in a
-//! few instructions, and a sum is the same whatever the order.
+//! Sums and factors of the scalar backend, each a whole number times a power of two. The terms of
+//! a row are added up to a [`Sum`] and multiplied by a [`Factor`]. A processor without a
+//! floating-point unit does each step in a few instructions, and the order of additions does not
+//! change a sum.
 
 use super::fixed_exp::high;
 use super::integer;
 use super::integer_ln::LN_2;
 use crate::simd::scalar::F32;
 
-/// Bits below m that a sum has: a term of a smaller power loses its last.
+/// Bits that a sum has below the last bit of its largest term. A term that is smaller by more
+/// than this number of powers of two loses its last bits.
 pub(crate) const BELOW: u32 = 16;
 
-/// Terms added up: m·2^e with m < 2^63, of which 2^47 is the power of two that terms are relative to.
+/// A sum of terms: m·2^e with m < 2^63. Terms are relative to a power of two, which counts as 2^47.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum {
     pub(crate) m: u64,
@@ -18,10 +20,10 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    /// What stands for the sum of a NaN.
+    /// An m that says that a term was NaN.
     pub(crate) const NAN: u64 = u64::MAX;
 
-    /// More, which is less than 2^63.
+    /// Adds another sum.
     #[inline(never)]
     pub(crate) fn plus(self, more: Self) -> Self {
         let (large, small) = if self.e < more.e { (more, self) } else { (self, more) };
@@ -32,14 +34,16 @@ impl Sum {
         Self { m, e }
     }
 
-    /// The same relative to a power of two that is so much above: a term of that has room.
+    /// The sum relative to a power of two that is higher by `above`. After that, a term of this
+    /// power can be added.
     #[inline(always)]
     pub(crate) fn below(self, above: i32) -> Self {
         let e = (self.e - above).max(0);
         Self { m: self.m >> (above - (self.e - e)).min(63), e }
     }
 
-    /// Its upper 32 bits, and how many it has more.
+    /// `(top, more)`: the sum is top·2^more, with top ≥ 2^31 unless the sum is 0. Lower bits are
+    /// cut off.
     #[inline(always)]
     pub(crate) fn normalized(self) -> (u32, i32) {
         let zeros = self.m.leading_zeros();
@@ -47,25 +51,27 @@ impl Sum {
         (top as u32, 32 - zeros as i32 + self.e)
     }
 
-    /// As [`normalized`](Self::normalized) of a sum that has a term not below its power of two, which
-    /// is 2^46 or more; or, but for the power, of 0.
+    /// [`normalized`](Self::normalized) in fewer instructions, for a sum that has a term of the
+    /// power of two that terms are relative to: then m ≥ 2^46. For a sum of 0, top is 0, and the
+    /// exponent means nothing.
     #[inline(always)]
     pub(crate) fn normalized_of_terms(self) -> (u32, i32) {
         let (high, low) = ((self.m >> 32) as u32, self.m as u32);
-        // What is known not to be 32 shifts a word without being masked.
+        // With `| 1` the compiler knows that a shift is less than 32 and does not mask it.
         let zeros = (high | 1).leading_zeros();
         let top = high << zeros | low >> 1 >> (zeros ^ 31);
         (top, 32 - zeros as i32 + self.e)
     }
 
-    /// A term, d powers of two below: 0 where it is lost.
+    /// What a term adds to m, for the term's m and the powers of two d that it is below. 0 if it is
+    /// too small for the sum.
     #[inline(always)]
     pub(crate) fn term(self, m: u32, d: i32) -> u64 {
         if d < 48 { (u64::from(m) << BELOW) >> (d + self.e).min(63) } else { 0 }
     }
 }
 
-/// m/2 as a double-word number, of which the second is at most half the last place of the first.
+/// m/2 as a double-word number, for m ≥ 2^31.
 #[inline(always)]
 pub(crate) fn words_of_half(m: u32) -> (F32, F32) {
     let half = m >> 1;
@@ -73,7 +79,8 @@ pub(crate) fn words_of_half(m: u32) -> (F32, F32) {
     (F32(high as f32), F32(half.wrapping_sub(high) as i32 as f32))
 }
 
-/// ln(1 + z) in units of 2^(-31 − k) for z = y·2^(-31 − k) below 1 and k up to 31.
+/// ln(1 + z) in units of 2^(-31 − k), for z = y·2^(-31 − k) below 1 and k up to 31. It is
+/// [`integer::ln_1p`], compiled once for all callers.
 #[inline(never)]
 pub(crate) fn ln_1p(y: u32, k: i32) -> u32 {
     integer::ln_1p(y, k)
@@ -83,14 +90,14 @@ pub(crate) fn ln_1p(y: u32, k: i32) -> u32 {
 #[inline(never)]
 pub(crate) fn ln_of(m: u32, e: i32) -> (F32, F32) {
     let ln = ln_1p(m ^ 1 << 31, 0);
-    // In units of 2^-16, and the rest in units of 2^-35.
+    // `high` is in units of 2^-16, and `low`, the rest, in units of 2^-35.
     let [ln_2, ln_2_low] = LN_2;
     let high = e * ln_2 + (ln >> 15) as i32;
     let low = e * ln_2_low + ((ln & 0x7FFF) << 4) as i32;
     (F32(high as f32 * 1.525_878_906_25e-5), F32(low as f32 * 2.910_383_045_673_370_4e-11))
 }
 
-/// x · 2^e, rounded once, for an x that is not large and e up to 127.
+/// x · 2^e, rounded once, for e up to 127 and an x for which x · 2^(e/2) is normal.
 #[inline(always)]
 pub(crate) fn scaled(x: f32, e: i32) -> f32 {
     if e == 0 { x } else { moved(x, e) }
@@ -109,7 +116,7 @@ pub(crate) fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n.clamp(-127, 127) + 127) as u32) << 23)
 }
 
-/// m · 2^(e − 31): what terms are multiplied by.
+/// The number m · 2^(e − 31) that terms are multiplied by.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor {
     pub(crate) m: u32,
@@ -117,25 +124,26 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
-    /// The reciprocal of a sum in terms of its largest power, of which it has one.
+    /// The reciprocal of a sum, in which the power of two that its terms are relative to counts as
+    /// 1. The sum has a term of this power.
     #[inline(always)]
     pub(crate) fn inverse(sum: Sum) -> Self {
         let (top, more) = sum.normalized_of_terms();
-        // Newton's step: of 15 bits makes 30.
+        // A step of Newton's method: it makes 30 correct bits of 15.
         let rough = (u32::MAX / (top >> 16 | 1 << 15)) << 15;
         let rest = high(rough, top).wrapping_neg();
         let m = ((u64::from(rough) * u64::from(rest)) >> 31) as u32;
         Self { m, e: BELOW as i32 - 1 - more }
     }
 
-    /// Times a positive number in two words.
+    /// The factor times a number in two words, which is not negative.
     #[inline(always)]
     pub(crate) fn times(self, words: (f32, f32)) -> Self {
         if words == (1.0, 0.0) { self } else { self.times_other(words) }
     }
 
-    /// [`times`](Self::times) a number that is not 1. Inlined, it would be made ready for that also
-    /// where it is 1.
+    /// [`times`](Self::times) for a number other than 1. If it were inlined, instructions that
+    /// prepare for it would also run where the number is 1.
     #[inline(never)]
     fn times_other(self, (x, low): (f32, f32)) -> Self {
         let (x, tiny) = if x < f32::MIN_POSITIVE { (x * 16_777_216.0, -24) } else { (x, 0) };
@@ -150,7 +158,7 @@ impl Factor {
         Self { m: ((product << zeros) >> 32) as u32, e: self.e + e + tiny + 1 - zeros as i32 }
     }
 
-    /// Times m·2^(−31 − d), rounded.
+    /// The factor times m·2^(−31 − d), rounded.
     #[inline(always)]
     pub(crate) fn of(self, m: u32, d: i32) -> f32 {
         let (product, e) = (high(m, self.m), self.e - d);
@@ -158,10 +166,10 @@ impl Factor {
     }
 }
 
-/// From here on a product is normal, if it is not 0.
+/// From this exponent on, a product is 0 or a normal number.
 pub(crate) const LEAST: i32 = -125;
 
-/// m · 2^(e − 30) as it is normal.
+/// m · 2^(e − 30), which must be a normal number.
 #[inline(always)]
 fn normal(m: u32, e: i32) -> f32 {
     f32::from_bits((m as f32).to_bits().wrapping_add(((e - 30) as u32) << 23))
@@ -171,7 +179,7 @@ fn normal(m: u32, e: i32) -> f32 {
 #[cold]
 #[inline(never)]
 pub(crate) fn subnormal(m: u32, e: i32) -> f32 {
-    // In units of the least subnormal.
+    // The result in units of the least subnormal number, 2^-149.
     let shift = (-119 - e).min(40) as u32;
     let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
     if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
@@ -181,7 +189,8 @@ pub(crate) fn subnormal(m: u32, e: i32) -> f32 {
 mod tests {
     use super::*;
 
-    /// As of 2^29 terms, beside which one far above would be as small as they are.
+    /// The sum is as large as that of 2^30 terms. Relative to a much higher power it has fewer
+    /// bits, and a term of that power can be added.
     #[test]
     fn sums_move_to_a_power_above() {
         let sum = Sum { m: (1 << 62) - 1, e: 16 };

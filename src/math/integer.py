@@ -1,9 +1,13 @@
-# The numbers of integer.rs. First log2(e) in two words. Then 2^(1 - (j + 1/2)/16 - w/16) for
-# |w| <= 1/2 as T * (1 + w*(w*(A2 - w*A3) - A1)), from the series of e^(-a*w) with a = ln2/16. A2 and
-# A3 have so few bits that an instruction of ARM holds them; A1 takes what A3 lacks at |w| = 1/2, and
-# T the middle of the errors. T has 64 more, half an ULP of the result. Then polynomials that meet
-# their functions where the polynomial of Chebyshev of one degree more is 0: (e^x - 1 - x)/x^2 for
-# |x| <= 0.4, and (atanh(s)/s - 1)/s^2 in s^2 <= 1/9. What they are multiplied by adds a place, 0.
+# Prints the integers of integer.rs:
+# - log2(e) in two words.
+# - A1, A2 and A3, then the table of T, of 2^(1 - (j + 1/2)/16 - w/16) = T*(1 + w*(w*(A2 - w*A3) - A1))
+#   for |w| <= 1/2. They come from the series of e^(-a*w) with a = ln2/16. A2 and A3 have so few bits
+#   that an instruction of ARM can hold them. A1 makes up for the bits that A3 lacks, exactly so at
+#   |w| = 1/2, and T for the middle of the errors. Each T is larger by 64, half an ULP of the result.
+# - The coefficients of a polynomial for (e^x - 1 - x)/x^2 with |x| <= 0.4, and of one for
+#   (atanh(s)/s - 1)/s^2 with s^2 <= 1/9. Each is equal to its function at the zeros of the Chebyshev
+#   polynomial of one degree more, except for one zero: the polynomial is multiplied by a factor that
+#   is 0 there.
 from decimal import Decimal, getcontext
 from math import cos, pi
 

@@ -109,14 +109,15 @@ fn far(bits: u32) -> (u32, i32) {
     (power(t << 4), (t as i64 >> 55) as i32)
 }
 
-/// e^-d as m·2^e with m < 2^31, and d as n·2^unit, for d in units of 2^-29 below 128.
+/// `(m, e, n, unit)` for a distance d in units of 2^-29, up to d = 128: e^-d = m·2^e with m < 2^31,
+/// and d = n·2^unit.
 #[inline(always)]
 pub(crate) fn exp_of_minus(d: u64) -> (u32, i32, u32, i32) {
     if d >> 32 == 0 {
         let t = d * u64::from(LOG2_E);
         return (power(t) - HALF, -31 - (t >> 59) as i32, d as u32, -29);
     }
-    // In units of 2^-25.
+    // d in units of 2^-25.
     let n = (d >> 4) as u32;
     let low = (u64::from(n) * u64::from(LOG2_E_LOW)) >> 32;
     let rest = ((d & 15) * u64::from(LOG2_E)) >> 4;
@@ -138,8 +139,8 @@ pub(super) fn rounded(m: u32, e: i32) -> u32 {
     (((m >> 7) + 1) >> 1).wrapping_add(((e - zeros as i32 + 126) as u32) << 23)
 }
 
-/// 2^62 / d for 2^31 ≤ d < 2^32, to 1.9e-9 of it. Callers set the bit 2^31 even if it is, or the compiler
-/// would make a panic for d = 0.
+/// 2^62 / d for 2^31 ≤ d < 2^32, with a relative error up to 1.9e-9. Callers write `d | 1 << 31`
+/// though this bit is set: otherwise the compiler would add a panic for d = 0.
 #[inline(always)]
 pub(super) fn reciprocal(d: u32) -> u32 {
     // Newton's step: of 15 bits makes 30.

@@ -1,13 +1,15 @@
-# The numbers of integer_divergence.rs. First ln 2 in units of 2^-31. Then ((1 + s)*ln(1 + s) +
-# (1 - s)*ln(1 - s) - s^2)/s^4 in z = s^2 <= 1/16, in units of 2^-32, which the polynomial meets where
-# that of Chebyshev of one degree more is 0.
+# Prints the integers of integer_divergence.rs:
+# - ln 2 in units of 2^-31.
+# - The coefficients, in units of 2^-32, of a polynomial in z = s^2 <= 1/16 for the function
+#   ((1 + s)*ln(1 + s) + (1 - s)*ln(1 - s) - s^2)/s^4. Both are equal at the zeros of the Chebyshev
+#   polynomial of one degree more.
 from decimal import Decimal
 
 from integer import ln2, polynomial, print_integer, zeros
 
 
 def rest(z):
-    # The next term is less than 1e-40.
+    # The first term that is left out is less than 1e-40.
     return sum(z**k / ((k + 2) * (2 * k + 3)) for k in range(32))
 
 

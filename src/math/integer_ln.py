@@ -1,9 +1,13 @@
-# The numbers of integer_ln.rs. First ln 2 as two whole numbers, in units of 2^-16 and 2^-35. Then for
-# each 32nd of 1 <= m < 2 the reciprocal of a number c in its middle, of 12 bits, but 1 and 1/2 at the
-# ends; and all ln c - 126 ln 2 as two numbers like ln 2. Then polynomials: -(ln(1 - q) + q)/q^2 as
-# 1/2 + q*(C2 + q/4), where C2 takes the next odd term at |q| = 1/64; and (ln(1 + d) - d)/d^2 for
-# |d| <= 0.0323, which it meets where the polynomial of Chebyshev of one degree more is 0. Each
-# coefficient has the unit that the formula multiplies.
+# Prints the integers of integer_ln.rs:
+# - ln 2 as two whole numbers, in units of 2^-16 and 2^-35.
+# - For each 32nd of 1 <= m < 2, the reciprocal of a number c, in units of 2^-12. c is in the middle of
+#   the 32nd, except for the first, where c = 1, and the last, where c = 2.
+# - ln c - 126*ln 2 for each c, as two whole numbers in the units of those of ln 2.
+# - 1/2, C2 and C3 = 1/4 of the polynomial 1/2 + q*(C2 + q*C3) for -(ln(1 - q) + q)/q^2. C2 is 1/3 plus
+#   what the next odd term of the series adds to it at |q| = 1/64.
+# - The coefficients of a polynomial in d for (ln(1 + d) - d)/d^2 with |d| <= 0.0323. Both are equal at
+#   the zeros of the Chebyshev polynomial of one degree more.
+# The units of the coefficients are those that integer_ln.rs states.
 from decimal import Decimal
 
 from integer import ln2, polynomial, print_integer, zeros

@@ -1,29 +1,31 @@
-//! ln x and ln(1 + x) by integer arithmetic: what the scalar backend computes.
+//! ln x and ln(1 + x) by integer arithmetic, for the scalar backend.
 //!
-//! **Method.** x = m·2^e with 1 ≤ m < 2, and the table has 1/c and ln c for a number c near m, of so
-//! few bits that q = 1 − m/c is exact: ln x = e·ln2 + ln c − q − q²·(½ + q·(C2 + q·C3)). It is a sum
-//! of two integers: one of few bits, in units of 2^-16, and a small one in units of 2^-35. As numbers
-//! of `f32` their sum is rounded once more. Around x = 1 the first is 0 and the second has too few
-//! digits: there, with d = −q, ln x = d + d·(d·P(d)), whose products keep the digits of d. Every
-//! processor gives the same bits.
+//! **Method.** x = m·2^e with 1 ≤ m < 2. A table has 1/c and ln c for a number c near m. 1/c has so
+//! few bits that q = 1 − m/c is exact. Then ln x = e·ln2 + ln c − q − q²·(½ + q·(C2 + q·C3)). This
+//! is computed as a large integer in units of 2^-16 and a small one in units of 2^-35. Both are
+//! converted to `f32` and added, which rounds the small one and the result. For x near 1 the large
+//! integer is 0, and the small one has too few digits. There, with d = −q, ln x = d + d·(d·P(d)),
+//! whose products keep the digits of d. Every processor gives the same bits.
 //!
-//! **Error.** Half an ULP for the rounding of the result. Away from 1, up to a quarter for that of the
-//! small number, which may be as large as half the result, 0.02 for the polynomial (3.6e-11) and 0.03
-//! for what is cut off. Around 1, in parts of the result, 7.5e-10 for P and 2^-31 for what is cut off.
+//! **Error.** The rounding of the result is half an ULP. For x away from 1, the rounding of the
+//! small number, which may be half as large as the result, adds up to 0.25, the polynomial 0.02
+//! (3.6e-11) and what is cut off 0.03. For m up to 33/32, where c is 1, q is as large as 1/32.
+//! There the polynomial adds up to 0.08 (4.4e-9), and the rounding of the small number only 0.02.
+//! For x near 1, relative to the result, P adds 7.5e-10 and what is cut off 2^-31.
 //!
-//! **Coefficients** by `integer_ln.py`, beside this file. The table method: see `ln.rs`.
+//! **Coefficients** by `integer_ln.py`, beside this file. `ln.rs` has more of the method.
 
 use super::integer::{INFINITY, SIGN, high, rounded, significand};
 use super::integer_sum::IntegerSum;
 
-/// ln 2 in units of 2^-16, and what it lacks in units of 2^-35.
+/// ln 2 rounded to units of 2^-16, and the exact value less the rounded one, in units of 2^-35.
 pub(super) const LN_2: [i32; 2] = [0x0000_B172, 0x0000_BFBF];
 
 /// Three numbers for each 32nd of 1 ≤ m < 2.
 struct Table {
     /// 1/c in units of 2^-12.
     reciprocal: [u32; 32],
-    /// ln c − 126·ln 2, as [`LN_2`].
+    /// ln c − 126·ln 2 as two numbers `high` and `low`, in the units of [`LN_2`].
     high: [i32; 32],
     low: [i32; 32],
 }
@@ -63,8 +65,9 @@ const NEAR: [i32; 4] = [-0x3FFF_FFCF, 0x0555_5550, -0x0080_16CE, 0x000C_CF3E];
 pub(crate) struct Logarithm {
     high: i32,
     low: i32,
-    /// m/c, of which 1 is lost: −q.
+    /// m/c − 1 = −q in units of 2^-35, modulo 2^32.
     quotient: u32,
+    /// The polynomial q²·(½ + q·(C2 + q·C3)) in units of 2^-35.
     rest: i32,
 }
 
@@ -73,7 +76,7 @@ impl Logarithm {
     #[inline(always)]
     fn of_24_bits(m: u32, e: i32) -> Self {
         let j = (m >> 18) as usize & 31;
-        // What is lost of the product is 1.
+        // The product is m/c in units of 2^-35. Its overflow takes 1 away.
         Self::new(e, j, m.wrapping_mul(TABLE.reciprocal[j]))
     }
 
@@ -85,7 +88,7 @@ impl Logarithm {
         Self::of_24_bits(bits.wrapping_sub(e << 23), e as i32)
     }
 
-    /// The same of a subnormal x.
+    /// ln x for the bits of a subnormal x.
     #[inline(always)]
     pub(crate) fn of_subnormal(bits: u32) -> Self {
         let zeros = bits.leading_zeros() - 8;
@@ -99,62 +102,65 @@ impl Logarithm {
         Self::new(e, j, ((u64::from(m) * u64::from(TABLE.reciprocal[j])) >> 8) as u32)
     }
 
-    /// The logarithm of 2^(e − 126) and m/c, of which 1 is lost.
+    /// The logarithm of 2^(e − 126)·m, for the j-th c and the [`quotient`](Self::quotient).
     #[inline(always)]
     fn new(e: i32, j: usize, quotient: u32) -> Self {
         let (q, [c1, c2, c3]) = (quotient.wrapping_neg() as i32, POLYNOMIAL);
-        // Minus what it says: what is known to be positive would be multiplied without signs, by more
-        // instructions.
+        // This is −(C2 + q·C3). Of C2 + q·C3 the compiler would see that it is positive, and would
+        // multiply it as an unsigned number, with more instructions.
         let minus_c = -c2 - high(q, c3);
         let rest = high(q, high(q, c1 - high(q, minus_c)));
         let [ln_2, ln_2_low] = LN_2;
         Self { high: e * ln_2 + TABLE.high[j], low: e * ln_2_low + TABLE.low[j], quotient, rest }
     }
 
+    /// q in units of 2^-35.
     #[inline(always)]
     fn q(self) -> i32 {
         self.quotient.wrapping_neg() as i32
     }
 
-    /// What the small number takes away.
+    /// The small number with the opposite sign: the logarithm is high·2^-16 − less·2^-35.
     #[inline(always)]
     fn less(self) -> i32 {
         self.q() + self.rest - self.low
     }
 
-    /// The logarithm times m in units of 2^-31, for m < 2^24; what is cut off is less than m units.
+    /// The logarithm times m in units of 2^-31, for m < 2^24. It is too small by less than m units.
     #[inline(always)]
     pub(crate) fn times(self, m: u32) -> i64 {
         let high = i64::from((m << 7) as i32) * i64::from(self.high << 8);
         high + i64::from(m as i32) * i64::from((self.low + self.quotient as i32 - self.rest) >> 4)
     }
 
-    /// The logarithm in units of 2^(cut - 35), less than 2^43 of the least. One unit may be cut off.
+    /// The logarithm in units of 2^(cut − 35), too large by less than one unit. With `cut` = 0, its
+    /// size is below 2^43.
     #[inline(always)]
     pub(crate) fn number(self, cut: u32) -> i64 {
         (i64::from(self.high) << (19 - cut)) - i64::from(self.less() >> cut)
     }
 
-    /// A logarithm from 0 to 1 in units of 2^-32, likewise.
+    /// A logarithm from 0 to 1 in units of 2^-32, too large by less than one unit.
     #[inline(always)]
     pub(crate) fn fraction(self) -> u32 {
         ((self.high as u32) << 16).wrapping_sub((self.less() >> 3) as u32)
     }
 
-    /// The bits of the nearest number.
+    /// The bits of the logarithm as an `f32`.
     #[inline(always)]
     fn rounded(self) -> u32 {
         if self.high == 0 {
             return near_1_by(self.q());
         }
-        // 2^-16 and 2^-35.
+        // The factors are 2^-16 and 2^-35.
         let high = self.high as f32 * 1.525_878_906_25e-5;
         let less = self.less() as f32 * 2.910_383_045_673_370_4e-11;
         (high - less).to_bits()
     }
 }
 
-/// 1 + m·2^(e − 31), likewise, for m ≥ 2^31 and e > −32.
+/// `(y, n)` with y·2^(n − 31) = 1 + m·2^(e − 31) and y ≥ 2^31, for m ≥ 2^31 and e > −32. Lower bits
+/// are cut off.
 #[inline(always)]
 pub(crate) fn and_1(m: u32, e: i32) -> (u32, i32) {
     if e < 0 {
@@ -165,11 +171,11 @@ pub(crate) fn and_1(m: u32, e: i32) -> (u32, i32) {
     if carry { (sum >> 1 | SIGN, e + 1) } else { (sum, e) }
 }
 
-/// |ln(1 + d)| for d = ±m·2^(−31 − k) with m ≥ 2^31 and 5 ≤ k ≤ 35, up to 0.0323, where `sign` is that
-/// of d: as y·2^(e − 31).
+/// `(y, e)` with |ln(1 + d)| = y·2^(e − 31), for d = ±m·2^(−31 − k) with |d| ≤ 0.0323, m ≥ 2^31 and
+/// 5 ≤ k ≤ 35. The upper bit of `sign` is the sign of d.
 #[inline(always)]
 fn near_1(m: u32, k: u32, sign: u32) -> (u32, i32) {
-    // In units of 2^-35.
+    // d in units of 2^-35.
     let d = (m >> ((k - 4) & 31)) as i32 ^ (sign as i32 >> 31);
     let [c1, c2, c3, c4] = NEAR;
     let rest = high(d, c1 + high(d, c2 + high(d, c3 + high(d, c4))));
@@ -177,7 +183,7 @@ fn near_1(m: u32, k: u32, sign: u32) -> (u32, i32) {
     (m.wrapping_add((high(m as i32, rest) >> 2) as u32), 1 - k as i32)
 }
 
-/// ln(1 − q) for q in units of 2^-35.
+/// The bits of ln(1 − q), for q in units of 2^-35.
 #[cold]
 #[inline(never)]
 fn near_1_by(q: i32) -> u32 {
@@ -191,13 +197,13 @@ fn near_1_by(q: i32) -> u32 {
     rounded(m, e) | sign
 }
 
-/// Numbers of which [`ln_near_1`] is the logarithm, by their bits: from 63/64 to 33/32.
+/// The bits of the numbers for which [`ln_near_1`] gives the logarithm: from 63/64 to below 33/32.
 pub(crate) const NEAR_1: core::ops::Range<u32> = 0x3F7C_0000..0x3F84_0000;
 
-/// ln x for x [`NEAR_1`], as y·2^(e − 31) with |y| < 2^32.
+/// `(y, e)` with ln x = y·2^(e − 31) and |y| < 2^32, for the bits of an x in [`NEAR_1`].
 #[inline(always)]
 pub(crate) fn ln_near_1(bits: u32) -> (i64, i32) {
-    // x − 1 in units of 2^-24 or, from 1 on, 2^-23.
+    // d is x − 1 in units of 2^-24 for x < 1, and of 2^-23 for x ≥ 1; |x − 1| is in units of 2^-24.
     let d = bits.wrapping_sub(1f32.to_bits()) as i32;
     let size = if d < 0 { d.unsigned_abs() } else { d.unsigned_abs() << 1 };
     let (zeros, sign) = ((size | 1).leading_zeros(), d as u32 & SIGN);
@@ -205,10 +211,10 @@ pub(crate) fn ln_near_1(bits: u32) -> (i64, i32) {
     (if d < 0 { -i64::from(m) } else { m.into() }, e)
 }
 
-/// ln(1 + x) for a sum x above 0.
+/// ln(1 + x) for a sum x > 0.
 pub(crate) fn ln_of_sum(x: IntegerSum) -> IntegerSum {
     let (m, e) = x.normalized();
-    // x is at least 2^power.
+    // 2^power ≤ x < 2^(power + 1).
     let power = e + 31;
     if power < -33 {
         return x;
@@ -221,7 +227,7 @@ pub(crate) fn ln_of_sum(x: IntegerSum) -> IntegerSum {
     IntegerSum::ZERO.plus(Logarithm::of_32_bits(m, e + 157).number(0), -35)
 }
 
-/// ln x.
+/// The bits of ln x, for the bits of x.
 #[inline(always)]
 pub(crate) fn ln(bits: u32) -> u32 {
     if bits.wrapping_sub(1 << 23) < 0x7F00_0000 {
@@ -231,7 +237,7 @@ pub(crate) fn ln(bits: u32) -> u32 {
     }
 }
 
-/// ln x for what is not positive and normal.
+/// [`ln`] of an x that is not both positive and normal.
 #[cold]
 #[inline(never)]
 fn ln_rare(bits: u32) -> u32 {
@@ -239,19 +245,19 @@ fn ln_rare(bits: u32) -> u32 {
         return INFINITY | SIGN;
     }
     if bits >= INFINITY {
-        // +∞ as it is, NaN of what is negative.
+        // ln(+∞) = +∞. The rest is negative or NaN, and the result NaN.
         return if bits == INFINITY { bits } else { bits | 0x7FC0_0000 };
     }
     Logarithm::of_subnormal(bits).rounded()
 }
 
-/// ln(1 + x).
+/// The bits of ln(1 + x), for the bits of x.
 #[inline(always)]
 pub(crate) fn ln_1p(bits: u32) -> u32 {
     let size = bits << 1;
-    // Up to 0.032, below which a sum with 1 would lose digits.
+    // Up to |x| = 0.032: the sum 1 + x would lose digits of x.
     if size <= 0.032f32.to_bits() << 1 {
-        // From 2^-26 down it is x.
+        // Below |x| = 2^-26 the result is x.
         let exponent = size >> 24;
         if exponent < 127 - 26 {
             return bits;
@@ -267,7 +273,7 @@ pub(crate) fn ln_1p(bits: u32) -> u32 {
     Logarithm::of_32_bits(m, e + 126).rounded()
 }
 
-/// ln(1 + x) for x < −0.032, +∞ and NaN.
+/// [`ln_1p`] of x < −0.032, +∞ and NaN.
 #[cold]
 #[inline(never)]
 fn ln_of_less_than_1(bits: u32) -> u32 {

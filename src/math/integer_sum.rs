@@ -1,12 +1,12 @@
-//! A sum of numbers of either sign as an integer with an exponent, which rises with the largest
-//! number: what the scalar backend adds up p·ln q in.
+//! A sum of numbers of either sign, as an integer with an exponent that rises with the largest
+//! number. The scalar backend adds up p·ln q, divergences and the entropy of scores in such sums.
 //!
-//! **Error.** An addition cuts off less than 2^-50 of the largest number so far, as does each rise
-//! of the exponent. The value is rounded once.
+//! **Error.** An addition cuts off less than 2^-50 of the largest number so far, and so does each
+//! rise of the exponent. The value is rounded once.
 
 use super::integer::{INFINITY, SIGN, reciprocal};
 
-/// m·2^e.
+/// The sum m·2^e.
 #[derive(Clone, Copy)]
 pub(crate) struct IntegerSum {
     m: i64,
@@ -17,20 +17,20 @@ impl IntegerSum {
     /// The sum of nothing: its exponent is below all others.
     pub(crate) const ZERO: Self = Self { m: 0, e: -1000 };
 
-    /// A number t·2^e more, with |t| < 2^62.
+    /// The sum plus t·2^e, for |t| < 2^62.
     #[inline(always)]
     pub(crate) fn plus(self, mut t: i64, e: i32) -> Self {
         let (sum, d, more) = self.ready(e);
         if more > 0 {
             t = shifted(t, more);
         }
-        // A shift by less than a word, of words.
+        // t >> d for 1 ≤ d < 32, as shifts of its two words.
         let (high, low) = ((t >> 32) as i32, t as u32);
         let low = low >> d | (high as u32) << (32 - d);
         Self { m: sum.m + (i64::from(high >> d) << 32 | i64::from(low)), ..sum }
     }
 
-    /// A number m·2^(e + 31) more.
+    /// The sum plus m·2^(e + 31).
     #[inline(always)]
     pub(crate) fn plus_word(self, mut m: u32, e: i32) -> Self {
         let (sum, d, more) = self.ready(e);
@@ -41,22 +41,23 @@ impl IntegerSum {
         Self { m: sum.m + (i64::from(high) << 32 | i64::from(low)), ..sum }
     }
 
-    /// The sum as it has room for a number of this exponent, and how far that is to be shifted: from 1 to
-    /// 31, and the rest.
+    /// `(sum, d, more)`: the sum with an exponent at which it has room for a number with the
+    /// exponent e, and the shift d + more of that number to the right. d is from 1 to 31, and more
+    /// is 0 or what is left.
     #[inline(always)]
     fn ready(self, e: i32) -> (Self, i32, i32) {
         let Self { mut m, e: mut to } = self;
         if ((m >> 32) as i32).wrapping_add(1 << 30) < 0 {
-            // Room for as much again.
+            // |m| is 2^62 or more: half of it leaves room for another number.
             (m, to) = (shifted(m, 1), to + 1);
         }
         let (mut d, mut more) = (to - e, 0);
         if !(1..32).contains(&d) {
             if d > 31 {
-                // Far smaller than one before.
+                // The number is far smaller than one before.
                 (d, more) = (31, d - 31);
             } else {
-                // Larger than all before.
+                // The number has an exponent above that of the sum.
                 if m != 0 {
                     m = shifted(m, 1 - d);
                 }
@@ -72,19 +73,20 @@ impl IntegerSum {
         Self { m: -self.m, ..self }
     }
 
-    /// Whether it differs from a sum that is not negative by at most 2^-20 of that.
+    /// Whether the sum differs from another, which is not negative, by at most 2^-20 of the other.
     pub(crate) fn is_close_to(self, other: Self) -> bool {
         let difference = self.plus(-(other.m >> 1), other.e + 1);
-        // It has the higher exponent.
+        // The difference has at least the exponent of `other`.
         let most = other.m >> (difference.e - other.e + 20).min(63);
         difference.m.abs() <= most
     }
 
+    /// Whether the sum is 0.
     pub(crate) fn is_0(self) -> bool {
         self.m == 0
     }
 
-    /// The size of a sum that is not 0 as m·2^e with m ≥ 2^31.
+    /// `(m, e)` with |sum| = m·2^e and m ≥ 2^31, for a sum that is not 0. Lower bits are cut off.
     #[inline(always)]
     pub(crate) fn normalized(self) -> (u32, i32) {
         let size = self.m.unsigned_abs();
@@ -92,7 +94,7 @@ impl IntegerSum {
         (((size << (zeros & 63)) >> 32) as u32, self.e + 32 - zeros as i32)
     }
 
-    /// The quotient of a sum and 1 + another more, neither of which is negative.
+    /// self + sum/(1 + less), where neither `sum` nor `less` is negative.
     pub(crate) fn plus_quotient(self, sum: Self, less: Self) -> Self {
         if sum.m == 0 {
             return self;
@@ -102,7 +104,7 @@ impl IntegerSum {
         self.plus(quotient as i64, a_e - b_e - 61)
     }
 
-    /// The bits of the sum times 2^unit.
+    /// The bits of the sum times 2^unit, rounded to an `f32`.
     pub(crate) fn value(self, unit: i32) -> u32 {
         if self.m == 0 {
             return 0;
@@ -110,20 +112,23 @@ impl IntegerSum {
         let ((m, e), sign) = (self.normalized(), (self.m >> 32) as u32 & SIGN);
         let e = e + (unit + 31 + 127);
         if 0 < e && e < 255 {
-            // 1, the upper bit of m, adds to the exponent.
+            // The upper bit of m adds 1 to the exponent.
             return ((((m >> 7) + 1) >> 1) + ((e as u32 - 1) << 23)) | sign;
         }
         beyond(m, e) | sign
     }
 }
 
-/// The bits of m·2^(e − 127 − 31), which is too large or too small for a normal number.
+/// The bits of m·2^(e − 127 − 31), for an e at which it is too large or too small for a normal
+/// number.
 #[cold]
 #[inline(never)]
 fn beyond(m: u32, e: i32) -> u32 {
     if e > 0 { INFINITY } else { ((m >> 7 >> (1 - e).min(31)) + 1) >> 1 }
 }
 
+/// m >> by. It is a function of its own because a shift of 64 bits takes many instructions on a
+/// processor of 32 bits, and few additions need it.
 #[cold]
 #[inline(never)]
 fn shifted(m: i64, by: i32) -> i64 {
@@ -134,7 +139,7 @@ fn shifted(m: i64, by: i32) -> i64 {
 mod tests {
     use super::*;
 
-    /// Numbers that rise, fall, fill the sum up, and are far from all others.
+    /// The numbers rise, fall, fill the sum up, or are far from all others.
     #[test]
     fn sums_lose_little() {
         for step in [-40i32, -3, 0, 1, 7, 33, 70] {

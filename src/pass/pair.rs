@@ -1,12 +1,12 @@
 //! Entropy, cross-entropy and divergences of a row on the scalar backend, by integer arithmetic.
 //!
-//! **Method.** p is an integer times a power of two, and so is ln q (`integer_ln.rs`) and a term of a
-//! divergence (`integer_divergence.rs`). So is the sum, exactly but for what is far below its largest
-//! term (`integer_sum.rs`). A number that is not positive, finite and normal, and a q that is near 1
-//! or above it, takes another way.
+//! **Method.** p, ln q (`integer_ln.rs`) and the term of a divergence (`integer_divergence.rs`)
+//! are each an integer times a power of two. So is the sum (`integer_sum.rs`), which is exact
+//! except for bits far below its largest term. Functions of their own compute terms with numbers
+//! that are not positive, finite and normal, and in a cross-entropy also with every q from 0.75 on.
 //!
-//! **Error.** Half an ULP for the last rounding; and of each term, 2^-27 for its logarithm, or what
-//! `integer_divergence.rs` says.
+//! **Error.** Half an ULP for the last rounding. A logarithm adds 2^-27 of its term. What a term of
+//! a divergence adds is in `integer_divergence.rs`.
 //!
 //! The `unsafe` here is sound because a sum reads as many elements as both rows have.
 #![allow(unsafe_code)]
@@ -23,16 +23,17 @@ use core::f32::consts::LN_2;
 const ONE: u32 = 1f32.to_bits();
 /// The least normal number.
 const NORMAL: u32 = f32::MIN_POSITIVE.to_bits();
-/// Up to here a logarithm is at most −0.28. 0.75 less the least normal number is a constant that an
-/// instruction of ARM may hold.
+/// Below this number a logarithm is less than −0.28, and so has enough digits in units of 2^-31.
+/// These bits less [`NORMAL`] are a constant that an instruction of ARM can hold.
 const AWAY_FROM_1: u32 = 0.75f32.to_bits();
-/// What an exponent of p from 0 on stands for, in a term with a logarithm in units of 2^-31.
+/// The exponent of a sum's unit. A p is m·2^(e − 149) with an e that starts at 0 for the least
+/// normal number, and ln q is in units of 2^-31.
 const UNIT: i32 = -149 - 31;
 
 /// An exponent below that of any term.
 const LEAST: i32 = -1000;
-/// A term that is not finite, in the place of its exponent. The term is [`PLUS`], [`MINUS`], or both if
-/// it is NaN, as a sum with infinities of both signs is.
+/// Stands in the place of an exponent if a term is not finite. The term then is [`PLUS`] for +∞,
+/// [`MINUS`] for −∞, or both bits for NaN, because the sum of +∞ and −∞ is NaN.
 const NOT_FINITE: i32 = i32::MAX;
 const PLUS: u32 = 1;
 const MINUS: u32 = 2;
@@ -67,14 +68,14 @@ pub(super) unsafe fn cross_entropy(p: *const f32, q: *const f32, count: usize) -
     })
 }
 
-/// A term whose p is not 0, and its exponent.
+/// `(t, e)`: the term t·2^e of p·ln q, for a p that is not 0 and any q.
 #[cold]
 #[inline(never)]
 fn rare(p: u32, q: u32) -> (i64, i32) {
     if p >= INFINITY || q.wrapping_sub(1) >= INFINITY - 1 {
         return (not_finite(p, q).into(), NOT_FINITE);
     }
-    // With the bit that a normal number does not store, or its like.
+    // m gets the bit 2^23, which a normal number does not store; a subnormal number is shifted up.
     let e = (p >> 23) as i32 - 1;
     let (m, e) = if e < 0 {
         let zeros = p.leading_zeros() - 8;
@@ -87,11 +88,12 @@ fn rare(p: u32, q: u32) -> (i64, i32) {
         return (l * i64::from(m), if l == 0 { LEAST } else { e + down });
     }
     let ln = if q < NORMAL { Logarithm::of_subnormal(q) } else { Logarithm::of_normal(q) };
-    // Up to 4 there may be leading zeros.
+    // Between about ¼ and 4 a logarithm may be small: it is taken in units of 2^-35.
     if q.abs_diff(ONE) < 2 << 23 { (ln.number(0) * i64::from(m), e - 4) } else { (ln.times(m), e) }
 }
 
-/// The term of a p that is not 0, where it or ln q is not finite.
+/// The term p·ln q as [`PLUS`], [`MINUS`] or both, for a p that is not 0, where p is negative or
+/// not finite, or ln q is not finite.
 fn not_finite(p: u32, q: u32) -> u32 {
     let is_nan = p > INFINITY || (q > INFINITY && q != SIGN);
     match q & !SIGN {
@@ -102,7 +104,7 @@ fn not_finite(p: u32, q: u32) -> u32 {
     }
 }
 
-/// The number of some bits, if it is a positive and normal one.
+/// The number with these bits, if it is positive and normal.
 #[inline(always)]
 fn normal(x: u32) -> Option<Number> {
     let above = x.wrapping_sub(NORMAL);
@@ -110,7 +112,7 @@ fn normal(x: u32) -> Option<Number> {
     (above < INFINITY - NORMAL).then_some(Number { m, e })
 }
 
-/// The number of the bits of any positive one.
+/// The number with these bits, which is positive and finite.
 #[inline(always)]
 fn number(x: u32) -> Number {
     normal(x).unwrap_or_else(|| {
@@ -119,7 +121,7 @@ fn number(x: u32) -> Number {
     })
 }
 
-/// Whether it is 0 of either sign.
+/// Whether these are the bits of +0 or −0.
 #[inline(always)]
 fn is_0(x: u32) -> bool {
     x << 1 == 0
@@ -142,7 +144,7 @@ unsafe fn mass(x: *const f32, count: usize) -> Option<IntegerSum> {
     Some(sum)
 }
 
-/// Σ p·ln(p/q), and Σ (q − p) more where the sums of both count as equal.
+/// Σ p·ln(p/q), or Σ (p·ln(p/q) + q − p) if Σ p and Σ q count as equal.
 pub(super) unsafe fn kl_divergence(p: *const f32, q: *const f32, count: usize) -> f32 {
     let masses = unsafe { (mass(p, count), mass(q, count)) };
     let (Some(p_mass), Some(q_mass)) = masses else { return f32::NAN };
@@ -196,7 +198,7 @@ pub(super) unsafe fn js_divergence(p: *const f32, q: *const f32, count: usize) -
         sum = sum.plus(t, e + 31);
     }
     let divergence = f32::from_bits(sum.value(UNIT));
-    // Rounded probabilities may add up to more than 1, and the divergence exceed ln 2.
+    // The divergence may exceed ln 2, as rounded probabilities may add up to more than 1.
     if LN_2 < divergence && divergence <= LN_2 * (1.0 + NORMALIZED) {
         let is_1 = |x| {
             let mass = f32::from_bits(unsafe { mass(x, count) }.map_or(0, |mass| mass.value(UNIT)));

@@ -1,14 +1,14 @@
-//! Rows of the scalar backend: each taken whole, in a straight line, by integer arithmetic.
+//! Rows on the scalar backend: each row is computed whole, by integer arithmetic.
 //!
-//! **Method.** The largest element is found first. Then e^(s·x) of each is m·2^-d of the power of
-//! two below it, see `fixed_exp.rs`; the integers add up exactly in 64 bits, so that no order
-//! matters and no short row needs a way of its own. Where results go, m and d wait as one word, m
-//! rounded to 24 bits. At last each is multiplied by an integer reciprocal of the sum.
+//! **Method.** The largest element is found first. Each e^(s·x) becomes a term: m·2^-d times the
+//! largest term's power of two, see `fixed_exp.rs`. The terms add up exactly in 64 bits, so neither
+//! the order nor the length of a row matters. Each m, rounded to 24 bits, and its d wait as one
+//! word in the output. At the end each word is multiplied by an integer reciprocal of the sum.
 //!
-//! Where |s·max| is 224 or more, the maximum is taken from each x, see `shift.rs`.
+//! Where |s·max| is 224 or more, the maximum is subtracted from each x, see `shift.rs`.
 //!
-//! **Error.** Of a probability half an ULP for the result, up to 1 for m as it is kept, and up to
-//! 0.6 for the errors of e^x and the sum together. A certain element's is computed for itself.
+//! **Error.** Of a probability, in ULP: 0.5 for rounding it (1 just below a power of two), up to
+//! 1.02 for rounding m, and 0.6 for e^x and the sum. A dominant element's m is used unrounded.
 //!
 //! The `unsafe` here is sound because a row's places are those of its tile.
 #![allow(unsafe_code)]
@@ -28,25 +28,25 @@ use crate::simd::scalar::F32;
 /// A number in two words.
 type DoubleWord = (F32, F32);
 
-/// From this d on a term is nothing: 2^-255 of the largest.
+/// From this d on, a term counts as 0: it is less than about 2^-255 of the largest.
 const NOTHING: u32 = 255;
-/// Elements whose sum has room in 64 bits.
+/// Elements whose sum is sure to fit into 64 bits.
 const RUN: usize = 1 << 15;
-/// Elements of whose sum what is cut off terms is nothing, 2^-29. Of more it counts.
+/// Up to this number of elements, the bits cut off terms are negligible: 2^-29 of the sum.
 const MANY: usize = 1 << 18;
-/// A microcontroller has no room for so many: there the code for them would only cost bytes.
+/// Whether there is code for rows of more elements. A microcontroller has no memory for such rows.
 const MAY_BE_MANY: bool = !cfg!(all(target_os = "none", target_pointer_width = "32"));
 
-/// The largest element, if that is more than `least`. A negative NaN does not count.
+/// The larger of `least` and the largest element. A negative NaN does not count.
 #[inline(never)]
 pub(super) unsafe fn maximum(x: *const f32, count: usize, least: f32) -> f32 {
     let most = unsafe { largest(x, count, least, 0) };
-    // Bits of positive numbers have their order, those of negative ones the reverse.
+    // As integers, bits of positive numbers have their order, bits of negative ones the reverse.
     let most = if most < 0 { !unsafe { largest(x, count, least, -1) } } else { most };
     f32::from_bits(most as u32)
 }
 
-/// The largest of the bits as integers, after an exclusive or.
+/// The largest of the elements' bits, as integers after an exclusive or with `mask`.
 unsafe fn largest(x: *const f32, count: usize, least: f32, mask: i32) -> i32 {
     let mut most = least.to_bits() as i32 ^ mask;
     for i in 0..count {
@@ -55,11 +55,11 @@ unsafe fn largest(x: *const f32, count: usize, least: f32, mask: i32) -> i32 {
     most
 }
 
-/// What the terms of a row are relative to.
+/// What turns the elements of a row into terms.
 #[derive(Clone, Copy)]
 struct Terms<'a> {
     by: Reduction<'a>,
-    /// The power of two of the largest term.
+    /// The power of two of the largest term, which all terms are relative to.
     power: i32,
 }
 
@@ -69,8 +69,8 @@ impl<'a> Terms<'a> {
         Self { by: Reduction::new(scale), power: 0 }
     }
 
-    /// Makes them those of a row with scores up to a maximum, of which those that are summed have the
-    /// largest; its m. None if the maximum is not finite.
+    /// Prepares for a row with this maximum. `largest` is the largest score that is summed. Returns
+    /// the m of its term; None if the maximum is not finite.
     #[inline(always)]
     fn of_row(&mut self, max: f32, largest: f32) -> Option<u32> {
         let mut center = None;
@@ -86,7 +86,7 @@ impl<'a> Terms<'a> {
         Some(m)
     }
 
-    /// A score's m, and by how many powers of two it is below.
+    /// The term of a score: m, and d, the powers of two that it is below the largest term.
     #[inline(always)]
     fn of(&self, x: f32) -> (u32, i32) {
         self.of_bits(x.to_bits())
@@ -98,8 +98,8 @@ impl<'a> Terms<'a> {
         (m, self.power.wrapping_sub(power))
     }
 
-    /// The terms of up to [`RUN`] elements added up; each waits as a word at an output, which moves by
-    /// a step. None of a sum is [`NAN`](Sum::NAN).
+    /// Adds up the terms of up to [`RUN`] elements, and writes each as a word to `out`, which then
+    /// moves by `step`. [`NAN`](Sum::NAN), which no sum is, if an element is NaN.
     unsafe fn run(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> u64 {
         let (mut x, mut out, end) =
             (x.cast::<u32>(), out.cast::<u32>(), x.wrapping_add(count).cast());
@@ -115,7 +115,7 @@ impl<'a> Terms<'a> {
             } else if f32::from_bits(bits).is_nan() {
                 return Sum::NAN;
             } else {
-                // More than a byte, or an instruction that replaces one would not be found.
+                // With a bit above d's byte the compiler uses the instruction that sets a byte.
                 (m, d) = (0, NOTHING | 0x100);
             }
             unsafe { *out = (m.wrapping_add(128) & !0xFF) | d & 0xFF };
@@ -124,7 +124,7 @@ impl<'a> Terms<'a> {
         sum
     }
 
-    /// The terms of a row added up; each waits as a word where there is an output. None if an x is
+    /// Adds up the terms of a row, and writes each as a word if there is an output. None if an x is
     /// NaN.
     #[inline(always)]
     unsafe fn sum(&self, x: *const f32, out: *mut f32, count: usize) -> Option<Sum> {
@@ -138,12 +138,12 @@ impl<'a> Terms<'a> {
         (m != Sum::NAN).then_some(Sum { m, e: 0 })
     }
 
-    /// The same of many elements.
+    /// [`sum`](Self::sum) of more than [`RUN`] elements.
     #[cold]
     #[inline(never)]
     unsafe fn long(&self, x: *const f32, out: *mut f32, step: usize, count: usize) -> Option<Sum> {
         let (mut sum, mut at) = (Sum { m: 0, e: 0 }, 0);
-        // First: a row may be written in its own place.
+        // Before words are written: the output may be the row itself.
         let is_many = MAY_BE_MANY && count > MANY;
         let lost = if is_many { unsafe { self.lost(x, count) } } else { 0 };
         while at < count {
@@ -159,9 +159,9 @@ impl<'a> Terms<'a> {
         Some(sum)
     }
 
-    /// What a sum of [`run`](Self::run) lacks, of which one of a term far below may have too much.
+    /// The exact sum less that of [`run`](Self::run), where a term far below may count too much.
     unsafe fn lost(&self, x: *const f32, count: usize) -> i64 {
-        // In units of 2^-16.
+        // In units of 2^-16 of the sum's last bit.
         let mut sum = 0;
         for i in 0..count {
             let (m, d) = self.of(unsafe { *x.add(i) });
@@ -175,7 +175,7 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Writes words times a factor: [`Factor::of`] of each, where what is the same for all is outside.
+/// Replaces each word by [`Factor::of`] it. What all words share is computed once, before the loop.
 unsafe fn write(out: *mut f32, count: usize, factor: Factor) {
     let (place, most) = (out.cast::<u32>(), factor.e - LEAST);
     let power = ((factor.e - 30) as u32) << 23;
@@ -199,24 +199,24 @@ unsafe fn fill(out: *mut f32, count: usize) {
     }
 }
 
-/// The i-th row, and its results.
+/// Pointers to the i-th row and to its results.
 fn row(tile: &Tile<'_>, i: usize) -> (*const f32, *mut f32) {
     let out = if tile.writes() { tile.out.wrapping_add(i * tile.out_stride) } else { tile.out };
     (tile.x.wrapping_add(i * tile.x_stride), out)
 }
 
-/// The terms of a row, and their sum.
+/// A row's maximum, terms and sum.
 struct Whole<'a, 'b> {
     max: f32,
-    /// m of its term.
+    /// m of the maximum's term.
     largest: u32,
     terms: &'a Terms<'b>,
     sum: Sum,
 }
 
 impl<'a, 'b> Whole<'a, 'b> {
-    /// Of a row; each term waits as a word where there is an output. None if the row has a NaN, an
-    /// infinity, or nothing else than −∞.
+    /// Adds up a row, and writes each term as a word if there is an output. None if the row has a
+    /// NaN or +∞, or if all elements are −∞.
     #[inline(always)]
     unsafe fn new(
         x: *const f32,
@@ -230,17 +230,17 @@ impl<'a, 'b> Whole<'a, 'b> {
         Some(Self { max, largest, terms, sum })
     }
 
-    /// m of the largest term, if all others are together less than a half of it.
+    /// m of the largest term, if the sum of all others is less than half of it.
     #[inline(always)]
     fn dominant(&self) -> Option<u32> {
-        // A sum with an exponent is far larger.
+        // So large are also all sums with an exponent above 0.
         if self.sum.m >= 3 << 47 {
             return None;
         }
         (self.sum.m < u64::from(self.largest) * (3 << (BELOW - 1))).then_some(self.largest)
     }
 
-    /// ln Σ e^(s·x) less s times the center.
+    /// ln Σ e^(s·(x − center)).
     #[inline(always)]
     fn ln(&self) -> DoubleWord {
         let (top, more) = self.sum.normalized_of_terms();
@@ -248,8 +248,8 @@ impl<'a, 'b> Whole<'a, 'b> {
     }
 }
 
-/// Where the largest element of a row is, and ln Σ e^(s·(x − max)) where its term is most of the
-/// sum: from the sum of the others alone, which keeps its digits.
+/// For a row with a dominant element: its place, and ln Σ e^(s·(x − max)). This is computed from
+/// the sum of the other elements, so that it keeps the digits of that sum.
 #[cold]
 #[inline(never)]
 unsafe fn surprise_of_largest(
@@ -267,14 +267,14 @@ unsafe fn surprise_of_largest(
     (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
 }
 
-/// ln(1 + others/own), where terms of the others are by a power of two above: as words times a power
-/// of two.
+/// `(words, n)` with ln(1 + others/own) = words·2^n. The others' terms are relative to a power of
+/// two that is higher than own's by `power`.
 fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     let (top, more) = others.normalized();
     if top == 0 {
         return ((F32(0.0), F32(0.0)), 0);
     }
-    // As a sum of its own the largest term has 16 bits less.
+    // A sum has 16 bits more than the m of a term.
     let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
     let tail = high(top, inverse.m);
     let zeros = tail.leading_zeros();
@@ -291,19 +291,19 @@ fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
     (ln_of(m, e), 0)
 }
 
-/// The terms of a row without one, and that one.
+/// The sum of a row without one element, and that element.
 struct Others {
     max: f32,
-    /// m of the largest term.
+    /// m of the largest of the other terms.
     largest: u32,
     sum: Sum,
-    /// m of the one, and by how many powers of two it is below the others' largest.
+    /// m of that element, and the powers of two that it is below the largest of the others.
     own: u32,
     below: i32,
 }
 
 impl Others {
-    /// As [`Whole::new`]. Inlined: as a result it would be copied.
+    /// Like [`Whole::new`], without the element `at`. Inlined, or its result would be copied.
     #[inline(always)]
     unsafe fn new(
         x: *const f32,
@@ -328,13 +328,13 @@ impl Others {
         Some(Self { max, largest, sum, own, below })
     }
 
-    /// The loss of the one, which is above the others.
+    /// ln(1 + others/own): the loss of a label whose element this is.
     fn surprise(&self) -> (DoubleWord, i32) {
         surprise(self.sum, self.own, self.below)
     }
 }
 
-/// ln(e^a + e^b) of double-word numbers. Of −∞ and b it is b, to the bit.
+/// ln(e^a + e^b) of double-word numbers. If one of them is −∞, it is exactly the other.
 pub(crate) fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
     let (a, b) = if a < b { (b, a) } else { (a, b) };
     if b.0.is_nan() {
@@ -348,7 +348,7 @@ pub(crate) fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
     }
     let terms = Terms::new(&Scale::ONE);
     let (m, power) = terms.of(d);
-    // Times e^low, which is 1 + low.
+    // m is multiplied by e^low, which is 1 + low.
     let low = (low * 4_294_967_296.0) as i32;
     let m = u64::from(m).wrapping_add_signed((i64::from(m) * i64::from(low)) >> 32);
     let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, -power);
@@ -376,8 +376,8 @@ pub(super) unsafe fn softmax(tile: &Tile<'_>, scale: &Scale) {
         if let Some(m) = row.dominant()
             && let Some(out) = out.iter_mut().find(|p| **p > 0.6)
         {
-            // Only the dominant one has so much.
-            // m as it is kept, rounded, would leave a certain class not quite certain.
+            // No other than the dominant element has more than 0.6.
+            // From an m rounded to 24 bits, a certain class would not have exactly 1.
             *out = factor.of(m, 0);
         }
     }
@@ -389,7 +389,7 @@ pub(super) unsafe fn log_sum_exp(tile: &Tile<'_>) -> (f32, f32) {
     let mut terms = Terms::new(&Scale::ONE);
     let row = unsafe { Whole::new(x, core::ptr::null_mut(), tile.columns, &mut terms) };
     let Some(row) = row else { return (f32::NAN, 0.0) };
-    // Near 0 there are digits of what the others add.
+    // Near 0 the result has room for the digits of what the other elements add.
     if row.max.abs() < 2.0 && row.dominant().is_some() {
         let (_, (ln, e)) = unsafe { surprise_of_largest(x, tile.columns, row.max, row.terms) };
         return plus((row.max, 0.0), ln, e);
@@ -423,7 +423,7 @@ pub(super) unsafe fn log_softmax(tile: &Tile<'_>, scale: &Scale) {
     }
 }
 
-/// A distance of scores whose products may overflow: 2^60.
+/// 2^60: from this distance of scores on, products with it may overflow.
 const FAR: f32 = 1_152_921_504_606_846_976.0;
 
 /// A weight times a logarithm times 2^e.
@@ -431,7 +431,7 @@ fn weighted(weight: f32, ln: DoubleWord, e: i32) -> f32 {
     scaled(rounded(if weight == 1.0 { ln } else { times(F32(weight), ln) }).0, e)
 }
 
-/// The loss of the first row's label; its gradient goes where there is an output.
+/// The loss of the first row's label. The gradient is written if there is an output.
 pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Scale) -> f32 {
     let mut terms = Terms::new(scale);
     let ((x, out), columns) = (row(tile, 0), tile.columns);
@@ -449,8 +449,8 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
     let (mut all, mut above) = (row.sum, (-row.below).max(0));
     let loss;
     if row.below >= 0 && row.max > f32::NEG_INFINITY {
-        // s·(max − own) + ln Σ e^(s·(x − max)), times a power of two by which it does not overflow
-        // before the weight is there.
+        // s·(max − own) + ln Σ e^(s·(x − max)). If the scores are far apart, it is multiplied by
+        // 2^-64, so that it does not overflow before it is multiplied by the weight.
         let largest = row.largest;
         all.m += all.term(row.own, row.below);
         let rest = Sum { m: all.m - all.term(largest, 0), ..all };
@@ -460,13 +460,13 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let distance = two_sum(F32(row.max * down), F32(own * -down));
         let distance = if scale.is_one() { distance } else { product(distance, s) };
         let ln = (F32(scaled(ln.0.0, e) * down), F32(scaled(ln.1.0, e) * down));
-        // A weight below 1 takes the power itself: its product with the rest might be subnormal.
+        // A weight below 1 is multiplied by 2^up, or its product with the rest might be subnormal.
         let (weight, up) = if weight < 1.0 { (scaled(weight, up), 0) } else { (weight, up) };
         loss = weighted(weight, add(distance, ln), up);
     } else {
         let (ln, e) = row.surprise();
         loss = weighted(weight, ln, e);
-        // From here on relative to the label's own power.
+        // From here on, terms are relative to the power of two of the label's term.
         above = above.min(1000);
         all = all.below(above);
         all.m += all.term(row.own, 0);
@@ -475,10 +475,10 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
         let (top, more) = row.sum.normalized_of_terms();
         let factor = Factor::inverse(all).times((weight, 0.0)).times(scale.words);
         let factor = Factor { e: factor.e - above, ..factor };
-        // No term waits at the label.
+        // The sum wrote no word at the label.
         unsafe { *out.add(label) = 0.0 };
         unsafe { write(out, columns, factor) };
-        // Zero less zero is +0.
+        // 0 − 0 is +0, not −0.
         let d = if top == 0 { 1000 } else { BELOW as i32 - more };
         unsafe { *out.add(label) = 0.0 - factor.of(top, d) };
     }
@@ -489,8 +489,8 @@ pub(super) unsafe fn loss(tile: &Tile<'_>, label: usize, weight: f32, scale: &Sc
 mod tests {
     use super::*;
 
-    /// A term loses less than 1, or if it is farther below gains as much: 2^26 of them would be 4 ULP
-    /// of a probability.
+    /// A run cuts less than 1 off a term, or adds less than 1 if it is far below. For 2^26 such
+    /// terms, that would be 4 ULP of a probability.
     #[test]
     fn sums_of_many_elements_lose_nothing() {
         static X: [f32; MANY + 1] = {

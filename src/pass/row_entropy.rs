@@ -1,9 +1,9 @@
 //! The entropy of a row of scores on the scalar backend, by integer arithmetic.
 //!
-//! **Method.** As in `entropy_of_scores.rs`, H = ln(1 + tail) + Σ e^-d·d / (1 + tail) with the
-//! distance d of each score from the largest, and tail = Σ e^-d without that one. Distances are exact
-//! but for 2^-29, and so the largest score has the term 1; e^-d is that of `integer.rs`, the sums are
-//! those of `integer_sum.rs`.
+//! **Method.** H = ln(1 + tail) + Σ d·e^-d / (1 + tail), the formula of `entropy_of_scores.rs`. d
+//! is the distance of a score from the largest, and tail is Σ e^-d of all scores but the largest,
+//! which has d = 0 and e^-d = 1. Distances err by less than 2^-29. `integer.rs` computes e^-d, and
+//! `integer_sum.rs` adds up.
 //!
 //! **Error.** Half an ULP for the last rounding, and 1e-8 of each term.
 //!
@@ -15,12 +15,13 @@ use crate::math::integer::{INFINITY, SIGN, exp_of_minus};
 use crate::math::integer_ln::ln_of_sum;
 use crate::math::integer_sum::IntegerSum;
 
-/// From this distance on e^-d is nothing: 128 in units of 2^-29.
+/// The distance 128 in units of 2^-29. From this distance on, e^-d counts as 0.
 const NOTHING: i64 = 1 << 36;
-/// The exponent, as the bits have it, from which on neighbours are further apart: 2^33.
+/// The exponent of 2^33, as it is stored in the bits. From there on, neighbours are 1024 apart or
+/// more, which is more than 128.
 const FAR: u32 = 160;
 
-/// x in units of 2^-29, cut off, for numbers below 2^33; others are far from all of these.
+/// x in units of 2^-29, cut off, for |x| < 2^33. Other x become ±2^61: [`FAR`] has the reason.
 #[inline(always)]
 fn fixed(x: u32) -> i64 {
     let e = x >> 23 & 0xFF;
@@ -35,7 +36,7 @@ fn fixed(x: u32) -> i64 {
     if x & SIGN == 0 { size } else { -size }
 }
 
-/// H(softmax(x)).
+/// H(softmax(x)) of a row.
 pub(super) unsafe fn entropy_of_scores(x: *const f32, count: usize) -> f32 {
     let max = unsafe { maximum(x, count, f32::NEG_INFINITY) };
     if !max.is_finite() {

@@ -109,6 +109,22 @@ fn far(bits: u32) -> (u32, i32) {
     (power(t << 4), (t as i64 >> 55) as i32)
 }
 
+/// `(y, n)` with e^x = y·2^(n − 30) for |x| < 128, and y from 2^30 to 2^31: more exact than the e^x of
+/// sums (`fixed_exp.rs`).
+#[inline(never)]
+pub(crate) fn exp_parts(bits: u32) -> (u32, i32) {
+    let shift = shift(bits);
+    if shift <= 31 {
+        let (y, n) = near(bits, shift);
+        return (y - HALF, n);
+    }
+    if is_tiny(bits) {
+        return (1 << 30, 0);
+    }
+    let (y, k) = far(bits);
+    (y - HALF, !k)
+}
+
 /// `(m, e, n, unit)` for a distance d in units of 2^-29, up to d = 128: e^-d = m·2^e with m < 2^31,
 /// and d = n·2^unit.
 #[inline(always)]

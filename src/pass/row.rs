@@ -20,6 +20,7 @@ use crate::math::fixed_exp::{Reduction, fixed_exp, high};
 use crate::math::fixed_point::{
     BELOW, Factor, LEAST, Sum, ln_1p, ln_of, power_of_two, scaled, subnormal, words_of_half,
 };
+use crate::math::integer::exp_parts;
 use crate::math::integer_ln::and_1;
 use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
@@ -346,12 +347,11 @@ pub(crate) fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
     if d.is_nan() || d < -104.0 {
         return a;
     }
-    let terms = Terms::new(&Scale::ONE);
-    let (m, power) = terms.of(d);
-    // m is multiplied by e^low, which is 1 + low.
+    let (y, n) = exp_parts(d.to_bits());
+    // y is multiplied by e^low, which is 1 + low.
     let low = (low * 4_294_967_296.0) as i32;
-    let m = u64::from(m).wrapping_add_signed((i64::from(m) * i64::from(low)) >> 32);
-    let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, -power);
+    let m = (u64::from(y) << 1).wrapping_add_signed((i64::from(y) * i64::from(low)) >> 31);
+    let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, n);
     plus(a, ln, e)
 }
 

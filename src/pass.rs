@@ -33,7 +33,6 @@ mod maximum;
 mod pair;
 mod row;
 mod row_entropy;
-pub(crate) use row::log_add;
 mod rows;
 mod search;
 pub(crate) mod shifts;

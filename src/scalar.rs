@@ -1,5 +1,6 @@
 //! The elementwise functions on one `f32`: what the scalar backend computes.
 
+use crate::math::log_add_exp::log_add_exp_by_integers;
 use crate::math::{integer, integer_ln};
 
 /// Functions of one number: each with its formula, and a result as an example.
@@ -43,6 +44,6 @@ fn of_bits(x: f32, function: impl Fn(u32) -> u32) -> f32 {
 #[inline]
 #[must_use]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
-    let (high, low) = crate::pass::log_add((a, -0.0), (b, -0.0));
+    let (high, low) = log_add_exp_by_integers((a, -0.0), (b, -0.0));
     high + low
 }

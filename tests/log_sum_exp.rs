@@ -127,7 +127,9 @@ fn many_pushes_do_not_drift() {
             }
             let error = (f64::from(sum.value()) - exact) / unit(1.0);
             println!("{backend:?}: {error:.3} units of 1 for {exact}");
-            assert!(error.abs() <= 0.0425, "{error} ULP on {backend:?}"); // 0.0314, on scalar 0.0405
+            // 0.0314, on scalar 0.0405.
+            let most = [0.033, 0.033, 0.0425][common::class_of_rows(backend)];
+            assert!(error.abs() <= most, "{error} ULP on {backend:?}");
         }
     }
 }

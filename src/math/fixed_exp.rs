@@ -13,7 +13,8 @@
 //! **Coefficients** by `fixed_exp.py`, beside this file.
 
 use super::double_word::{fast_two_sum, product};
-use super::fixed_point::power_of_two;
+use super::fixed_point::{high, power_of_two};
+use super::integer::significand;
 use super::shift::whole;
 use super::shifted_exp::Scale;
 use crate::simd::scalar::F32;
@@ -22,7 +23,7 @@ use crate::simd::scalar::F32;
 const LOG2_E: u32 = 0x5C55_1D95;
 const LOG2_E_LOW: i32 = -0x28FA_03D1;
 /// log2(e) as a double-word number.
-const LOG2_E_WORDS: (F32, F32) = (F32(core::f32::consts::LOG2_E), F32(1.925_963e-8));
+const LOG2_E_WORDS: (F32, F32) = (F32(core::f32::consts::LOG2_E), F32(1.925963e-8));
 
 /// The constants of the formula, as integers.
 struct Integers {
@@ -46,12 +47,6 @@ const TABLE: [u32; 64] = [
     0xD61B_5E29, 0xD870_3977, 0xDACB_949B, 0xDD2D_81B1, 0xDF96_130B, 0xE205_5B2D, 0xE47B_6CCE, 0xE6F8_5AD9,
     0xE97C_386F, 0xEC07_18E5, 0xEE99_0FC7, 0xF132_30D7, 0xF3D2_900F, 0xF67A_419D, 0xF929_59ED, 0xFBDF_ED9F,
 ];
-
-/// The upper 32 of the 64 bits of a product.
-#[inline(always)]
-pub(crate) fn high(a: u32, b: u32) -> u32 {
-    ((u64::from(a) * u64::from(b)) >> 32) as u32
-}
 
 /// The numbers of the formula for a scale s, and the center, which is subtracted from each x.
 #[derive(Clone, Copy)]
@@ -159,12 +154,6 @@ fn power(by: &Reduction<'_>, t: i32) -> u32 {
     let table = by.integers.table[(t >> 20) as usize & 63];
     let exp_m1 = high(w, c1 + high(w, c2));
     table.wrapping_add(high(table, exp_m1) >> 6)
-}
-
-/// The significand of a normal number, in units of 2^-31.
-#[inline(always)]
-fn significand(bits: u32) -> u32 {
-    bits << 8 | 1 << 31
 }
 
 /// The exponent as it is stored: 127 more than that of the value.

@@ -3,14 +3,20 @@
 //! floating-point unit does each step in a few instructions, and the order of additions does not
 //! change a sum.
 
-use super::fixed_exp::high;
+use super::double_word::{fast_two_sum, two_sum};
 use super::integer;
-use super::integer_ln::LN_2;
+use super::integer_ln::{LN_2, and_1};
 use crate::simd::scalar::F32;
 
 /// Bits that a sum has below the last bit of its largest term. A term that is smaller by more
 /// than this number of powers of two loses its last bits.
 pub(crate) const BELOW: u32 = 16;
+
+/// The upper 32 of the 64 bits of a product.
+#[inline(always)]
+pub(crate) fn high(a: u32, b: u32) -> u32 {
+    ((u64::from(a) * u64::from(b)) >> 32) as u32
+}
 
 /// A sum of terms: m·2^e with m < 2^63. Terms are relative to a power of two, which counts as 2^47.
 #[derive(Clone, Copy)]
@@ -183,6 +189,36 @@ pub(crate) fn subnormal(m: u32, e: i32) -> f32 {
     let shift = (-119 - e).min(40) as u32;
     let bits = (u64::from(m) + (1 << (shift - 1))) >> shift;
     if bits < 1 << 24 { f32::from_bits(bits as u32) } else { normal(m, e) }
+}
+
+/// `(words, n)` with ln(1 + others/own) = words·2^n. The others' terms are relative to a power of
+/// two that is higher than own's by `power`.
+pub(crate) fn surprise(others: Sum, own: u32, power: i32) -> ((F32, F32), i32) {
+    let (top, more) = others.normalized();
+    if top == 0 {
+        return ((F32(0.0), F32(0.0)), 0);
+    }
+    // A sum has 16 bits more than the m of a term.
+    let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
+    let tail = high(top, inverse.m);
+    let zeros = tail.leading_zeros();
+    let tail = tail << (zeros & 31);
+    // The tail is m·2^(e − 31).
+    let e = inverse.e + more - BELOW as i32 + 1 + power - zeros as i32;
+    if e < -30 {
+        return (words_of_half(tail), e - 30);
+    }
+    if e < 0 {
+        return (words_of_half(ln_1p(tail >> 1, !e)), e - 29);
+    }
+    let (m, e) = and_1(tail, e);
+    (ln_of(m, e), 0)
+}
+
+/// A double-word number plus another times 2^e.
+pub(crate) fn plus(a: (f32, f32), (high, low): (F32, F32), e: i32) -> (f32, f32) {
+    let (sum, error) = two_sum(a.0, scaled(high.0, e));
+    fast_two_sum(sum, error + (a.1 + scaled(low.0, e)))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 
 use super::double_word::{fast_two_sum, two_sum};
 use super::exp::Parts;
+use super::fixed_point::{BELOW, Sum, plus, surprise};
+use super::integer::exp_parts;
 use super::ln::ln_scaled;
 use crate::simd::{EIGHTHS, Lanes};
 
@@ -40,4 +42,24 @@ pub(crate) fn log_add_exp<V: Lanes>(lanes: V, a: (f32, f32), b: (f32, f32)) -> (
     };
     let (sum, error) = two_sum(a.0, high.first());
     two_sum(sum, error + (a.1 + low.first()))
+}
+
+/// ln(e^a + e^b) of double-word numbers by integers, as the scalar backend computes it. If one of them is −∞, it is exactly the other.
+pub(crate) fn log_add_exp_by_integers(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
+    let (a, b) = if a < b { (b, a) } else { (a, b) };
+    if b.0.is_nan() {
+        return b;
+    }
+    let (difference, error) = two_sum(b.0, -a.0);
+    let (d, low) = two_sum(difference, error + (b.1 - a.1));
+    // NaN where the difference is infinite or overflows; e^-104 is nothing.
+    if d.is_nan() || d < -104.0 {
+        return a;
+    }
+    let (y, n) = exp_parts(d.to_bits());
+    // y is multiplied by e^low, which is 1 + low.
+    let low = (low * 4_294_967_296.0) as i32;
+    let m = (u64::from(y) << 1).wrapping_add_signed((i64::from(y) * i64::from(low)) >> 31);
+    let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, n);
+    plus(a, ln, e)
 }

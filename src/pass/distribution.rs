@@ -19,6 +19,7 @@
 //! The `unsafe` here is sound because sums read as many elements as every tile has.
 #![allow(unsafe_code)]
 
+use super::pair::NORMALIZED;
 use super::sum::{NOWHERE, Terms, sums};
 use super::{Tile, pair};
 use crate::math::double_word::{remainder, times, two_product, two_sum};
@@ -26,10 +27,6 @@ use crate::math::ln::{ln_ratio, ln_words, odd_ln_over_s_less_2};
 use crate::math::polynomial::horner;
 use crate::simd::{Lanes, Mask, Simd, call};
 use core::f32::consts::LN_2;
-
-/// Sums of P and Q that differ by less than this part of P's count as equal. Softmax results
-/// are each within 2 ULP, at most 2^-22 of their value.
-pub(super) const NORMALIZED: f32 = 9.536_743_164_062_5e-7; // 2^-20
 
 /// By what terms of a cross-entropy are multiplied to scale them down: 2^-32.
 const DOWN: f32 = 2.328_306_4e-10;

@@ -15,13 +15,11 @@
 
 use super::Tile;
 use super::write::difference;
-use crate::math::double_word::{add, fast_two_sum, product, rounded, times, two_sum};
-use crate::math::fixed_exp::{Reduction, fixed_exp, high};
+use crate::math::double_word::{add, product, rounded, times, two_sum};
+use crate::math::fixed_exp::{Reduction, fixed_exp};
 use crate::math::fixed_point::{
-    BELOW, Factor, LEAST, Sum, ln_1p, ln_of, power_of_two, scaled, subnormal, words_of_half,
+    BELOW, Factor, LEAST, Sum, high, ln_of, plus, power_of_two, scaled, subnormal, surprise,
 };
-use crate::math::integer::exp_parts;
-use crate::math::integer_ln::and_1;
 use crate::math::shift::is_extreme;
 use crate::math::shifted_exp::Scale;
 use crate::simd::scalar::F32;
@@ -268,30 +266,6 @@ unsafe fn surprise_of_largest(
     (at, others.map_or(((F32(f32::NAN), F32(0.0)), 0), |others| others.surprise()))
 }
 
-/// `(words, n)` with ln(1 + others/own) = words·2^n. The others' terms are relative to a power of
-/// two that is higher than own's by `power`.
-fn surprise(others: Sum, own: u32, power: i32) -> (DoubleWord, i32) {
-    let (top, more) = others.normalized();
-    if top == 0 {
-        return ((F32(0.0), F32(0.0)), 0);
-    }
-    // A sum has 16 bits more than the m of a term.
-    let inverse = Factor::inverse(Sum { m: u64::from(own) << BELOW, e: 0 });
-    let tail = high(top, inverse.m);
-    let zeros = tail.leading_zeros();
-    let tail = tail << (zeros & 31);
-    // The tail is m·2^(e − 31).
-    let e = inverse.e + more - BELOW as i32 + 1 + power - zeros as i32;
-    if e < -30 {
-        return (words_of_half(tail), e - 30);
-    }
-    if e < 0 {
-        return (words_of_half(ln_1p(tail >> 1, !e)), e - 29);
-    }
-    let (m, e) = and_1(tail, e);
-    (ln_of(m, e), 0)
-}
-
 /// The sum of a row without one element, and that element.
 struct Others {
     max: f32,
@@ -333,32 +307,6 @@ impl Others {
     fn surprise(&self) -> (DoubleWord, i32) {
         surprise(self.sum, self.own, self.below)
     }
-}
-
-/// ln(e^a + e^b) of double-word numbers. If one of them is −∞, it is exactly the other.
-pub(crate) fn log_add(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
-    let (a, b) = if a < b { (b, a) } else { (a, b) };
-    if b.0.is_nan() {
-        return b;
-    }
-    let (difference, error) = two_sum(b.0, -a.0);
-    let (d, low) = two_sum(difference, error + (b.1 - a.1));
-    // NaN where the difference is infinite or overflows; e^-104 is nothing.
-    if d.is_nan() || d < -104.0 {
-        return a;
-    }
-    let (y, n) = exp_parts(d.to_bits());
-    // y is multiplied by e^low, which is 1 + low.
-    let low = (low * 4_294_967_296.0) as i32;
-    let m = (u64::from(y) << 1).wrapping_add_signed((i64::from(y) * i64::from(low)) >> 31);
-    let (ln, e) = surprise(Sum { m: m << BELOW, e: 0 }, 1 << 31, n);
-    plus(a, ln, e)
-}
-
-/// A double-word number plus another times 2^e.
-fn plus(a: (f32, f32), (high, low): DoubleWord, e: i32) -> (f32, f32) {
-    let (sum, error) = two_sum(a.0, scaled(high.0, e));
-    fast_two_sum(sum, error + (a.1 + scaled(low.0, e)))
 }
 
 /// Softmax of each row.

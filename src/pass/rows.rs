@@ -4,10 +4,10 @@
 
 use super::exp::terms;
 use super::shifts::{Shifts, floors_of};
-use super::{DoubleWords, PerRow, ROWS, row};
+use super::{DoubleWords, PerRow, ROWS};
 use crate::math::double_word::{divide, fast_two_sum, two_product, two_sum};
 use crate::math::ln::ln_1p_positive;
-use crate::math::log_add_exp::log_add_exp;
+use crate::math::log_add_exp::{log_add_exp, log_add_exp_by_integers};
 use crate::math::shift::ln_of_shifted;
 use crate::math::shifted_exp::Scale;
 use crate::simd::{Lanes, SIXTEENTHS, Simd};
@@ -181,7 +181,7 @@ pub(super) unsafe fn shares<S: Simd>(
 #[inline(always)]
 pub(super) unsafe fn log_add<S: Simd>(simd: S, a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
     if const { S::TAKES_ROWS } {
-        return row::log_add(a, b);
+        return log_add_exp_by_integers(a, b);
     }
     log_add_exp(simd.splat(0.0), a, b)
 }
